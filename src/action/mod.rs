@@ -1,0 +1,15 @@
+//! Hands and eyes at the world: one file a kind of action, one a kind of target.
+//!
+//! [`observe::Observer`] can only look; [`execute::Executor`] can also change. A dry run is handed the first.
+//! Nothing here knows of the journal, of steps that come next, or of a screen.
+
+pub mod execute;
+pub mod file;
+pub mod observe;
+pub mod process;
+pub mod redact;
+pub mod secret;
+pub mod sql;
+pub mod supervisor;
+pub mod target;
+pub mod world;

@@ -1,0 +1,1 @@
+//! Templates and expressions: pure evaluation over plain values.

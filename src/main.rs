@@ -1,0 +1,3 @@
+//! The `runbook` program: arguments, logging, the command, its exit code.
+
+fn main() {}

@@ -1,0 +1,498 @@
+//! What the journal holds: events as they happened, each in a record that is chained to the one before.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::result::{Failure, OutputDigest, StepResult};
+use super::runbook::Hook;
+
+/// The version of the record format that this program writes.
+pub const FORMAT: u32 = 1;
+
+/// One thing that happened in a run. Made for programs: nothing in it is about a screen.
+///
+/// Steps are named by their id, hook steps `<hook>/<id>`. Attempts count from 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first record of every journal.
+    RunStarted {
+        /// Version of the record format.
+        format: u32,
+        /// Version of the program.
+        program: String,
+        /// The runbook's name.
+        runbook: String,
+        /// Digest of runbook, files, parameters and targets: `sha256:` and lower-case hex.
+        digest: String,
+        /// The parameters' values.
+        parameters: BTreeMap<String, Value>,
+        /// The head of the store's previous run.
+        previous: Option<Head>,
+    },
+    /// An executor took a run up again.
+    RunResumed {
+        /// Version of the program.
+        program: String,
+        /// What it means to do.
+        intent: ResumeIntent,
+    },
+    /// A torn last line was cut.
+    JournalRecovered {
+        /// How many bytes were cut.
+        cut_bytes: u64,
+        /// Their SHA-256, lower-case hex.
+        sha256: String,
+    },
+    /// `when` was false, or the step was passed over for a reason.
+    StepSkipped {
+        /// Which.
+        step: String,
+        /// Why.
+        reason: String,
+    },
+    /// Its check holds and it never began.
+    StepInPlace {
+        /// Which.
+        step: String,
+        /// What showed it.
+        reason: String,
+    },
+    /// It failed before an attempt began: a precondition, a check without an answer, a target out of reach.
+    StepRefused {
+        /// Which.
+        step: String,
+        /// The attempt that would have begun.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// The intent of one attempt. Durable before the attempt has any effect.
+    AttemptStarted {
+        /// Which step.
+        step: String,
+        /// Which attempt of it.
+        attempt: u32,
+        /// Who will act, so that the end of it can be proven.
+        intent: Intent,
+    },
+    /// The end of one attempt.
+    AttemptFinished {
+        /// Which step.
+        step: String,
+        /// Which attempt of it.
+        attempt: u32,
+        /// How it ended.
+        outcome: Outcome,
+        /// Why it did not succeed.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        failure: Option<Failure>,
+        /// How long it took.
+        duration_ms: u64,
+        /// The kept output.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        output: Option<OutputDigest>,
+        /// What later expressions see of it.
+        result: StepResult,
+    },
+    /// An unknown, or a failed one whose effect turned out to be in place, was settled.
+    StepSettled {
+        /// Which step.
+        step: String,
+        /// Which attempt of it.
+        attempt: u32,
+        /// As what.
+        r#as: Settlement,
+        /// By what.
+        by: SettledBy,
+        /// The evidence, or the person's reason.
+        reason: String,
+    },
+    /// A check was asked to settle an unknown or to guide an undo.
+    CheckAnswered {
+        /// Which step's.
+        step: String,
+        /// What it said.
+        answer: Answer,
+        /// The evidence.
+        detail: String,
+    },
+    /// A person is asked.
+    QuestionAsked {
+        /// About which step.
+        step: String,
+        /// What about.
+        question: Question,
+        /// The text, with its evidence.
+        text: String,
+        /// The words that answer it.
+        choices: Vec<Choice>,
+    },
+    /// A person answered.
+    DecisionMade {
+        /// About which step.
+        step: String,
+        /// With which word.
+        choice: Choice,
+        /// Who.
+        by: String,
+        /// Why, or the attestation's note.
+        reason: String,
+        /// Values entered.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+        values: BTreeMap<String, Value>,
+    },
+    /// Something that the rules forbid was allowed by a person.
+    OverrideGiven {
+        /// What.
+        what: String,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// No further step is to begin.
+    StopRequested {
+        /// Who or what.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// From here on the run only undoes.
+    RollbackStarted {
+        /// Why.
+        reason: String,
+        /// The step that is undone last; all when `None`.
+        to: Option<String>,
+    },
+    /// The intent of one part of an undo.
+    UndoStarted {
+        /// Which step's.
+        step: String,
+        /// Which part, from 0.
+        part: usize,
+        /// Which attempt of the part, from 1.
+        attempt: u32,
+        /// Who will act.
+        intent: Intent,
+    },
+    /// The end of one attempt of one part of an undo.
+    UndoFinished {
+        /// Which step's.
+        step: String,
+        /// Which part, from 0.
+        part: usize,
+        /// Which attempt of the part.
+        attempt: u32,
+        /// How it ended.
+        outcome: Outcome,
+        /// Why it did not succeed.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        failure: Option<Failure>,
+        /// How long it took.
+        duration_ms: u64,
+        /// The kept output.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        output: Option<OutputDigest>,
+    },
+    /// An undo failed before it began.
+    UndoRefused {
+        /// Which step's.
+        step: String,
+        /// Which part, from 0.
+        part: usize,
+        /// The attempt that would have begun.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// An undo whose end nobody recorded was settled.
+    UndoSettled {
+        /// Which step's.
+        step: String,
+        /// Which part, from 0.
+        part: usize,
+        /// `Succeeded` means undone; `NotStarted` means to be undone again.
+        r#as: Settlement,
+        /// By what.
+        by: SettledBy,
+        /// The evidence, or the person's reason.
+        reason: String,
+    },
+    /// There was nothing to undo, and why.
+    UndoSkipped {
+        /// Which step's.
+        step: String,
+        /// Why.
+        reason: String,
+    },
+    /// A hook's steps are through.
+    HookFinished {
+        /// Which.
+        hook: Hook,
+        /// `Succeeded` or `Failed`.
+        outcome: Outcome,
+        /// What failed.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        detail: Option<String>,
+    },
+    /// The run came to an end or to a halt.
+    RunFinished {
+        /// Which.
+        outcome: RunOutcome,
+        /// What is still in place although it was to be undone, or what failed and was passed over.
+        remaining: Vec<Remaining>,
+    },
+    /// A kind that this version does not know. Never written.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Who will act in an attempt: enough to prove later that it is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// A supervisor that waits at its gate.
+    Process(ProcessIdentity),
+    /// A database session, which carries this application name.
+    Session {
+        /// Unique to the attempt.
+        application_name: String,
+    },
+    /// A file is to be replaced.
+    File(FileIntent),
+    /// The program itself, and nothing outside the run is touched.
+    Program,
+    /// A person.
+    Person,
+}
+
+/// Names one process for good: the three together are never given twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Process id.
+    pub pid: i32,
+    /// Start time in clock ticks since boot, field 22 of `/proc/PID/stat`.
+    pub start_time: u64,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+}
+
+/// What a file was and will be. `None` is a file that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileIntent {
+    /// The file, absolute, symbolic links resolved.
+    pub path: String,
+    /// What is there now.
+    pub before: Option<FileState>,
+    /// What will be there.
+    pub after: Option<FileState>,
+    /// Whether a reload follows.
+    pub reload: bool,
+}
+
+/// A file by its digest and its permissions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileState {
+    /// SHA-256 of the bytes, lower-case hex.
+    pub sha256: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// As wanted.
+    Succeeded,
+    /// Not as wanted.
+    Failed,
+    /// Ended by its time limit.
+    TimedOut,
+    /// Nobody knows, but it is proven to be over.
+    Unknown,
+    /// Nobody knows, and it may still be going on.
+    UnknownMayRun,
+}
+
+/// What an unknown was settled as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// The effect is there.
+    Succeeded,
+    /// It is not as wanted.
+    Failed,
+    /// As if it never began.
+    NotStarted,
+}
+
+/// What settled it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettledBy {
+    /// The step's own check.
+    Check,
+    /// The step may be run again.
+    Idempotent,
+    /// The bytes of the file.
+    Digest,
+    /// The record of the step's supervisor, or the absence of its session.
+    Supervisor,
+    /// A person's recorded decision.
+    Person,
+    /// An undo has to bear to run twice.
+    Rule,
+}
+
+/// What a check said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The effect is in place.
+    Holds,
+    /// It is not.
+    DoesNotHold,
+    /// It could not be told.
+    Unknown,
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// Go or no-go.
+    Confirm,
+    /// Whether something was done elsewhere.
+    Manual,
+    /// How an attempt ended.
+    Unknown,
+    /// How an undo ended.
+    UndoUnknown,
+    /// What to do about a failed step.
+    Failure,
+}
+
+/// The words that answer questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// Go.
+    Yes,
+    /// No-go.
+    No,
+    /// It was done; of an undo: it is undone.
+    Succeeded,
+    /// It was not done as wanted.
+    Failed,
+    /// It never began.
+    NotStarted,
+    /// Run it again, whatever became of it.
+    RunAgain,
+    /// Try the failed step once more.
+    Retry,
+    /// Leave it failed and go on.
+    Skip,
+    /// Undo what was done.
+    Rollback,
+    /// End here, to be resumed later.
+    Stop,
+}
+
+impl Choice {
+    /// The word as it is typed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::NotStarted => "not-started",
+            Self::RunAgain => "run-again",
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+            Self::Rollback => "rollback",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// What an executor means to do with a run that it takes up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResumeIntent {
+    /// Go on from where it stopped, a failed step first.
+    Continue,
+    /// Undo.
+    Rollback,
+}
+
+/// How a run ended or halted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every step is through.
+    Succeeded,
+    /// A step failed and nothing was undone. Can be resumed or rolled back.
+    Failed,
+    /// Stopped on purpose. Can be resumed or rolled back.
+    Stopped,
+    /// All is undone.
+    RolledBack,
+    /// Undone as far as it could be.
+    PartlyRolledBack,
+    /// An undo failed.
+    Stuck,
+}
+
+/// Something that is still in place, or was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remaining {
+    /// Which step.
+    pub step: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The last record of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The run's id.
+    pub run: String,
+    /// Its number of records.
+    pub seq: u64,
+    /// The hash of the last.
+    pub hash: String,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// UTC with microseconds, as `2026-02-01T22:00:00.000000Z`.
+    pub at: String,
+    /// The run's id.
+    pub run: String,
+    /// Which executor's turn, from 1; each taking up raises it.
+    pub epoch: u64,
+    /// The person, as `user`.
+    pub actor: String,
+    /// The machine.
+    pub host: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// The `hash` of the record before, `null` in the first.
+    pub prev: Option<String>,
+    /// SHA-256, lower-case hex, of every byte of the line before `,"hash"`.
+    pub hash: String,
+}

@@ -1,0 +1,13 @@
+//! The nouns: what a runbook is, what a run records, what a plan says, what is wrong with a file.
+//!
+//! Plain data that every other layer speaks. Nothing here reads a file, a clock or the environment, and nothing
+//! here awaits.
+
+pub mod call;
+pub mod diagnostic;
+pub mod event;
+pub mod plan;
+pub mod result;
+pub mod runbook;
+pub mod status;
+pub mod step;

@@ -1,0 +1,117 @@
+//! What a step or a probe gave back.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A result as expressions see it. Text comes without trailing newlines and with secrets removed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StepResult {
+    /// Standard output, cut to its head when `truncated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    /// Standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// Exit status of a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Rows of a query, each a mapping from column to value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Vec<serde_json::Map<String, Value>>>,
+    /// Rows returned or changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row_count: Option<u64>,
+    /// Whether something was changed, where the action can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
+    /// Declared outputs, and the inputs of a `manual` step.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
+    /// Whether text or rows were cut.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// All output of an attempt, as it is kept beside the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputDigest {
+    /// Bytes written by the step to both streams, before anything was removed or cut.
+    pub bytes: u64,
+    /// SHA-256 of the stored bytes, lower-case hex.
+    pub sha256: String,
+}
+
+/// Why something failed, as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What sort of failure.
+    pub kind: FailureKind,
+    /// One sentence.
+    pub message: String,
+    /// Causes, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+}
+
+impl Failure {
+    /// A failure without further causes.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), chain: Vec::new() }
+    }
+
+    /// A failure with the causes of an error behind it.
+    #[must_use]
+    pub fn of(kind: FailureKind, error: &dyn std::error::Error) -> Self {
+        let mut chain = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            chain.push(cause.to_string());
+            source = cause.source();
+        }
+        Self { kind, message: error.to_string(), chain }
+    }
+}
+
+/// Sorts of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The process ended with a code that does not count as success.
+    Exit,
+    /// A signal ended the process.
+    Signal,
+    /// The time limit ended it.
+    Timeout,
+    /// An operator ended it.
+    Cancelled,
+    /// `success` was not met.
+    Success,
+    /// `verify` does not hold.
+    Verify,
+    /// A precondition does not hold.
+    Precondition,
+    /// The `check` could not be answered.
+    Check,
+    /// An assertion does not hold.
+    Assertion,
+    /// A person said no.
+    NoGo,
+    /// An expression or template could not be evaluated.
+    Expression,
+    /// The database refused.
+    Sql,
+    /// The target could not be reached.
+    Connection,
+    /// A file could not be read or written.
+    File,
+    /// A program could not be started.
+    Spawn,
+    /// A secret could not be had.
+    Secret,
+    /// It was interrupted, and nobody may run it again.
+    Interrupted,
+}

@@ -1,0 +1,197 @@
+//! A runbook that was checked: every name resolved, every default applied, every text file that it names read.
+//!
+//! Not the document as it was typed (`check::document` is that), and without any value that is known only when it
+//! runs: templates and expressions are still text.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::step::{Step, Undo};
+
+/// Text with `{{ … }}` in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Template(pub String);
+
+/// A bare expression, as `when` and `that` have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Expression(pub String);
+
+/// A whole runbook, ready to be planned or run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Runbook {
+    /// `[a-z0-9-]`; the lock and the run ids use it.
+    pub name: String,
+    /// What a person calls it.
+    pub title: Option<String>,
+    /// Markdown.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Tickets and pages.
+    pub links: Vec<String>,
+    /// The folder that relative paths start at, absolute.
+    pub folder: String,
+    /// What has to be given, or has a default.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Named templates, read when they are used.
+    pub vars: BTreeMap<String, Value>,
+    /// Where each secret's value is found. Never a value.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Where steps run, beside `local`.
+    pub targets: BTreeMap<String, Target>,
+    /// What it does, in order.
+    pub steps: Vec<Step>,
+    /// What runs around the steps.
+    pub hooks: BTreeMap<Hook, Vec<Step>>,
+    /// What is left to do afterwards.
+    pub followups: Vec<Followup>,
+}
+
+impl Runbook {
+    /// The steps that act, groups opened, in the order in which they run.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<&Step> {
+        let mut leaves = Vec::new();
+        collect(&self.steps, &mut leaves);
+        leaves
+    }
+
+    /// The acting step of that id, hooks included (`<hook>/<id>`).
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        if let Some((hook, id)) = name.split_once('/') {
+            let steps = self.hooks.iter().find(|(key, _)| key.as_str() == hook)?.1;
+            return steps.iter().find(|step| step.id == id);
+        }
+        self.leaves().into_iter().find(|step| step.id == name)
+    }
+}
+
+fn collect<'a>(steps: &'a [Step], leaves: &mut Vec<&'a Step>) {
+    for step in steps {
+        match &step.action {
+            super::step::Action::Group { steps } => collect(steps, leaves),
+            _ => leaves.push(step),
+        }
+    }
+}
+
+/// A declared parameter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// What values it takes.
+    #[serde(rename = "type")]
+    pub kind: ParameterType,
+    /// Of a list: what its items are.
+    pub items: Option<ParameterType>,
+    /// Used when none is given; without one the parameter is required.
+    pub default: Option<Value>,
+    /// For people.
+    pub description: Option<String>,
+    /// The values it may have, any when empty.
+    #[serde(rename = "enum")]
+    pub choices: Vec<Value>,
+    /// A regular expression that a text has to match somewhere.
+    pub pattern: Option<String>,
+    /// The smallest number.
+    pub minimum: Option<f64>,
+    /// The largest number.
+    pub maximum: Option<f64>,
+}
+
+/// The types a parameter may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterType {
+    /// Any text.
+    String,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A number with a unit, as `90s`.
+    Duration,
+    /// Several values of one type.
+    List,
+}
+
+/// Where a secret's value is found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// An environment variable of the program.
+    Env(String),
+    /// A file, its trailing newline dropped.
+    File(String),
+    /// A command's standard output, its trailing newline dropped.
+    Command(Vec<String>),
+}
+
+/// Where a step can run, beside `local`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A PostgreSQL server and database.
+    Postgres {
+        /// libpq connection string or URI.
+        connection: Template,
+        /// Kept apart so that it is never part of a connection string that is shown.
+        password: Option<Template>,
+    },
+}
+
+/// When a list of hook steps runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hook {
+    /// Before the first step.
+    OnStart,
+    /// After the last step, when the run succeeds.
+    OnSuccess,
+    /// When a step failed, before any rollback.
+    OnFailure,
+    /// After a rollback, well or not.
+    OnRollback,
+    /// Last, however it ended.
+    Always,
+}
+
+impl Hook {
+    /// The name in the format and in the journal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnStart => "on_start",
+            Self::OnSuccess => "on_success",
+            Self::OnFailure => "on_failure",
+            Self::OnRollback => "on_rollback",
+            Self::Always => "always",
+        }
+    }
+}
+
+/// Something left to do after the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followup {
+    /// How long after the run.
+    pub due: Duration,
+    /// What.
+    pub title: String,
+    /// Who.
+    pub owner: Option<String>,
+}
+
+impl Step {
+    /// Whether a rollback can stop here for good.
+    #[must_use]
+    pub const fn is_point_of_no_return(&self) -> bool {
+        matches!(self.undo, Undo::PointOfNoReturn { .. })
+    }
+}

@@ -1,0 +1,140 @@
+//! Where a run stands: the fold over its journal that people and programs read.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Choice, Question, Remaining};
+
+/// `status --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of this document: 1.
+    pub format: u32,
+    /// The run's id.
+    pub run: String,
+    /// The runbook's name.
+    pub runbook: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// Every acting step, in order; hook steps that began come last.
+    pub steps: Vec<StepStatus>,
+    /// What a person has to answer.
+    pub question: Option<OpenQuestion>,
+    /// What is still in place after a rollback, or failed and was passed over.
+    pub remaining: Vec<Remaining>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Going forward, or interrupted while it did.
+    Running,
+    /// Every step is through.
+    Succeeded,
+    /// A step failed and nothing was undone.
+    Failed,
+    /// Stopped on purpose.
+    Stopped,
+    /// A person has to answer.
+    Blocked,
+    /// Undoing, or interrupted while it did.
+    RollingBack,
+    /// All is undone.
+    RolledBack,
+    /// Undone as far as it could be.
+    PartlyRolledBack,
+    /// An undo failed.
+    Stuck,
+}
+
+impl RunState {
+    /// The exit code of a command that leaves a run in this state.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Succeeded => 0,
+            Self::Failed => 1,
+            Self::RolledBack => 4,
+            Self::PartlyRolledBack | Self::Stuck => 5,
+            Self::Stopped | Self::Running | Self::RollingBack => 6,
+            Self::Blocked => 7,
+        }
+    }
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Blocked => "blocked",
+            Self::RollingBack => "rolling_back",
+            Self::RolledBack => "rolled_back",
+            Self::PartlyRolledBack => "partly_rolled_back",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepStatus {
+    /// The step's name in the journal.
+    pub id: String,
+    /// Where it stands.
+    pub state: StepState,
+    /// How many attempts began.
+    pub attempts: u32,
+    /// When the first attempt began.
+    pub started: Option<String>,
+    /// When the last attempt, or its undoing, ended.
+    pub finished: Option<String>,
+    /// Why it failed, was skipped or is unknown.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Not reached.
+    Pending,
+    /// In an attempt.
+    Started,
+    /// As wanted.
+    Succeeded,
+    /// Not as wanted.
+    Failed,
+    /// Ended by its time limit.
+    TimedOut,
+    /// Nobody knows.
+    Unknown,
+    /// Passed over.
+    Skipped,
+    /// Its effect was there already.
+    InPlace,
+    /// Being undone.
+    Undoing,
+    /// Undone.
+    Undone,
+    /// Its undo failed.
+    UndoFailed,
+    /// Nobody knows how its undo ended.
+    UndoUnknown,
+}
+
+/// What a person has to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenQuestion {
+    /// About which step.
+    pub step: String,
+    /// What about.
+    pub question: Question,
+    /// The text, with its evidence.
+    pub text: String,
+    /// The words that answer it.
+    pub choices: Vec<Choice>,
+}

@@ -1,0 +1,1 @@
+//! Runbook, parameters and observations to a plan. Has no way to act.

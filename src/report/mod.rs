@@ -1,0 +1,1 @@
+//! Eyes: the only place that prints. Human and JSON views of the same events.

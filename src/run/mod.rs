@@ -1,0 +1,1 @@
+//! The loop: decision, append, act, input.
