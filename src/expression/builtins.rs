@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
-use super::value::{kind_name, to_engine, to_text};
+use super::value::{MAX_TEXT, TOO_MUCH, kind_name, to_engine, to_text};
 
 /// Work that one evaluation may do; 64 bytes of text cost one.
 const FUEL: u64 = 250_000;
@@ -44,10 +44,19 @@ fn add_filters(environment: &mut Environment<'static>) {
     });
     environment.add_filter("regex_search", regex_search);
     environment.add_filter("string", |value: Value| text_of(&value));
-    environment.add_filter("join", |items: Value, separator: Option<&str>| {
-        let texts = items.try_iter()?.map(|item| text_of(&item)).collect::<Result<Vec<_>, _>>()?;
-        Ok::<_, Error>(texts.join(separator.unwrap_or_default()))
-    });
+    environment.add_filter("join", |items: Value, separator: Option<&str>| join(&items, separator.unwrap_or_default()));
+}
+
+fn join(items: &Value, separator: &str) -> Result<String, Error> {
+    let mut joined = String::new();
+    for (at, item) in items.try_iter()?.enumerate() {
+        joined.push_str(if at > 0 { separator } else { "" });
+        joined.push_str(&text_of(&item)?);
+        if joined.len() > MAX_TEXT {
+            return Err(invalid(TOO_MUCH));
+        }
+    }
+    Ok(joined)
 }
 
 /// The first match: its first group when there is one, else all of it; none when there is no match.

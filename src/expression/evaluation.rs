@@ -13,7 +13,7 @@ use super::context::Context;
 use super::error::ExpressionError;
 use super::scope::Scope;
 use super::syntax::{self, Checked};
-use super::value::{json_to_text, kind_name, to_json};
+use super::value::{TOO_MUCH, json_to_text, kind_name, to_json};
 
 /// The value of a bare expression.
 ///
@@ -156,7 +156,7 @@ fn json(text: &str, value: &Engine) -> Result<Value, ExpressionError> {
 /// In our words, without the engine's debug information, which would show values.
 fn describe(error: &Error, text: &str) -> ExpressionError {
     let message = match (error.kind(), error.detail()) {
-        (ErrorKind::OutOfFuel, _) => "it does too much work or makes too much text".to_owned(),
+        (ErrorKind::OutOfFuel, _) => TOO_MUCH.to_owned(),
         (ErrorKind::UndefinedError, None) => "a value is not defined".to_owned(),
         (_, Some(detail)) => detail.replace(" is undefined", " is not defined"),
         (kind, None) => kind.to_string(),

@@ -201,6 +201,8 @@ fn filters_and_tests_of_ours() {
 fn work_and_text_are_limited() {
     assert!(error("'x' * 100000000").contains("too much"), "{}", error("'x' * 100000000"));
     assert!(error("range(100000) | map('string') | join(range(100000) | join)").contains("too much"));
+    let doubled = format!("{{% set a = ['x'] %}}{}{{{{ a }}}}", "{% set a = [a, a] %}".repeat(40));
+    assert!(render(&doubled, &scope()).unwrap_err().to_string().contains("too much"));
     let wide = format!("1{}", "+1".repeat(50_000));
     assert!(error(&wide).contains("more than 500 parts"));
     let longest = format!("1{}", "+1".repeat(249));

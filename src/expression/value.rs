@@ -3,6 +3,15 @@
 use minijinja::value::{Value as Engine, ValueKind};
 use serde_json::{Map, Number, Value};
 
+/// Most memory that one value or text may take, in bytes.
+pub(super) const MAX_TEXT: usize = 16 << 20;
+
+/// Deepest nesting of a value.
+const MAX_DEPTH: usize = 64;
+
+/// Said when a limit is reached.
+pub(super) const TOO_MUCH: &str = "it does too much work or makes too much text";
+
 /// A JSON value as the engine takes it.
 pub(super) fn to_engine(value: &Value) -> Engine {
     match value {
@@ -26,27 +35,60 @@ pub(super) fn map_to_engine(fields: &Map<String, Value>) -> Engine {
 
 /// The engine's value as JSON, or what is wrong with it.
 pub(super) fn to_json(value: &Engine) -> Result<Value, String> {
-    match value.kind() {
-        ValueKind::None => Ok(Value::Null),
-        ValueKind::Bool => Ok(Value::Bool(value.is_true())),
-        ValueKind::Number => number_to_json(value),
-        ValueKind::String => Ok(Value::String(value.as_str().unwrap_or_default().to_owned())),
-        ValueKind::Seq | ValueKind::Iterable => items_of(value)?.iter().map(to_json).collect(),
-        ValueKind::Map => {
-            let mut fields = Map::new();
-            for key in items_of(value)? {
-                let item = value.get_item(&key).map_err(|error| error.to_string())?;
-                fields.insert(to_text(&key)?, to_json(&item)?);
-            }
-            Ok(Value::Object(fields))
-        }
-        ValueKind::Undefined => Err("the value is not defined".to_owned()),
-        other => Err(format!("a value of kind {other} cannot be used here")),
-    }
+    Copy { room: MAX_TEXT, depth: 0 }.value(value)
 }
 
-fn items_of(value: &Engine) -> Result<Vec<Engine>, String> {
-    Ok(value.try_iter().map_err(|error| error.to_string())?.collect())
+/// A copy in the making. The engine's values share their parts, so that a small one can be endless when it is copied.
+struct Copy {
+    room: usize,
+    depth: usize,
+}
+
+impl Copy {
+    fn value(&mut self, value: &Engine) -> Result<Value, String> {
+        self.take(size_of::<Value>())?;
+        match value.kind() {
+            ValueKind::None => Ok(Value::Null),
+            ValueKind::Bool => Ok(Value::Bool(value.is_true())),
+            ValueKind::Number => number_to_json(value),
+            ValueKind::String => {
+                let text = value.as_str().unwrap_or_default();
+                self.take(text.len())?;
+                Ok(Value::String(text.to_owned()))
+            }
+            ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => {
+                self.depth += 1;
+                if self.depth > MAX_DEPTH {
+                    return Err("the value is nested too deeply".to_owned());
+                }
+                let copied = if value.kind() == ValueKind::Map { self.mapping(value) } else { self.list(value) };
+                self.depth -= 1;
+                copied
+            }
+            ValueKind::Undefined => Err("the value is not defined".to_owned()),
+            other => Err(format!("a value of kind {other} cannot be used here")),
+        }
+    }
+
+    fn list(&mut self, list: &Engine) -> Result<Value, String> {
+        let items = list.try_iter().map_err(|error| error.to_string())?;
+        items.map(|item| self.value(&item)).collect::<Result<_, _>>().map(Value::Array)
+    }
+
+    fn mapping(&mut self, mapping: &Engine) -> Result<Value, String> {
+        let mut fields = Map::new();
+        for key in mapping.try_iter().map_err(|error| error.to_string())? {
+            let item = mapping.get_item(&key).map_err(|error| error.to_string())?;
+            let name = self.value(&key).and_then(|key| json_to_text(&key))?;
+            fields.insert(name, self.value(&item)?);
+        }
+        Ok(Value::Object(fields))
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), String> {
+        self.room = self.room.checked_sub(bytes).ok_or_else(|| TOO_MUCH.to_owned())?;
+        Ok(())
+    }
 }
 
 fn number_to_json(value: &Engine) -> Result<Value, String> {
