@@ -7,7 +7,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use super::{Comment, DEPTH_LIMIT, Entry, Kind, NODE_LIMIT, Node, NodeId, Tree};
 use crate::check::scalar::{self, Plain};
 use crate::check::source::Source;
-use crate::check::syntax;
+use crate::check::syntax::{self, Progress};
 use crate::model::diagnostic::{Diagnostic, Label, Span};
 
 /// What ends the reading of a file at once.
@@ -60,6 +60,8 @@ struct Builder<'s> {
     anchors: HashMap<usize, (NodeId, Extent)>,
     /// All nodes, aliases counted with what they stand for.
     expanded: usize,
+    /// The end of the last event.
+    last: usize,
     root: Option<NodeId>,
     comments: Vec<Comment>,
     findings: Vec<Diagnostic>,
@@ -73,6 +75,7 @@ impl<'s> Builder<'s> {
             open: Vec::new(),
             anchors: HashMap::new(),
             expanded: 0,
+            last: 0,
             root: None,
             comments: Vec::new(),
             findings: Vec::new(),
@@ -86,7 +89,8 @@ impl<'s> Builder<'s> {
             max_buffered_comment_events: source.text.len(),
         };
         for event in Parser::new_from_str_with_options(&source.text, options) {
-            let (event, place) = event.map_err(|error| Box::new(syntax::explain(source, &error)))?;
+            let (event, place) = event.map_err(|error| Box::new(syntax::explain(source, &error, self.progress())))?;
+            self.last = span(&place).end.max(self.last);
             if let (Some(tag), Some(at)) = (event.tag(), place.tag_span()) {
                 self.tag(tag, span(&at));
             }
@@ -98,6 +102,11 @@ impl<'s> Builder<'s> {
             return Err(self.fatal("RB0104", place, "the document is empty".to_owned(), help));
         }
         Ok(())
+    }
+
+    fn progress(&self) -> Progress {
+        let innermost = self.open.iter().rev().find(|open| open.flow);
+        Progress { last: self.last, bracket: innermost.map(|open| self.nodes[open.id.0].span.start) }
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Fatal> {
@@ -197,13 +206,14 @@ impl<'s> Builder<'s> {
         parent.extent.height = parent.extent.height.max(extent.height + 1);
         match &mut self.nodes[parent.id.0].kind {
             Kind::Sequence(items) => items.push(id),
-            Kind::Mapping(entries) => match parent.key.take() {
-                Some(key) => entries.push(Entry { key, value: id }),
-                None => {
+            Kind::Mapping(entries) => {
+                if let Some(key) = parent.key.take() {
+                    entries.push(Entry { key, value: id });
+                } else {
                     parent.key = Some(id);
                     self.check_key(id);
                 }
-            },
+            }
             Kind::Scalar { .. } => {}
         }
     }
