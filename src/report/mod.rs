@@ -1,3 +1,4 @@
 //! Eyes: the only place that prints. Human and JSON views of the same events.
 
 pub mod view;
+pub mod diagnostics;
