@@ -3,8 +3,6 @@
 //! The line is compact JSON with its keys in a fixed order and non-ASCII unescaped; its last key, `hash`, covers every
 //! byte before it. There is one way only to write a record, so a line that says the same in other bytes is no record.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -25,7 +23,7 @@ const TAIL_LENGTH: usize = HASH_KEY.len() + HASH_LENGTH + 2;
 /// Why bytes are not a record, or a record cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
-    /// The JSON ends before it is complete.
+    /// The JSON begins and ends before it is complete.
     #[error("it is not complete")]
     Incomplete,
     /// It is not JSON, or not that of a record.
@@ -73,12 +71,8 @@ pub fn timestamp(at: Timestamp) -> String {
 /// SHA-256 in lower-case hex.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(HASH_LENGTH);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    Sha256::digest(bytes).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Computes the record's hash, sets it, and gives the line, its newline included.
@@ -127,7 +121,12 @@ pub fn decode(line: &[u8]) -> Result<Record, FormatError> {
 /// [`FormatError`], `Incomplete` where only its end is missing.
 pub fn inspect(line: &[u8]) -> Result<Facts, FormatError> {
     let mut record: Map<String, Value> = serde_json::from_slice(line).map_err(|error| {
-        if error.is_eof() || line.contains(&0) { FormatError::Incomplete } else { FormatError::NotARecord(error) }
+        let begun = !line.is_empty();
+        if begun && (error.is_eof() || line.contains(&0)) {
+            FormatError::Incomplete
+        } else {
+            FormatError::NotARecord(error)
+        }
     })?;
     let mut canonical = Vec::with_capacity(line.len());
     serde_json::to_writer(&mut canonical, &record).map_err(FormatError::NotARecord)?;
