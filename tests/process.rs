@@ -295,11 +295,14 @@ async fn the_environment_is_the_allowed_one_the_calls_and_what_a_step_may_know()
 }
 
 #[tokio::test]
-async fn a_step_inherits_nothing_and_has_no_terminal() {
+async fn a_step_inherits_no_file_and_has_no_terminal() {
     let scene = scene();
-    let ended =
-        scene.run(&scene.shell("ls /proc/self/fd | tr '\\n' ' '; cat; (: < /dev/tty) 2>&1 | wc -l"), &ticket()).await;
-    assert_eq!(ended.result.stdout.as_deref(), Some("0 1 2 3 1"));
+    let inheritable = fs::File::open("/").unwrap();
+    rustix::io::fcntl_setfd(&inheritable, rustix::io::FdFlags::empty()).unwrap();
+    let ended = scene.run(&scene.shell("echo /proc/self/fd/*; cat; (: < /dev/tty) 2>&1 | wc -l"), &ticket()).await;
+    // The fourth is the shell's own, on the folder that it lists.
+    let wanted = "/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n1";
+    assert_eq!(ended.result.stdout.as_deref(), Some(wanted));
 }
 
 #[tokio::test]

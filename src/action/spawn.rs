@@ -1,7 +1,7 @@
 //! The one door through which processes are started.
 //!
-//! What is started here inherits nothing by default: the environment is empty until the caller fills it, and standard
-//! streams are closed off until the caller opens them.
+//! What is started here inherits nothing: no open file, an environment that is empty until the caller fills it, and
+//! standard streams that lead nowhere until the caller opens them.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -17,6 +17,8 @@ const PASSED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "
 /// A program to start, with an empty environment and all three streams at `/dev/null`.
 #[must_use]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
+    // What the program itself was started with, an operator's pipe for example, must not reach what it starts.
+    close_fds::set_fds_cloexec_threadsafe(3, &[]);
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
