@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 #[must_use]
 pub fn sha256(parts: &[&[u8]]) -> String {
     let mut hasher = Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     let halves = |byte: u8| [byte >> 4, byte & 15];
     hasher.finalize().into_iter().flat_map(halves).filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }
