@@ -1,4 +1,9 @@
 //! Eyes: the only place that prints. Human and JSON views of the same events.
 
-pub mod view;
 pub mod diagnostics;
+pub mod human;
+pub mod json;
+mod progress;
+pub mod terminal;
+pub mod text;
+pub mod view;

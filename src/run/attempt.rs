@@ -57,12 +57,8 @@ impl<H: Executor, V: View> Session<H, V> {
     /// A step whose effect is there: found so, or, when an attempt of it began, settled so.
     fn in_place(&self, name: &str, attempt: u32, reason: String) -> Event {
         let step = name.to_owned();
-        let began = self
-            .log
-            .engine
-            .program
-            .index(name)
-            .is_some_and(|index| self.log.engine.state.steps[index].maybe_in_place);
+        let began =
+            self.log.engine.program.index(name).is_some_and(|index| self.log.engine.state.steps[index].maybe_in_place);
         if began {
             let attempt = attempt - 1;
             Event::StepSettled { step, attempt, r#as: Settlement::Succeeded, by: SettledBy::Check, reason }
@@ -195,10 +191,8 @@ impl<H: Executor, V: View> Session<H, V> {
                 self.log.view.progress(&Progress::Waiting(format!("what became of {name}")));
                 let ticket = self.ticket(name, attempt, None, &step);
                 let Self { log, stop, hands, person, .. } = self;
-                watched(log, stop, &person.name, async |control| {
-                    hands.recover(&intent, &call, &ticket, control).await
-                })
-                .await
+                watched(log, stop, &person.name, async |control| hands.recover(&intent, &call, &ticket, control).await)
+                    .await
             }
             (Some(_), Ok(None)) => lost("nothing of it acts by itself".to_owned(), false),
         };
@@ -228,10 +222,9 @@ impl<H: Executor, V: View> Session<H, V> {
                         Some(text) => self.log.values.evaluate(None, |scope| render_text(&text.0, scope)).await,
                         None => Ok(format!("{} is false", condition.that.0)),
                     };
-                    return End::Failed(message.map_or_else(
-                        |failure| failure,
-                        |message| Failure::new(FailureKind::Assertion, message),
-                    ));
+                    return End::Failed(
+                        message.map_or_else(|failure| failure, |message| Failure::new(FailureKind::Assertion, message)),
+                    );
                 }
                 Err(failure) => return End::Failed(failure),
             }

@@ -88,9 +88,7 @@ impl<H: Executor, V: View> Session<H, V> {
 
     async fn success(&mut self, success: &Success, result: &StepResult) -> Result<(), Failure> {
         let said = match &success.message {
-            Some(message) => {
-                Some(self.log.values.evaluate(Some(result), |scope| render_text(&message.0, scope)).await)
-            }
+            Some(message) => Some(self.log.values.evaluate(Some(result), |scope| render_text(&message.0, scope)).await),
             None => None,
         };
         let fail = |kind, message: String| match &said {
@@ -144,9 +142,8 @@ impl<H: Executor, V: View> Session<H, V> {
         let mut outputs = std::collections::BTreeMap::new();
         for (name, template) in &step.outputs {
             let value = self.log.values.evaluate(Some(result), |scope| render_value(template, scope)).await;
-            let value = value.map_err(|failure| {
-                Failure { message: format!("output {name}: {}", failure.message), ..failure }
-            })?;
+            let value = value
+                .map_err(|failure| Failure { message: format!("output {name}: {}", failure.message), ..failure })?;
             outputs.insert(name.clone(), value);
         }
         Ok(outputs)

@@ -53,7 +53,8 @@ impl<H: Executor, V: View> Session<H, V> {
             Some(Intent::File(file)) => format!(" Its file is {}.", file.path),
             Some(Intent::Program | Intent::Person) | None => String::new(),
         };
-        let runs = if fold.may_run || fold.undo.may_run { " It may still be running: make sure that it is over." } else { "" };
+        let runs =
+            if fold.may_run || fold.undo.may_run { " It may still be running: make sure that it is over." } else { "" };
         format!("Nobody recorded how attempt {} of {name} ended. {what}: {reason}.{who}{runs}", fold.attempts)
     }
 

@@ -9,7 +9,6 @@ use super::signals::{Stop, Urgency};
 use super::status;
 use crate::action::execute::{Control, Executor};
 use crate::engine::Decision;
-use crate::expression::render::Context;
 use crate::model::call::{Hidden, Ticket};
 use crate::model::event::Event;
 use crate::model::runbook::Runbook;
@@ -132,10 +131,6 @@ impl<H: Executor, V: View> Session<H, V> {
             sensitive: options.sensitive,
             secrets: Hidden(self.log.values.scope().secrets()),
         }
-    }
-
-    pub(super) fn context(&self) -> Context<'_> {
-        Context::of(&self.runbook)
     }
 }
 

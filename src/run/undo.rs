@@ -110,10 +110,8 @@ impl<H: Executor, V: View> Session<H, V> {
             (Some(intent), Ok(Some(call))) => {
                 let ticket = self.ticket(name, attempt, Some(part), what.step());
                 let Self { log, stop, hands, person, .. } = self;
-                watched(log, stop, &person.name, async |control| {
-                    hands.recover(&intent, &call, &ticket, control).await
-                })
-                .await
+                watched(log, stop, &person.name, async |control| hands.recover(&intent, &call, &ticket, control).await)
+                    .await
             }
         };
         if let End::NotStarted { evidence } = ended.end {

@@ -53,8 +53,9 @@ impl Values {
                     // The clone has to go, else setting the secret would copy all values.
                     drop(scope);
                     let name = path.split('.').nth(1).unwrap_or_default().to_owned();
-                    let value = self.secrets.resolve(&name).await?;
-                    self.scope.set_secret(&name, value);
+                    let value = self.secrets.value(&name).await;
+                    let value = value.map_err(|error| Failure::of(FailureKind::Secret, &error))?;
+                    self.scope.set_secret(&name, value.clone());
                 }
                 Err(ExpressionError::Unknown { path }) => {
                     return Err(Failure::new(FailureKind::Expression, format!("{path} has no value: it did not run")));
