@@ -3,7 +3,9 @@
 pub mod diagnostics;
 pub mod human;
 pub mod json;
+pub mod audit;
 mod progress;
+pub mod status;
 pub mod terminal;
 pub mod text;
 pub mod view;

@@ -6,12 +6,12 @@
 mod attempt;
 pub mod clock;
 mod conclude;
-mod log;
+pub mod log;
 pub mod person;
 mod probe;
-mod question;
+pub mod question;
 pub mod session;
 pub mod signals;
 pub mod status;
 mod undo;
-mod values;
+pub mod values;
