@@ -1,5 +1,7 @@
 //! The conformance cases of the YAML organisation go through the loader, and arbitrary text does without a panic.
 
+#![expect(clippy::unwrap_used, reason = "what the helpers of a test do not find fails the test")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
