@@ -30,6 +30,21 @@ pub(super) fn unquoted_template(source: &Source, span: Span) -> Diagnostic {
     finding(source, "RB0108", span, message, Some("put quotes around the whole value: \"{{ … }}\""))
 }
 
+/// A tag, which a runbook has no use for and which is seldom meant.
+pub(super) fn tag(source: &Source, span: Span) -> Diagnostic {
+    let (message, help) = match source.text.get(span.start..span.end) {
+        None | Some("!") => (
+            "`!` is read as a tag here, so that the command loses its negation".to_owned(),
+            "put quotes around the whole value, or write it as a block with `|`",
+        ),
+        Some(written) => (
+            format!("a runbook has no tags, found `{written}`"),
+            "remove the tag; put quotes around a value to make it text",
+        ),
+    };
+    finding(source, "RB0103", span, message, Some(help))
+}
+
 /// What had been read when the parser gave up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
