@@ -30,6 +30,21 @@ pub(super) fn unquoted_template(source: &Source, span: Span) -> Diagnostic {
     finding(source, "RB0108", span, message, Some("put quotes around the whole value: \"{{ … }}\""))
 }
 
+/// A tag, which a runbook has no use for and which is seldom meant.
+pub(super) fn tag(source: &Source, span: Span) -> Diagnostic {
+    let (message, help) = match source.text.get(span.start..span.end) {
+        None | Some("!") => (
+            "`!` is read as a tag here, so that the command loses its negation".to_owned(),
+            "put quotes around the whole value, or write it as a block with `|`",
+        ),
+        Some(written) => (
+            format!("a runbook has no tags, found `{written}`"),
+            "remove the tag; put quotes around a value to make it text",
+        ),
+    };
+    finding(source, "RB0103", span, message, Some(help))
+}
+
 /// What had been read when the parser gave up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
@@ -61,6 +76,8 @@ pub(super) fn explain(source: &Source, error: &ScanError, progress: Progress) ->
         | ErrorKind::TabNotAllowed
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::TabInPlainScalar => (tab(text, at), ("a tab cannot indent YAML", "use spaces").into()),
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (at, no_colon(&text[token(text, at).start..])),
+        ErrorKind::MappingValueNotAllowed if begins_its_line(text, at) => (key_before(text, at), INDENTATION.into()),
         kind => (at, words(kind)),
     };
     let code = if *error.kind() == ErrorKind::RecursionLimitExceeded { "RB0106" } else { "RB0101" };
@@ -70,6 +87,29 @@ pub(super) fn explain(source: &Source, error: &ScanError, progress: Progress) ->
 /// The quote that begins the text which was being read at `at`.
 fn opening_quote(text: &str, last: usize, at: usize) -> usize {
     text.get(last..).and_then(|rest| rest.find(['"', '\''])).map_or(at, |quote| last + quote)
+}
+
+/// Whether the `:` at `at` follows the first thing on its line.
+fn begins_its_line(text: &str, at: usize) -> bool {
+    !text[line_start(text, at)..at].contains([':', '{', '[', ','])
+}
+
+/// The key before the `:` at `at`, first on its line.
+fn key_before(text: &str, at: usize) -> usize {
+    let start = line_start(text, at);
+    start + text[start..at].len() - text[start..at].trim_start().len()
+}
+
+/// What is wrong with a line that is no `key: value`.
+fn no_colon(line: &str) -> Words {
+    let word = line.split(char::is_whitespace).next().unwrap_or_default();
+    if word.starts_with('-') {
+        ("a space is missing behind the dash", "write `- value`").into()
+    } else if word.contains(':') {
+        ("a space is missing behind the `:`", "write `key: value`").into()
+    } else {
+        ("a `:` is missing behind a key", "write `key: value`, or indent the line to continue the value above").into()
+    }
 }
 
 /// The first tab on the line that was being read at `at`.
@@ -133,18 +173,20 @@ fn words(kind: &ErrorKind) -> Words {
         ErrorKind::RecursionLimitExceeded => {
             ("values are nested too deeply", "move the inner part out, for instance into a group of its own").into()
         }
-        ErrorKind::ExpectedBlockMappingKey
-        | ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::BlockSequenceEntryNotAllowed => INDENTATION.into(),
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry => INDENTATION.into(),
+        ErrorKind::BlockSequenceEntryNotAllowed => (
+            "a list cannot begin on the line of its key",
+            "begin it on the next line, or put quotes around a value that begins with a dash",
+        )
+            .into(),
+        ErrorKind::MisplacedFlowCollectionEnd => {
+            ("a bracket is closed here that was not opened", "remove it, or put quotes around the value").into()
+        }
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
             "a `: ` inside an unquoted value looks like another key",
             "put quotes around the value, or begin the next key on a line of its own",
         )
             .into(),
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            ("a `:` is missing behind a key", "write `key: value`, or indent the line to continue the value above")
-                .into()
-        }
         ErrorKind::UnclosedFlowCollection { open } => Words {
             message: format!("a `{open}` is opened here and never closed"),
             help: Some("add the missing bracket"),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle};
 
 use super::{Comment, DEPTH_LIMIT, Entry, Kind, NODE_LIMIT, Node, NodeId, Tree};
 use crate::check::scalar::{self, Plain};
@@ -91,8 +91,8 @@ impl<'s> Builder<'s> {
         for event in Parser::new_from_str_with_options(&source.text, options) {
             let (event, place) = event.map_err(|error| Box::new(syntax::explain(source, &error, self.progress())))?;
             self.last = span(&place).end.max(self.last);
-            if let (Some(tag), Some(at)) = (event.tag(), place.tag_span()) {
-                self.tag(tag, span(&at));
+            if let Some(tag) = place.tag_span() {
+                self.findings.push(syntax::tag(source, span(&tag)));
             }
             self.event(event, span(&place))?;
         }
@@ -263,22 +263,6 @@ impl<'s> Builder<'s> {
         let Kind::Mapping(entries) = &node.kind else { return false };
         let inner = entries.first().map(|entry| &self.nodes[entry.key.0].kind);
         matches!(inner, Some(Kind::Mapping(_))) && self.source.text[node.span.start..].starts_with("{{")
-    }
-
-    fn tag(&mut self, tag: &Tag, span: Span) {
-        let written = self.source.text.get(span.start..span.end).unwrap_or_default();
-        let (message, help) = if tag.original() == "!" || written == "!" {
-            (
-                "`!` is read as a tag here, so that the command loses its negation".to_owned(),
-                "put quotes around the whole value, or write it as a block with `|`",
-            )
-        } else {
-            (
-                format!("a runbook has no tags, found `{written}`"),
-                "remove the tag; put quotes around a value to make it text",
-            )
-        };
-        self.findings.push(syntax::finding(self.source, "RB0103", span, message, Some(help)));
     }
 
     fn is_blank(&self, id: NodeId) -> bool {
