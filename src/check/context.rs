@@ -18,9 +18,8 @@ use crate::model::runbook::Hook;
 use crate::model::step::Effect;
 
 /// The keys of a step that say what it does.
-pub const ACTIONS: [&str; 12] = [
-    "shell", "command", "sql", "query", "file", "http", "wait", "confirm", "manual", "assert", "steps", "runbook",
-];
+pub const ACTIONS: [&str; 12] =
+    ["shell", "command", "sql", "query", "file", "http", "wait", "confirm", "manual", "assert", "steps", "runbook"];
 
 /// The names that an expression can begin with, beside those of a step's own result.
 pub const ROOTS: [&str; 6] = ["parameters", "vars", "secrets", "steps", "run", "window"];
@@ -243,7 +242,8 @@ impl<'a> Context<'a> {
     fn read_files(&mut self, folder: &Path, files: &dyn Files) {
         let mut named = Vec::new();
         for step in &self.steps {
-            for (action, key, is_text) in [("file", "template", true), ("file", "source", false), ("sql", "file", true)] {
+            for (action, key, is_text) in [("file", "template", true), ("file", "source", false), ("sql", "file", true)]
+            {
                 let node = self.field(step.node, action).and_then(|node| self.field(node, key));
                 named.extend(node.map(|node| (node, is_text)));
             }
@@ -322,21 +322,31 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The place that stands for a probe in a finding: the key of what it asks.
+    #[must_use]
+    pub fn question_span(&self, probe: &ProbeAt<'_>) -> Span {
+        let key = ["shell", "command", "query"].into_iter().find(|key| self.field(probe.node, key).is_some());
+        key.map_or_else(|| self.first_line(self.span(probe.node)), |key| self.entry_key_span(probe.node, key))
+    }
+
     /// A step as a sentence calls it.
     #[must_use]
     pub fn title(&self, step: &StepAt) -> String {
         match (&step.id, step.role) {
             (Some(id), _) => format!("step `{id}`"),
-            (None, Role::Undo(undone)) => {
-                self.steps[undone].id.as_ref().map_or_else(|| "this rollback".to_owned(), |id| format!("the rollback of `{id}`"))
-            }
+            (None, Role::Undo(undone)) => self.steps[undone]
+                .id
+                .as_ref()
+                .map_or_else(|| "this rollback".to_owned(), |id| format!("the rollback of `{id}`")),
             (None, _) => "this step".to_owned(),
         }
     }
 
     /// The steps that could be decoded and have exactly one action.
     pub fn decoded(&self) -> impl Iterator<Item = &StepAt> {
-        self.steps.iter().filter(|step| step.fields.is_some() && step.actions.len() == 1 && step.kind != Some(Kind::Unbuilt))
+        self.steps
+            .iter()
+            .filter(|step| step.fields.is_some() && step.actions.len() == 1 && step.kind != Some(Kind::Unbuilt))
     }
 
     /// Those of them in which nothing was at fault: what they lack is lacking.

@@ -35,7 +35,7 @@ impl DurationError {
 }
 
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-const HUNDRED_YEARS: Duration = Duration::from_secs(36_525 * 86_400);
+const HUNDRED_YEARS_MS: u64 = 36_525 * 86_400_000;
 
 /// Reads `250ms`, `90s`, `15m`, `1h30m`, `2d`. Each unit at most once, the larger one first.
 ///
@@ -71,8 +71,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         milliseconds = milliseconds.checked_add(part).ok_or_else(too_long)?;
         rest = behind;
     }
-    let duration = Duration::from_millis(milliseconds);
-    if duration > HUNDRED_YEARS { Err(too_long()) } else { Ok(duration) }
+    if milliseconds > HUNDRED_YEARS_MS { Err(too_long()) } else { Ok(Duration::from_millis(milliseconds)) }
 }
 
 #[cfg(test)]

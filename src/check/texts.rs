@@ -20,10 +20,20 @@ pub struct Reference {
     pub guarded: bool,
     /// Whether the names of a step's own result are known here.
     pub has_result: bool,
-    /// Whether it is part of an argument list.
-    pub is_argument: bool,
-    /// Whether a secret may be read here.
-    pub may_be_secret: bool,
+    /// Who can see what becomes of it.
+    pub exposure: Exposure,
+}
+
+/// Who can see the value that a text becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exposure {
+    /// It is shown or stored by the program.
+    #[default]
+    Shown,
+    /// It is an argument of a process, which everyone on the machine can read.
+    Argument,
+    /// Nobody: the only places for secrets.
+    Hidden,
 }
 
 /// A template or expression that cannot be read.
@@ -41,8 +51,7 @@ struct Text {
     step: Option<usize>,
     expression: bool,
     result: bool,
-    argument: bool,
-    secret: bool,
+    exposure: Exposure,
 }
 
 impl Text {
@@ -55,11 +64,11 @@ impl Text {
     }
 
     const fn argument(self) -> Self {
-        Self { argument: true, ..self }
+        Self { exposure: Exposure::Argument, ..self }
     }
 
     const fn secret(self) -> Self {
-        Self { secret: true, ..self }
+        Self { exposure: Exposure::Hidden, ..self }
     }
 }
 
@@ -165,10 +174,10 @@ fn file_texts(context: &mut Context, file: NodeId, text: Text) {
     }
     let Some(named) = context.field(file, "template") else { return };
     let Some(Loaded { path, content: Ok(bytes), .. }) = context.files.get(&named) else { return };
-    let Ok(content) = String::from_utf8(bytes.clone()) else { return };
+    let Ok(body) = String::from_utf8(bytes.clone()) else { return };
     let prefix = format!("{}: ", path.display());
     let whole = context.span(named);
-    read(context, &content, text, &prefix, |_, _, _| whole);
+    read(context, &body, text, &prefix, |_, _, _| whole);
 }
 
 /// The elements of a list, or the values of a mapping, under a key.
@@ -208,13 +217,13 @@ fn durations(context: &mut Context, node: Option<NodeId>, keys: &[&str]) {
 }
 
 fn parse(context: &mut Context, node: NodeId, text: Text) {
-    if let Some(content) = context.text(node) {
-        read(context, content, text, "", |context, offset, length| context.span_within(node, offset, length));
+    if let Some(body) = context.text(node) {
+        read(context, body, text, "", |context, offset, length| context.span_within(node, offset, length));
     }
 }
 
-fn read(context: &mut Context, content: &str, text: Text, prefix: &str, place: impl Fn(&Context, usize, usize) -> Span) {
-    match expression::names(content, !text.expression) {
+fn read(context: &mut Context, body: &str, text: Text, prefix: &str, place: impl Fn(&Context, usize, usize) -> Span) {
+    match expression::names(body, !text.expression) {
         Ok(names) => {
             for name in names {
                 let span = place(context, name.offset, name.end - name.offset);
@@ -226,14 +235,13 @@ fn read(context: &mut Context, content: &str, text: Text, prefix: &str, place: i
                     step: text.step,
                     guarded: name.guarded,
                     has_result: text.result,
-                    is_argument: text.argument,
-                    may_be_secret: text.secret,
+                    exposure: text.exposure,
                 });
             }
         }
         Err(error) => {
-            let offset = error.offset.min(content.len());
-            let rest = content.get(offset..).unwrap_or_default();
+            let offset = error.offset.min(body.len());
+            let rest = body.get(offset..).unwrap_or_default();
             let length = rest.chars().next().map_or(0, char::len_utf8);
             let span = place(context, offset, length);
             context.malformed.push(Malformed { span, message: format!("{prefix}{}", error.message) });

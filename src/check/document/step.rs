@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::scalar::{Choice, OneOrMore, Raw, Text, Unbuilt};
@@ -15,7 +15,6 @@ use crate::model::step::Effect;
 /// A step: its actions, their options, and the common fields.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(dead_code, reason = "keys that are refused by a rule are in the struct so that they are not unknown")]
 pub struct Step {
     /// Unique.
     pub id: Option<String>,
@@ -121,7 +120,6 @@ pub struct Step {
 /// One read-only action; with `that` and `message` it is a precondition.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(dead_code, reason = "keys that are refused by a rule are in the struct so that they are not unknown")]
 pub struct Probe {
     /// Action: a script.
     pub shell: Option<String>,

@@ -1,5 +1,7 @@
 //! Actions with their surroundings filled in and their files read.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 use super::step::template;
@@ -108,7 +110,10 @@ impl Resolver<'_> {
         })
     }
 
-    #[expect(clippy::option_option, reason = "the outer one is a document that has errors, the inner a content left as it is")]
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is a document that has errors, the inner a content left as it is"
+    )]
     fn content(&self, node: NodeId, fields: &document::File) -> Option<Option<FileContent>> {
         let content = if let Some(text) = &fields.content {
             FileContent::Content(Template(text.clone()))
@@ -134,7 +139,11 @@ fn process(stdin: Option<Template>, own: &Inherited) -> ProcessOptions {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn edit(fields: &document::Edit) -> Edit {

@@ -46,7 +46,12 @@ impl Resolver<'_> {
     ) -> Option<Vec<Precondition>> {
         let Some(node) = self.context.field(step.node, "preconditions") else { return Some(Vec::new()) };
         let asked = fields.preconditions.as_deref().unwrap_or_default();
-        self.context.items(node).iter().zip(asked).map(|(node, fields)| self.precondition(*node, fields, own, timeout)).collect()
+        self.context
+            .items(node)
+            .iter()
+            .zip(asked)
+            .map(|(node, fields)| self.precondition(*node, fields, own, timeout))
+            .collect()
     }
 
     fn precondition(

@@ -90,7 +90,10 @@ impl Resolver<'_> {
         time(fields.timeout.as_ref()).or(self.default_timeout.filter(|_| runs))
     }
 
-    #[expect(clippy::option_option, reason = "the outer one is a document that has errors, the inner a part that is absent")]
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is a document that has errors, the inner a part that is absent"
+    )]
     fn part(
         &self,
         step: &StepAt,

@@ -13,7 +13,17 @@ const RESULT: [&str; 6] = ["stdout", "stderr", "exit_code", "rows", "row_count",
 
 /// What can be read of another step.
 const OF_STEP: [&str; 11] = [
-    "outputs", "stdout", "stderr", "exit_code", "rows", "row_count", "json", "changed", "state", "started", "finished",
+    "outputs",
+    "stdout",
+    "stderr",
+    "exit_code",
+    "rows",
+    "row_count",
+    "json",
+    "changed",
+    "state",
+    "started",
+    "finished",
 ];
 
 /// What can be read of the run.
@@ -99,10 +109,15 @@ pub fn unknown_root(context: &Context, findings: &mut Findings) {
                 let help = suggest::help(name, OF_RUN, "run names");
                 findings.report(reference.span, format!("there is no `run.{name}`"), help);
             }
-        } else if !ROOTS.contains(&root) && !(reference.has_result && RESULT.contains(&root)) && !reference.guarded {
+        } else if !is_known(reference) {
             findings.report(reference.span, format!("`{root}` is not known here"), help_for(context, reference));
         }
     }
+}
+
+fn is_known(reference: &Reference) -> bool {
+    let root = reference.root.as_str();
+    reference.guarded || ROOTS.contains(&root) || reference.has_result && RESULT.contains(&root)
 }
 
 fn help_for(context: &Context, reference: &Reference) -> String {
@@ -142,7 +157,9 @@ pub fn later_step(context: &Context, findings: &mut Findings) {
 /// Why a step's result cannot be there when another reads it.
 fn not_run_yet(context: &Context, reader: usize, read: usize) -> Option<&'static str> {
     match (context.steps[reader].role, context.steps[read].role) {
-        (Role::Forward, Role::Forward) if reader == read => Some("reads its own result, which is there only afterwards"),
+        (Role::Forward, Role::Forward) if reader == read => {
+            Some("reads its own result, which is there only afterwards")
+        }
         (Role::Forward, Role::Forward) if read > reader => Some("runs later than the step that reads it"),
         (Role::Forward, Role::Forward) if encloses(context, read, reader) => Some("is the group that is still running"),
         (Role::Undo(undone), Role::Forward) if read > undone => Some("may not have run when this rollback does"),
@@ -184,7 +201,9 @@ pub fn syntax(context: &Context, findings: &mut Findings) {
 /// `steps.<id>.<what>` that no step has, and `steps.<id>.outputs.<name>` that the step does not declare.
 pub fn unknown_output(context: &Context, findings: &mut Findings) {
     for (reference, id) in reads(context, "steps") {
-        let (Some(at), [_, of_step, names @ ..]) = (context.step_named(id), reference.rest.as_slice()) else { continue };
+        let (Some(at), [_, of_step, names @ ..]) = (context.step_named(id), reference.rest.as_slice()) else {
+            continue;
+        };
         if !OF_STEP.contains(&of_step.as_str()) {
             let help = suggest::help(of_step, OF_STEP, "names");
             findings.report(reference.span, format!("a step has no `{of_step}`"), help);

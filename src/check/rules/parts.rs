@@ -62,7 +62,8 @@ fn sources(context: &Context, findings: &mut Findings) {
 fn probe(context: &Context, findings: &mut Findings, node: NodeId, part: &str) {
     one_question(context, findings, node, part);
     for key in present(context, node, &["that", "message"]) {
-        let help = if part == "verify" { "write `until: …` with a timeout" } else { "let the action itself say yes or no" };
+        let help =
+            if part == "verify" { "write `until: …` with a timeout" } else { "let the action itself say yes or no" };
         findings.report(context.entry_key_span(node, key), format!("`{key}` does not go with `{part}`"), help);
     }
     let until = context.field(node, "until").is_some();
@@ -148,7 +149,11 @@ fn file(context: &Context, findings: &mut Findings, step: &StepAt) {
             format!("add one of {}, or mode, owner, group", CONTENTS.join(", ")),
         );
     } else if context.field(node, "absent").and_then(|absent| context.text(absent)) == Some("false") {
-        findings.report(context.field_span(node, "absent"), "`absent: false` says nothing", "remove it, and say what is in the file");
+        findings.report(
+            context.field_span(node, "absent"),
+            "`absent: false` says nothing",
+            "remove it, and say what is in the file",
+        );
     }
     let edits = context.field(node, "edits").map(|edits| context.items(edits)).unwrap_or_default();
     for expect in edits.iter().filter_map(|edit| context.field(*edit, "expect")) {

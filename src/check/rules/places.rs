@@ -90,7 +90,8 @@ fn probes(context: &Context, findings: &mut Findings, step: &StepAt, inherited: 
 fn one(context: &Context, findings: &mut Findings, node: NodeId, key: &str, target: Option<&str>, wants: Place) {
     let is = place(context, target);
     let said = target.map_or_else(|| "the local machine".to_owned(), |name| format!("`{name}`"));
-    let span = context.field(node, "target").map_or_else(|| context.entry_key_span(node, key), |target| context.span(target));
+    let span =
+        context.field(node, "target").map_or_else(|| context.entry_key_span(node, key), |target| context.span(target));
     if wants == Place::Server && is == Place::Local {
         findings.report(
             span,

@@ -2,15 +2,15 @@
 
 use super::Findings;
 use crate::check::context::{Context, ROOTS};
+use crate::check::texts::Exposure;
 use crate::check::tree::NodeId;
-use crate::model::diagnostic::Span;
 
 /// `{{ parameters.x }}` in a script or a statement.
 pub fn template_in_code(context: &Context, findings: &mut Findings) {
     for step in &context.steps {
         let parts = ["check", "verify"].into_iter().filter_map(|key| context.field(step.node, key));
         let asked = context.field(step.node, "preconditions").map(|node| context.items(node)).unwrap_or_default();
-        for node in [step.node].into_iter().chain(parts).chain(asked) {
+        for node in [step.node].into_iter().chain(parts).chain(asked.iter().copied()) {
             for key in ["shell", "sql", "query"] {
                 if let Some(value) = context.field(node, key) {
                     look_into(context, findings, key, value);
@@ -36,7 +36,10 @@ fn look_into(context: &Context, findings: &mut Findings, key: &str, value: NodeI
         };
         findings.report(
             context.span_within(value, at, length),
-            format!("`{key}` is never a template: values come in by `{}:` only", if key == "shell" { "env" } else { "variables" }),
+            format!(
+                "`{key}` is never a template: values come in by `{}:` only",
+                if key == "shell" { "env" } else { "variables" }
+            ),
             help,
         );
     }
@@ -44,14 +47,17 @@ fn look_into(context: &Context, findings: &mut Findings, key: &str, value: NodeI
 
 /// A secret in an argument list, in a message, in a file.
 pub fn exposed_secret(context: &Context, findings: &mut Findings) {
-    for reference in context.references.iter().filter(|reference| reference.root == "secrets" && !reference.may_be_secret)
-    {
-        let (message, help) = if reference.is_argument {
-            ("a secret in an argument list: everyone on the machine can read it", "give it by `env:` or `stdin:`")
-        } else {
-            ("a secret here would be stored or shown", "secrets go only into `env`, `stdin`, `variables` and `targets`")
+    for reference in context.references.iter().filter(|reference| reference.root == "secrets") {
+        let (message, help) = match reference.exposure {
+            Exposure::Hidden => continue,
+            Exposure::Argument => {
+                ("a secret in an argument list: everyone on the machine can read it", "give it by `env:` or `stdin:`")
+            }
+            Exposure::Shown => (
+                "a secret here would be stored or shown",
+                "secrets go only into `env`, `stdin`, `variables` and `targets`",
+            ),
         };
-        let span: Span = reference.span;
-        findings.report(span, message, help);
+        findings.report(reference.span, message, help);
     }
 }

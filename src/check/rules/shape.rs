@@ -106,7 +106,9 @@ pub fn wrong_type(context: &Context, findings: &mut Findings) {
     for mistake in &context.mistakes {
         let help = match &mistake.kind {
             DecodeErrorKind::UnknownField { .. } | DecodeErrorKind::MissingField(_) => continue,
-            DecodeErrorKind::UnknownVariant { name, expected } => suggest::help(name, expected.iter().copied(), "values"),
+            DecodeErrorKind::UnknownVariant { name, expected } => {
+                suggest::help(name, expected.iter().copied(), "values")
+            }
             DecodeErrorKind::WrongType { expected, .. } => {
                 mistake.help(context.tree).unwrap_or_else(|| format!("write {expected} here"))
             }
@@ -117,7 +119,11 @@ pub fn wrong_type(context: &Context, findings: &mut Findings) {
     for (node, what) in lists(context) {
         let is_list = matches!(context.tree.node(node).kind, NodeKind::Sequence(_));
         if !is_list && !is_nothing(context, node) {
-            findings.report(context.first_line(context.span(node)), format!("{what} is not a list"), "begin each step with `- id: …`");
+            findings.report(
+                context.first_line(context.span(node)),
+                format!("{what} is not a list"),
+                "begin each step with `- id: …`",
+            );
         }
     }
     for step in context.steps.iter().filter(|step| step.fields.is_some()) {
@@ -130,7 +136,11 @@ pub fn wrong_type(context: &Context, findings: &mut Findings) {
                 "write a step, a list of steps, or `{ not_needed: <why> }`",
             );
         } else if let Some(reason) = reason.filter(|reason| context.text(*reason).is_none_or(str::is_empty)) {
-            findings.report(context.first_line(context.span(reason)), "`not_needed` is not a reason", "say why in a sentence");
+            findings.report(
+                context.first_line(context.span(reason)),
+                "`not_needed` is not a reason",
+                "say why in a sentence",
+            );
         }
     }
 }
@@ -214,8 +224,19 @@ pub fn not_first(context: &Context, findings: &mut Findings) {
 
 const ROOT: &[&str] = &["window", "review", "groups", "locks"];
 const STEP: &[&str] = &[
-    "http", "runbook", "rehearse", "preview", "observe", "become", "parallel", "hold", "artifacts", "for_each", "repeat",
-    "background", "watch",
+    "http",
+    "runbook",
+    "rehearse",
+    "preview",
+    "observe",
+    "become",
+    "parallel",
+    "hold",
+    "artifacts",
+    "for_each",
+    "repeat",
+    "background",
+    "watch",
 ];
 /// Keys that mean something beside another: said only where that one is not there to be refused.
 const BESIDE: &[(&str, &str)] = &[
@@ -251,14 +272,17 @@ pub fn not_built_yet(context: &Context, findings: &mut Findings) {
             }
         }
         handler(context, findings, step.node);
-        let parts = [("confirm", &["by", "second_person"][..]), ("wait", &["for"]), ("check", PROBE), ("verify", PROBE)];
+        let parts =
+            [("confirm", &["by", "second_person"][..]), ("wait", &["for"]), ("check", PROBE), ("verify", PROBE)];
         for (part, keys) in parts {
             if let Some(node) = context.field(step.node, part) {
                 refuse(context, findings, node, keys);
             }
         }
         let asked = context.field(step.node, "preconditions").map(|node| context.items(node)).unwrap_or_default();
-        asked.iter().for_each(|node| refuse(context, findings, *node, PROBE));
+        for node in asked {
+            refuse(context, findings, *node, PROBE);
+        }
     }
 }
 
@@ -307,7 +331,8 @@ fn name(context: &Context, findings: &mut Findings, node: NodeId, what: &str, un
     }
     let letters = if underscore { "a-z, 0-9, _ and -" } else { "a-z, 0-9 and -" };
     let better = slug(text);
-    let help = if better.is_empty() { "write, for example, `upgrade-db`".to_owned() } else { format!("write `{better}`") };
+    let help =
+        if better.is_empty() { "write, for example, `upgrade-db`".to_owned() } else { format!("write `{better}`") };
     findings.report(context.first_line(context.span(node)), format!("{what} has only {letters}"), help);
 }
 

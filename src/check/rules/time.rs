@@ -39,9 +39,10 @@ pub fn no_timeout(context: &Context, findings: &mut Findings) {
             );
             continue;
         }
-        for probe in context.probes(step).filter(|probe| probe.fields.timeout.is_none() && probe.fields.until.is_none()) {
+        for probe in context.probes(step).filter(|probe| probe.fields.timeout.is_none() && probe.fields.until.is_none())
+        {
             findings.report(
-                context.key_span(probe.node),
+                context.question_span(&probe),
                 format!("the {} of {} has no timeout", probe.name, context.title(step)),
                 "add `timeout: 30s` to it, or a timeout to the step or to `defaults`",
             );
@@ -60,7 +61,8 @@ pub fn until_without_timeout(context: &Context, findings: &mut Findings) {
             continue;
         }
         let own = fields.until.is_some().then_some(step.node);
-        let probes = context.probes(step).filter(|probe| probe.fields.until.is_some() && probe.fields.timeout.is_none());
+        let probes =
+            context.probes(step).filter(|probe| probe.fields.until.is_some() && probe.fields.timeout.is_none());
         for node in own.into_iter().chain(probes.map(|probe| probe.node)) {
             findings.report(
                 context.field_span(node, "until"),

@@ -85,7 +85,10 @@ pub fn reads_own_output(context: &Context, findings: &mut Findings) {
         if reference.rest.first().and_then(|id| context.step_named(id)) == Some(undone) {
             findings.report(
                 reference.span,
-                format!("this rollback needs a result of {}, which may have failed", context.title(&context.steps[undone])),
+                format!(
+                    "this rollback needs a result of {}, which may have failed",
+                    context.title(&context.steps[undone])
+                ),
                 "guard it with `| default(…)`, or read the value in an earlier step",
             );
         }
