@@ -38,7 +38,7 @@ impl<'t> SeqAccess<'t> for Elements<'t, '_> {
 /// The entries of a mapping that are not passed over, then the fields that are filled in.
 pub(super) struct Entries<'t, 'o> {
     mapping: Value<'t, 'o>,
-    entries: std::iter::Enumerate<std::slice::Iter<'t, Entry>>,
+    rest: std::iter::Enumerate<std::slice::Iter<'t, Entry>>,
     filled: std::slice::Iter<'o, (NodeId, &'static str)>,
     /// The entry whose value comes next; `None` for a filled field.
     current: Option<(usize, Entry)>,
@@ -46,8 +46,8 @@ pub(super) struct Entries<'t, 'o> {
 
 impl<'t, 'o> Entries<'t, 'o> {
     pub(super) fn new(mapping: Value<'t, 'o>, entries: &'t [Entry]) -> Self {
-        let (entries, filled) = (entries.iter().enumerate(), mapping.overlay.filled.iter());
-        Self { mapping, entries, filled, current: None }
+        let (rest, filled) = (entries.iter().enumerate(), mapping.overlay.filled.iter());
+        Self { mapping, rest, filled, current: None }
     }
 }
 
@@ -57,7 +57,7 @@ impl<'t> MapAccess<'t> for Entries<'t, '_> {
     fn next_key_seed<S: DeserializeSeed<'t>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
         let mapping = self.mapping;
         let ignored = |index| mapping.overlay.ignored.contains(&(mapping.node, index));
-        if let Some((index, entry)) = self.entries.find(|(index, _)| !ignored(*index)) {
+        if let Some((index, entry)) = self.rest.find(|(index, _)| !ignored(*index)) {
             self.current = Some((index, *entry));
             let key = seed.deserialize(mapping.with(entry.key));
             return key.map(Some).map_err(|error| {

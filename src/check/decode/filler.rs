@@ -14,7 +14,7 @@ use crate::model::diagnostic::Span;
 #[derive(Clone, Copy)]
 pub(super) struct Filler(pub(super) NodeId);
 
-impl<'de> IntoDeserializer<'de, Error> for Filler {
+impl IntoDeserializer<'_, Error> for Filler {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -166,3 +166,81 @@ fn no_more_than_a_hundred_mistakes_are_collected() {
     let (numbers, found) = mistakes::<Vec<u8>>(&text);
     assert_eq!((numbers, found.len()), (None, 100));
 }
+
+#[test]
+fn every_missing_field_is_found_whatever_its_type() {
+    #[derive(Debug, Deserialize)]
+    #[serde(transparent)]
+    struct Seconds(#[expect(dead_code, reason = "only decoded")] u64);
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only decoded")]
+    struct Demanding {
+        name: Spanned<String>,
+        target: Target,
+        delay: Seconds,
+        list: Vec<u8>,
+        pair: (bool, f64),
+        inner: Document,
+        any: serde_json::Value,
+        optional: Option<String>,
+        number: i32,
+    }
+    let (value, found) = mistakes::<Demanding>("number: x\n");
+    assert!(value.is_none());
+    let missing = ["name", "target", "delay", "list", "pair", "inner", "any"];
+    let expected =
+        std::iter::once("x: expected a whole number from -2147483648 to 2147483647, found text \"x\"".to_owned())
+            .chain(missing.map(|field| format!("number: the field `{field}` is missing")));
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_text_that_checks_itself_speaks_for_itself_and_the_rest_is_still_read() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(try_from = "String")]
+    struct Id(String);
+
+    impl TryFrom<String> for Id {
+        type Error = String;
+        fn try_from(text: String) -> Result<Self, String> {
+            if text.is_empty() || text.contains(' ') { Err(format!("`{text}` is no id")) } else { Ok(Self(text)) }
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only decoded")]
+    struct Item {
+        id: Spanned<Id>,
+        size: u8,
+    }
+    let (items, found) = mistakes::<Vec<Item>>("- {id: a b, size: x}\n- {size: 1}\n- {id: c, size: y}\n");
+    assert!(items.is_none());
+    assert_eq!(
+        found,
+        [
+            "a b: `a b` is no id",
+            "x: expected a whole number from 0 to 255, found text \"x\"",
+            "size: the field `id` is missing",
+            "y: expected a whole number from 0 to 255, found text \"y\"",
+        ]
+    );
+}
+
+#[test]
+fn places_survive_in_options_and_as_keys() {
+    let text = "b: ~\na: 5\n";
+    let tree = tree_of(text);
+    let values: BTreeMap<Spanned<String>, Option<Spanned<u8>>> = decode(&tree, tree.root()).unwrap();
+    let places: Vec<_> =
+        values.iter().map(|(key, value)| (&*key.value, key.span.start, value.map(|value| value.span.start))).collect();
+    assert_eq!(places, [("a", 5, Some(8)), ("b", 0, None)]);
+}
+
+#[test]
+fn an_unknown_field_names_its_key_its_mapping_and_what_is_known() {
+    let tree = tree_of("name: n\nextra: 1\n");
+    let error = decode::<Document>(&tree, tree.root()).unwrap_err();
+    assert_eq!(error.kind, DecodeErrorKind::UnknownField { name: "extra".to_owned(), expected: &["name", "steps"] });
+    assert_eq!((error.node, error.key), (tree.root(), tree.get(tree.root(), "extra").map(|entry| entry.key)));
+}

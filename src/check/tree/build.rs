@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle};
 
 use super::{Comment, DEPTH_LIMIT, Entry, Kind, NODE_LIMIT, Node, NodeId, Tree};
 use crate::check::scalar::{self, Plain};
 use crate::check::source::Source;
-use crate::check::syntax;
+use crate::check::syntax::{self, Progress};
 use crate::model::diagnostic::{Diagnostic, Label, Span};
 
 /// What ends the reading of a file at once.
@@ -60,6 +60,8 @@ struct Builder<'s> {
     anchors: HashMap<usize, (NodeId, Extent)>,
     /// All nodes, aliases counted with what they stand for.
     expanded: usize,
+    /// The end of the last event.
+    last: usize,
     root: Option<NodeId>,
     comments: Vec<Comment>,
     findings: Vec<Diagnostic>,
@@ -73,6 +75,7 @@ impl<'s> Builder<'s> {
             open: Vec::new(),
             anchors: HashMap::new(),
             expanded: 0,
+            last: 0,
             root: None,
             comments: Vec::new(),
             findings: Vec::new(),
@@ -86,9 +89,10 @@ impl<'s> Builder<'s> {
             max_buffered_comment_events: source.text.len(),
         };
         for event in Parser::new_from_str_with_options(&source.text, options) {
-            let (event, place) = event.map_err(|error| Box::new(syntax::explain(source, &error)))?;
-            if let (Some(tag), Some(at)) = (event.tag(), place.tag_span()) {
-                self.tag(tag, span(&at));
+            let (event, place) = event.map_err(|error| Box::new(syntax::explain(source, &error, self.progress())))?;
+            self.last = span(&place).end.max(self.last);
+            if let Some(tag) = place.tag_span() {
+                self.findings.push(syntax::tag(source, span(&tag)));
             }
             self.event(event, span(&place))?;
         }
@@ -98,6 +102,11 @@ impl<'s> Builder<'s> {
             return Err(self.fatal("RB0104", place, "the document is empty".to_owned(), help));
         }
         Ok(())
+    }
+
+    fn progress(&self) -> Progress {
+        let innermost = self.open.iter().rev().find(|open| open.flow);
+        Progress { last: self.last, bracket: innermost.map(|open| self.nodes[open.id.0].span.start) }
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Fatal> {
@@ -197,13 +206,14 @@ impl<'s> Builder<'s> {
         parent.extent.height = parent.extent.height.max(extent.height + 1);
         match &mut self.nodes[parent.id.0].kind {
             Kind::Sequence(items) => items.push(id),
-            Kind::Mapping(entries) => match parent.key.take() {
-                Some(key) => entries.push(Entry { key, value: id }),
-                None => {
+            Kind::Mapping(entries) => {
+                if let Some(key) = parent.key.take() {
+                    entries.push(Entry { key, value: id });
+                } else {
                     parent.key = Some(id);
                     self.check_key(id);
                 }
-            },
+            }
             Kind::Scalar { .. } => {}
         }
     }
@@ -253,22 +263,6 @@ impl<'s> Builder<'s> {
         let Kind::Mapping(entries) = &node.kind else { return false };
         let inner = entries.first().map(|entry| &self.nodes[entry.key.0].kind);
         matches!(inner, Some(Kind::Mapping(_))) && self.source.text[node.span.start..].starts_with("{{")
-    }
-
-    fn tag(&mut self, tag: &Tag, span: Span) {
-        let written = self.source.text.get(span.start..span.end).unwrap_or_default();
-        let (message, help) = if tag.original() == "!" || written == "!" {
-            (
-                "`!` is read as a tag here, so that the command loses its negation".to_owned(),
-                "put quotes around the whole value, or write it as a block with `|`",
-            )
-        } else {
-            (
-                format!("a runbook has no tags, found `{written}`"),
-                "remove the tag; put quotes around a value to make it text",
-            )
-        };
-        self.findings.push(syntax::finding(self.source, "RB0103", span, message, Some(help)));
     }
 
     fn is_blank(&self, id: NodeId) -> bool {
