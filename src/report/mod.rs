@@ -9,3 +9,6 @@ pub mod status;
 pub mod terminal;
 pub mod text;
 pub mod view;
+pub mod diff;
+pub mod plan;
+pub mod text;
