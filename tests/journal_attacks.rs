@@ -1,6 +1,8 @@
 //! Journals that were changed by an attacker or by a failing disk: every change is noticed, or is a torn tail, or only
 //! cuts records off at the end, and then an anchor shows it.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 #[path = "support/journal.rs"]
 mod support;
 
@@ -108,7 +110,7 @@ fn a_truncated_journal_claims_only_whole_records_and_its_anchor_shows_what_is_mi
     let anchor = head(&bytes);
     for length in 0..bytes.len() {
         let left = &bytes[..length];
-        let whole = left.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let whole = lines(left).iter().filter(|line| line.ends_with(b"\n")).count() as u64;
         let verified = verify(left, &[]).expect("the records that are left are good");
         assert_eq!(verified.records, whole);
         let begun = left.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len) as u64;
@@ -120,8 +122,11 @@ fn a_truncated_journal_claims_only_whole_records_and_its_anchor_shows_what_is_mi
     }
 }
 
+/// What an attacker does to a record.
+type Change = fn(&mut Record);
+
 /// Changes one record and gives it and all that follow hashes of their own.
-fn rewritten(journal: &[u8], from: usize, change: impl Fn(&mut Record)) -> Vec<u8> {
+fn rewritten(journal: &[u8], from: usize, change: Change) -> Vec<u8> {
     let mut prev: Option<String> = None;
     let mut attacked = Vec::new();
     for (index, line) in lines(journal).iter().enumerate() {
@@ -155,10 +160,10 @@ fn a_tail_with_a_fresh_chain_is_believed_without_an_anchor_and_found_with_one() 
 #[test]
 fn rules_of_the_chain_hold_even_where_all_hashes_are_right() {
     let bytes = journal();
-    let cases: [(&dyn Fn(&mut Record), u64, &str); 3] = [
-        (&|record| "elsewhere".clone_into(&mut record.run), 6, "it belongs to the run elsewhere"),
-        (&|record| record.epoch = 0, 6, "its epoch fell to 0"),
-        (&|record| record.event = support::started(), 6, "a run starts only once"),
+    let cases: [(Change, u64, &str); 3] = [
+        (|record| "elsewhere".clone_into(&mut record.run), 6, "it belongs to the run elsewhere"),
+        (|record| record.epoch = 0, 6, "its epoch fell to 0"),
+        (|record| record.event = support::started(), 6, "a run starts only once"),
     ];
     for (change, number, what) in cases {
         assert_eq!(tampered(&rewritten(&bytes, 5, change)), (number, what.to_owned()));

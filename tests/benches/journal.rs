@@ -1,5 +1,8 @@
 //! How fast a journal is verified, and how long one durable record takes.
 
+#![expect(clippy::expect_used, reason = "what tests share panics where it fails")]
+
+#[expect(dead_code, reason = "tests need more of it")]
 #[path = "../support/journal.rs"]
 mod support;
 
@@ -52,9 +55,8 @@ fn verify_records(bencher: Bencher, records: u64) {
 #[divan::bench]
 fn append_one_durable_record(bencher: Bencher) {
     let folder = tempfile::tempdir().ok();
-    let journal = folder
-        .as_ref()
-        .and_then(|folder| Journal::create(folder.path(), support::author(), CrashPlan::default()).ok());
+    let journal =
+        folder.as_ref().and_then(|folder| Journal::create(folder.path(), support::author(), CrashPlan::default()).ok());
     let Some(mut journal) = journal else { return };
     let started = journal.append(support::at(0), support::started());
     assert!(started.is_ok());
