@@ -207,6 +207,30 @@ fn the_same_record_in_other_bytes_is_refused_even_with_the_right_hash() {
 }
 
 #[test]
+fn damage_far_inside_a_long_journal_is_named_by_its_record() {
+    let mut long = Vec::new();
+    let mut prev = None;
+    for seq in 1..=2_000 {
+        let event = if seq == 1 { support::started() } else { support::attempt("promote") };
+        let support::Author { run, actor, host } = support::author();
+        let at = format::timestamp(support::at(0));
+        let mut record = Record { seq, at, run, epoch: 1, actor, host, event, prev: prev.take(), hash: String::new() };
+        long.extend(format::seal(&mut record).expect("a line"));
+        prev = Some(record.hash);
+    }
+    assert!(long.len() > 2 * 256 * 1024, "it is read in more than two parts");
+    assert_eq!(head(&long).seq, 2_000);
+    let good = lines(&long);
+    for index in [0, 1, 299, 300, 650, 700, 1_300, 1_998] {
+        let mut attacked = good.clone();
+        attacked[index][60] ^= 1;
+        assert_eq!(tampered(&attacked.concat()).0, index as u64 + 1);
+    }
+    let torn = verify(&long[..long.len() - 1], &[]).expect("a torn tail");
+    assert_eq!((torn.records, torn.torn_tail), (1_999, Some(good[1_999].len() as u64 - 1)));
+}
+
+#[test]
 fn an_event_of_a_later_version_is_passed_over_and_counted() {
     let bytes = journal();
     let body = format!(
