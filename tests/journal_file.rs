@@ -57,6 +57,33 @@ fn a_record_is_one_line_with_its_keys_in_the_order_of_the_format() {
 }
 
 #[test]
+fn each_record_is_one_write_and_is_synced_before_anything_else_happens() {
+    if !Path::new("/usr/bin/strace").exists() {
+        return;
+    }
+    let log = folder();
+    let calls = log.path().join("calls");
+    assert_cmd::Command::new("strace")
+        .args(["-f", "-e", "trace=openat,write,fsync,fdatasync,fallocate", "-o"])
+        .arg(&calls)
+        .arg(std::env::current_exe().expect("this test"))
+        .args(["--exact", "a_record_is_one_line_with_its_keys_in_the_order_of_the_format", "--test-threads=1"])
+        .assert()
+        .success();
+    let calls = std::fs::read_to_string(calls).expect("what was called");
+    let calls: Vec<&str> = calls.lines().filter_map(|line| line.split_once(' ')).map(|(_, call)| call.trim()).collect();
+    let created = calls.iter().position(|call| call.contains("journal.jsonl\", O_")).expect("it is made");
+    let expected = ["openat", "fallocate", "fsync", "openat", "fsync", "write", "fdatasync", "write", "fdatasync"];
+    let made = &calls[created..created + expected.len()];
+    let names: Vec<&str> = made.iter().filter_map(|call| call.split_once('(')).map(|(name, _)| name).collect();
+    assert_eq!(names, expected);
+    assert!(calls[created].contains("O_CLOEXEC") && calls[created].contains("O_EXCL"));
+    assert!(made.iter().all(|call| !call.contains("= -1")));
+    let written = calls.iter().filter(|call| call.starts_with("write(") && call.contains("{\\\"seq\\\":")).count();
+    assert_eq!(written, 2);
+}
+
+#[test]
 fn a_run_taken_up_again_goes_on_with_the_next_number_and_a_higher_epoch() {
     let folder = folder();
     support::write(folder.path());
