@@ -1,6 +1,8 @@
 //! Journals that were changed by an attacker or by a failing disk: every change is noticed, or is a torn tail, or only
 //! cuts records off at the end, and then an anchor shows it.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 #[path = "support/journal.rs"]
 mod support;
 
@@ -108,7 +110,7 @@ fn a_truncated_journal_claims_only_whole_records_and_its_anchor_shows_what_is_mi
     let anchor = head(&bytes);
     for length in 0..bytes.len() {
         let left = &bytes[..length];
-        let whole = left.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let whole = lines(left).iter().filter(|line| line.ends_with(b"\n")).count() as u64;
         let verified = verify(left, &[]).expect("the records that are left are good");
         assert_eq!(verified.records, whole);
         let begun = left.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len) as u64;
@@ -120,8 +122,11 @@ fn a_truncated_journal_claims_only_whole_records_and_its_anchor_shows_what_is_mi
     }
 }
 
+/// What an attacker does to a record.
+type Change = fn(&mut Record);
+
 /// Changes one record and gives it and all that follow hashes of their own.
-fn rewritten(journal: &[u8], from: usize, change: impl Fn(&mut Record)) -> Vec<u8> {
+fn rewritten(journal: &[u8], from: usize, change: Change) -> Vec<u8> {
     let mut prev: Option<String> = None;
     let mut attacked = Vec::new();
     for (index, line) in lines(journal).iter().enumerate() {
@@ -155,10 +160,10 @@ fn a_tail_with_a_fresh_chain_is_believed_without_an_anchor_and_found_with_one() 
 #[test]
 fn rules_of_the_chain_hold_even_where_all_hashes_are_right() {
     let bytes = journal();
-    let cases: [(&dyn Fn(&mut Record), u64, &str); 3] = [
-        (&|record| "elsewhere".clone_into(&mut record.run), 6, "it belongs to the run elsewhere"),
-        (&|record| record.epoch = 0, 6, "its epoch fell to 0"),
-        (&|record| record.event = support::started(), 6, "a run starts only once"),
+    let cases: [(Change, u64, &str); 3] = [
+        (|record| "elsewhere".clone_into(&mut record.run), 6, "it belongs to the run elsewhere"),
+        (|record| record.epoch = 0, 6, "its epoch fell to 0"),
+        (|record| record.event = support::started(), 6, "a run starts only once"),
     ];
     for (change, number, what) in cases {
         assert_eq!(tampered(&rewritten(&bytes, 5, change)), (number, what.to_owned()));
@@ -199,6 +204,30 @@ fn the_same_record_in_other_bytes_is_refused_even_with_the_right_hash() {
         assert_ne!(other, body);
         assert_eq!(tampered(&with_hash(&other)).0, 1, "{to}");
     }
+}
+
+#[test]
+fn damage_far_inside_a_long_journal_is_named_by_its_record() {
+    let mut long = Vec::new();
+    let mut prev = None;
+    for seq in 1..=2_000 {
+        let event = if seq == 1 { support::started() } else { support::attempt("promote") };
+        let support::Author { run, actor, host } = support::author();
+        let at = format::timestamp(support::at(0));
+        let mut record = Record { seq, at, run, epoch: 1, actor, host, event, prev: prev.take(), hash: String::new() };
+        long.extend(format::seal(&mut record).expect("a line"));
+        prev = Some(record.hash);
+    }
+    assert!(long.len() > 2 * 256 * 1024, "it is read in more than two parts");
+    assert_eq!(head(&long).seq, 2_000);
+    let good = lines(&long);
+    for index in [0, 1, 299, 300, 650, 700, 1_300, 1_998] {
+        let mut attacked = good.clone();
+        attacked[index][60] ^= 1;
+        assert_eq!(tampered(&attacked.concat()).0, index as u64 + 1);
+    }
+    let torn = verify(&long[..long.len() - 1], &[]).expect("a torn tail");
+    assert_eq!((torn.records, torn.torn_tail), (1_999, Some(good[1_999].len() as u64 - 1)));
 }
 
 #[test]

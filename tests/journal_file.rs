@@ -1,5 +1,7 @@
 //! The journal's writer on real disks, full ones included, and the round trip of any record.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 #[path = "support/journal.rs"]
 mod support;
 
@@ -55,6 +57,33 @@ fn a_record_is_one_line_with_its_keys_in_the_order_of_the_format() {
 }
 
 #[test]
+fn each_record_is_one_write_and_is_synced_before_anything_else_happens() {
+    if !Path::new("/usr/bin/strace").exists() {
+        return;
+    }
+    let log = folder();
+    let calls = log.path().join("calls");
+    assert_cmd::Command::new("strace")
+        .args(["-f", "-e", "trace=openat,write,fsync,fdatasync,fallocate", "-o"])
+        .arg(&calls)
+        .arg(std::env::current_exe().expect("this test"))
+        .args(["--exact", "a_record_is_one_line_with_its_keys_in_the_order_of_the_format", "--test-threads=1"])
+        .assert()
+        .success();
+    let calls = std::fs::read_to_string(calls).expect("what was called");
+    let calls: Vec<&str> = calls.lines().filter_map(|line| line.split_once(' ')).map(|(_, call)| call.trim()).collect();
+    let created = calls.iter().position(|call| call.contains("journal.jsonl\", O_")).expect("it is made");
+    let expected = ["openat", "fallocate", "fsync", "openat", "fsync", "write", "fdatasync", "write", "fdatasync"];
+    let made = &calls[created..created + expected.len()];
+    let names: Vec<&str> = made.iter().filter_map(|call| call.split_once('(')).map(|(name, _)| name).collect();
+    assert_eq!(names, expected);
+    assert!(calls[created].contains("O_CLOEXEC") && calls[created].contains("O_EXCL"));
+    assert!(made.iter().all(|call| !call.contains("= -1")));
+    let written = calls.iter().filter(|call| call.starts_with("write(") && call.contains("{\\\"seq\\\":")).count();
+    assert_eq!(written, 2);
+}
+
+#[test]
 fn a_run_taken_up_again_goes_on_with_the_next_number_and_a_higher_epoch() {
     let folder = folder();
     support::write(folder.path());
@@ -90,7 +119,7 @@ fn damage_before_the_end_is_refused_and_left_as_it_is() {
     bytes[place] ^= 1;
     std::fs::write(folder.path().join("journal.jsonl"), &bytes).expect("room");
     let Err(JournalError::Tampered { source, .. }) = open(folder.path()) else { panic!("it was believed") };
-    let number = bytes[..place].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+    let number = bytes[..place].split(|byte| *byte == b'\n').count() as u64;
     assert_eq!(source.record, number);
     assert_eq!(std::fs::read(folder.path().join("journal.jsonl")).expect("bytes"), bytes);
 }
@@ -135,6 +164,44 @@ fn what_could_not_be_read_again_is_not_written_and_the_journal_goes_on() {
         assert!(matches!(journal.append(support::at(1), event), Err(JournalError::Unwritable(_))));
     }
     assert_eq!(journal.append(support::at(1), decision(Value::Null)).expect("a record").seq, 2);
+}
+
+/// A program that writes the journal in this folder and stops at a point.
+#[cfg(feature = "crash-points")]
+#[test]
+#[ignore = "started by another test"]
+fn crasher() {
+    let mut lines = std::io::stdin().lines().map_while(Result::ok);
+    let (folder, point) = (lines.next().expect("a folder"), lines.next().expect("a point"));
+    let crash = CrashPlan::from_text(Some(&point)).expect("a crash point");
+    let mut journal = Journal::create(Path::new(&folder), support::author(), crash).expect("a new journal");
+    for event in support::events() {
+        journal.append(support::at(0), event).expect("a record");
+    }
+}
+
+#[cfg(feature = "crash-points")]
+#[test]
+fn a_crash_at_any_point_of_any_record_leaves_whole_records_and_at_most_a_torn_line() {
+    let expected =
+        [("before_write", 0, false), ("torn_write", 0, true), ("after_write", 1, false), ("after_sync", 1, false)];
+    for count in 1..=support::events().len() {
+        for (point, more, torn) in expected {
+            let folder = folder();
+            assert_cmd::Command::new(std::env::current_exe().expect("this test"))
+                .args(["--ignored", "--exact", "crasher"])
+                .write_stdin(format!("{}\n{count}:{point}\n", folder.path().display()))
+                .assert()
+                .interrupted();
+            let (mut journal, records, cut) = open(folder.path()).expect("it can be taken up again");
+            assert_eq!((records.len(), cut.is_some()), (count - 1 + more, torn), "{count}:{point}");
+            let next = if records.is_empty() { support::started() } else { support::attempt("next") };
+            assert_eq!(journal.append(support::at(1), next).expect("a record").seq, (count + more) as u64);
+        }
+    }
+    assert!(CrashPlan::from_text(Some("0:after_sync")).is_err());
+    assert!(CrashPlan::from_text(Some("after_sync")).is_err());
+    assert!(!CrashPlan::from_text(None).expect("no crash").is_at(1, "after_sync"));
 }
 
 /// A file system of 512 KiB. Only root may mount one: the tests on full disks show something there alone.
@@ -286,7 +353,7 @@ proptest! {
         let mut record =
             Record { seq, at, run: names.0, epoch, actor: names.1, host, event, prev: None, hash: String::new() };
         let line = format::seal(&mut record).expect("a line");
-        prop_assert_eq!(line.iter().filter(|byte| **byte < b' ').count(), 1);
+        prop_assert_eq!(line.iter().position(|byte| *byte < b' '), Some(line.len() - 1));
         prop_assert_eq!(&format::decode(&line).expect("a record"), &record);
         let facts = format::inspect(&line[..line.len() - 1]).expect("a well-formed line");
         prop_assert_eq!((facts.seq, facts.epoch, facts.hash), (seq, epoch, record.hash));

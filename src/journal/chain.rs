@@ -5,10 +5,11 @@
 //! *anchor*, a head kept outside of this journal, lies in or behind what was replaced. So the answer says up to which
 //! record the journal is anchored, and claims nothing of what follows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
+use std::thread;
 
 use super::file::FILE_NAME;
 use super::format::{self, Facts, FormatError, MAX_LINE};
@@ -117,48 +118,88 @@ pub fn read(folder: &Path) -> Result<Records, ChainError> {
     Ok(Records { records, torn_tail: lines.torn_tail })
 }
 
+/// So many bytes are read before their lines are looked at.
+const BATCH: usize = 256 * 1024;
+
 /// The lines of a journal, each verified as it is read.
+///
+/// Lines are read in batches. What can be said of a line by itself is found by two threads, each with its half of the
+/// batch; whether it follows the one before is looked at as it is given out.
 pub(super) struct Lines<R> {
     input: R,
-    /// The last line read, without its newline; the torn one at the end.
+    batch: VecDeque<Line>,
+    /// The last line given out, without its newline; the torn one at the end.
     pub(super) line: Vec<u8>,
     /// Bytes of the torn last line, its newline counted where it has one. Set at the end.
     pub(super) torn_tail: Option<u64>,
     pub(super) chain: Chain,
 }
 
+/// One line that was read.
+struct Line {
+    /// Without its newline.
+    bytes: Vec<u8>,
+    whole: bool,
+    finding: Option<Result<Facts, FormatError>>,
+}
+
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, line: Vec::new(), torn_tail: None, chain: Chain::default() }
+        Self { input, batch: VecDeque::new(), line: Vec::new(), torn_tail: None, chain: Chain::default() }
     }
 
     /// The next whole line, `None` at the end or at a torn last line.
     pub(super) fn next(&mut self) -> Result<Option<Facts>, ChainError> {
-        self.line.clear();
-        let length = (&mut self.input).take(MAX_LINE as u64 + 1).read_until(b'\n', &mut self.line)?;
-        if length == 0 {
-            return Ok(None);
+        if self.batch.is_empty() {
+            self.fill()?;
         }
-        if length > MAX_LINE {
-            return Err(self.chain.refuse(&FormatError::TooLong).into());
-        }
-        if self.line.pop_if(|last| *last == b'\n').is_none() {
-            self.torn_tail = Some(length as u64);
-            return Ok(None);
-        }
-        match format::inspect(&self.line) {
-            Ok(facts) => {
+        let Some(line) = self.batch.pop_front() else { return Ok(None) };
+        let is_last = self.batch.is_empty() && self.input.fill_buf()?.is_empty();
+        let length = line.bytes.len() as u64;
+        self.line = line.bytes;
+        match line.finding {
+            Some(Ok(facts)) => {
                 self.chain.admit(&facts)?;
                 Ok(Some(facts))
             }
-            // A crash can leave the newline on the disk without the blocks before it.
-            Err(FormatError::Incomplete) if self.input.fill_buf()?.is_empty() => {
-                self.torn_tail = Some(length as u64);
-                self.line.push(b'\n');
+            None => {
+                self.torn_tail = Some(length);
                 Ok(None)
             }
-            Err(error) => Err(self.chain.refuse(&error).into()),
+            // A crash can leave the newline on the disk without the blocks before it.
+            Some(Err(FormatError::Incomplete)) if is_last => {
+                self.torn_tail = Some(length + 1);
+                Ok(None)
+            }
+            Some(Err(error)) => Err(self.chain.refuse(&error).into()),
         }
+    }
+
+    /// Reads and inspects the next batch.
+    fn fill(&mut self) -> io::Result<()> {
+        let mut size = 0;
+        while size < BATCH {
+            let mut bytes = Vec::new();
+            let length = (&mut self.input).take(MAX_LINE as u64 + 1).read_until(b'\n', &mut bytes)?;
+            if length == 0 {
+                break;
+            }
+            size += length;
+            let whole = bytes.pop_if(|last| *last == b'\n').is_some();
+            self.batch.push_back(Line { bytes, whole, finding: None });
+        }
+        let lines = self.batch.make_contiguous();
+        if size >= BATCH {
+            let half = lines.len() / 2;
+            thread::scope(|scope| {
+                let (first, second) = lines.split_at_mut(half);
+                // Where no thread can be had, its half is looked at below.
+                let _ = thread::Builder::new().spawn_scoped(scope, || inspect_all(first));
+                inspect_all(second);
+            });
+        }
+        inspect_all(lines);
+        Ok(())
     }
 
     /// All whole records.
@@ -170,6 +211,17 @@ impl<R: BufRead> Lines<R> {
             records.push(record);
         }
         Ok(records)
+    }
+}
+
+/// Looks at those that were not looked at yet.
+fn inspect_all(lines: &mut [Line]) {
+    for line in lines.iter_mut().filter(|line| line.finding.is_none()) {
+        line.finding = match (line.whole, line.bytes.len()) {
+            (_, MAX_LINE..) => Some(Err(FormatError::TooLong)),
+            (true, _) => Some(format::inspect(&line.bytes)),
+            (false, _) => None,
+        };
     }
 }
 

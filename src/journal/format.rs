@@ -3,22 +3,26 @@
 //! The line is compact JSON with its keys in a fixed order and non-ASCII unescaped; its last key, `hash`, covers every
 //! byte before it. There is one way only to write a record, so a line that says the same in other bytes is no record.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::canonical;
 use crate::model::event::{Event, Record};
 
 /// The most bytes that a line may have, so that no reader has to hold more.
 pub const MAX_LINE: usize = 16 * 1024 * 1024;
 
-/// The keys that every record begins with, in their order.
-const FIRST_KEYS: [&str; 7] = ["seq", "at", "run", "epoch", "actor", "host", "event"];
-
 /// What follows the bytes that the hash covers: `,"hash":"`, the digest, `"}`.
 const HASH_KEY: &str = ",\"hash\":\"";
 const HASH_LENGTH: usize = 64;
 const TAIL_LENGTH: usize = HASH_KEY.len() + HASH_LENGTH + 2;
+
+/// Where the closing part of a [`Frame`] begins.
+const FRAME_END: &str = ",\"prev\":";
 
 /// Why bytes are not a record, or a record cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +124,7 @@ pub fn decode(line: &[u8]) -> Result<Record, FormatError> {
 ///
 /// [`FormatError`], `Incomplete` where only its end is missing.
 pub fn inspect(line: &[u8]) -> Result<Facts, FormatError> {
-    let mut record: Map<String, Value> = serde_json::from_slice(line).map_err(|error| {
+    let frame: Frame<'_> = serde_json::from_slice(line).map_err(|error| {
         let begun = !line.is_empty();
         if begun && (error.is_eof() || line.contains(&0)) {
             FormatError::Incomplete
@@ -128,46 +132,54 @@ pub fn inspect(line: &[u8]) -> Result<Facts, FormatError> {
             FormatError::NotARecord(error)
         }
     })?;
-    let mut canonical = Vec::with_capacity(line.len());
-    serde_json::to_writer(&mut canonical, &record).map_err(FormatError::NotARecord)?;
-    if canonical != line {
+    if canonical::rewrite(line).map_err(FormatError::NotARecord)? != line {
         return Err(FormatError::Form("its bytes are not those of compact JSON"));
     }
-    if !record.keys().zip(FIRST_KEYS).all(|(key, expected)| key == expected)
-        || !record.keys().rev().zip(["hash", "prev"]).all(|(key, expected)| key == expected)
-        || record.len() < FIRST_KEYS.len() + 2
-    {
-        return Err(FormatError::Form("its keys are not those of a record in their order"));
+    let keys = FormatError::Form("its keys are not those of a record in their order");
+    let written = serde_json::to_string(&frame).map_err(FormatError::NotARecord)?;
+    let Some((opening, closing)) = written.rsplit_once(FRAME_END) else { return Err(keys) };
+    let closing = [FRAME_END, closing].concat();
+    if !line.starts_with(opening.as_bytes()) || !line.ends_with(closing.as_bytes()) {
+        return Err(keys);
     }
-    let facts = facts(&mut record).ok_or(FormatError::Form("a field is of another type"))?;
+    if frame.at.parse().ok().map(timestamp).as_deref() != Some(&*frame.at) {
+        return Err(FormatError::Form("its time is not in UTC with microseconds"));
+    }
     let covered = line.len().checked_sub(TAIL_LENGTH).ok_or(FormatError::Hash)?;
-    if sha256(&line[..covered]) != facts.hash {
+    if sha256(&line[..covered]) != frame.hash {
         return Err(FormatError::Hash);
     }
-    Ok(facts)
-}
-
-fn facts(record: &mut Map<String, Value>) -> Option<Facts> {
-    let at = record["at"].as_str()?;
-    if at.parse::<Timestamp>().ok().map(timestamp).as_deref() != Some(at) {
-        return None;
-    }
-    record["actor"].as_str()?;
-    record["host"].as_str()?;
-    Some(Facts {
-        seq: record["seq"].as_u64()?,
-        epoch: record["epoch"].as_u64()?,
-        format: record.get("format").and_then(Value::as_u64),
-        run: text(record, "run")?,
-        kind: text(record, "event")?,
-        prev: if record["prev"].is_null() { None } else { Some(text(record, "prev")?) },
-        hash: text(record, "hash")?,
+    Ok(Facts {
+        seq: frame.seq,
+        run: frame.run.into_owned(),
+        epoch: frame.epoch,
+        kind: frame.event.into_owned(),
+        format: frame.format.as_ref().and_then(Value::as_u64),
+        prev: frame.prev.map(Cow::into_owned),
+        hash: frame.hash.into_owned(),
     })
 }
 
-fn text(record: &mut Map<String, Value>, key: &str) -> Option<String> {
-    match record.get_mut(key)?.take() {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
+/// What every record has: it begins with these fields and ends with the last two. In between are those of its event.
+#[derive(Deserialize, Serialize)]
+struct Frame<'a> {
+    seq: u64,
+    #[serde(borrow)]
+    at: Cow<'a, str>,
+    #[serde(borrow)]
+    run: Cow<'a, str>,
+    epoch: u64,
+    #[serde(borrow)]
+    actor: Cow<'a, str>,
+    #[serde(borrow)]
+    host: Cow<'a, str>,
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    /// Of `run_started` alone.
+    #[serde(skip_serializing, default)]
+    format: Option<Value>,
+    #[serde(borrow)]
+    prev: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    hash: Cow<'a, str>,
 }

@@ -5,6 +5,7 @@
 //! in tests. Nothing here decides what a run does next (`engine` does), and nothing here reads the environment or the
 //! clock.
 
+mod canonical;
 pub mod chain;
 pub mod crash;
 mod durable;

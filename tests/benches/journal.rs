@@ -1,5 +1,8 @@
 //! How fast a journal is verified, and how long one durable record takes.
 
+#![expect(clippy::expect_used, reason = "what tests share panics where it fails")]
+
+#[expect(dead_code, reason = "tests need more of it")]
 #[path = "../support/journal.rs"]
 mod support;
 

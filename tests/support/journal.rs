@@ -5,7 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use runbook::journal::crash::CrashPlan;
-use runbook::journal::file::{Author, Journal};
+pub use runbook::journal::file::Author;
+use runbook::journal::file::Journal;
 use runbook::model::event::{
     Answer, Choice, Event, FileIntent, FileState, Head, Intent, Outcome, ProcessIdentity, Question, Remaining,
     RunOutcome, SettledBy, Settlement,
