@@ -1,5 +1,7 @@
 //! Steps as real processes behind their supervisors.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
