@@ -113,12 +113,12 @@ fn ticket(attempt: u32) -> Ticket {
     }
 }
 
-fn content(text: &str) -> Option<Desired> {
-    Some(Desired::Bytes(text.as_bytes().to_vec()))
+fn bytes(text: &str) -> Desired {
+    Desired::Bytes(text.as_bytes().to_vec())
 }
 
-fn argv(words: &[&str]) -> Option<Vec<String>> {
-    Some(words.iter().map(|word| (*word).to_owned()).collect())
+fn argv(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_file_is_replaced_with_its_mode_and_owner_kept_and_restored_byte_for_b
     std::os::unix::fs::chown(&path, Some(owner), Some(fs::metadata(&path).unwrap().gid())).unwrap();
     let before = fs::metadata(&path).unwrap();
 
-    let (intent, ended) = scene.make(&scene.call("a.cfg", content("new"))).await;
+    let (intent, ended) = scene.make(&scene.call("a.cfg", Some(bytes("new")))).await;
     assert_eq!((ended.end, ended.result.changed), (End::Returned, Some(true)));
     let after = fs::metadata(&path).unwrap();
     assert_eq!(scene.read("a.cfg"), "new");
@@ -147,7 +147,7 @@ async fn a_file_is_replaced_with_its_mode_and_owner_kept_and_restored_byte_for_b
 #[tokio::test]
 async fn a_new_file_is_0644_and_its_restoration_removes_it() {
     let scene = scene();
-    let (intent, _) = scene.make(&scene.call("new", content("x"))).await;
+    let (intent, _) = scene.make(&scene.call("new", Some(bytes("x")))).await;
     assert_eq!(fs::metadata(scene.path("new")).unwrap().mode() & 0o7777, 0o644);
     scene.restore(&intent, None).await.unwrap();
     assert!(scene.names().is_empty());
@@ -157,7 +157,7 @@ async fn a_new_file_is_0644_and_its_restoration_removes_it() {
 async fn a_mode_alone_can_be_changed_and_reloads_nothing() {
     let scene = scene();
     let path = scene.write("key", "k");
-    let reload = argv(&["touch", "reloaded"]);
+    let reload = Some(argv(&["touch", "reloaded"]));
     let call = FileCall { mode: Some(0o600), reload: reload.clone(), ..scene.call("key", None) };
     let (intent, ended) = scene.make(&call).await;
     assert_eq!((ended.result.changed, intent.reload), (Some(true), false));
@@ -172,7 +172,7 @@ async fn a_file_that_is_as_wanted_is_not_touched() {
     let scene = scene();
     let path = scene.write("same", "text");
     let inode = fs::metadata(&path).unwrap().ino();
-    let (_, ended) = scene.make(&scene.call("same", content("text"))).await;
+    let (_, ended) = scene.make(&scene.call("same", Some(bytes("text")))).await;
     assert_eq!((ended.end, ended.result.changed), (End::Returned, Some(false)));
     assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
 }
@@ -181,8 +181,8 @@ async fn a_file_that_is_as_wanted_is_not_touched() {
 async fn a_new_file_that_does_not_validate_leaves_the_old_one() {
     let scene = scene();
     scene.write("a.cfg", "old");
-    let validate = argv(&["sh", "-c", "echo \"bad: $(cat $0)\" >&2; exit 3", "%s"]);
-    let call = FileCall { validate, ..scene.call("a.cfg", content("new")) };
+    let validate = Some(argv(&["sh", "-c", "echo \"bad: $(cat $0)\" >&2; exit 3", "%s"]));
+    let call = FileCall { validate, ..scene.call("a.cfg", Some(bytes("new"))) };
     let failure = scene.act(Call::File(call), &ticket(1)).await.unwrap_err();
     assert_eq!(failure.message, "the new file does not validate: `sh` ended with exit code 3");
     assert_eq!(failure.chain, ["bad: new"]);
@@ -193,7 +193,7 @@ async fn a_new_file_that_does_not_validate_leaves_the_old_one() {
 async fn nothing_has_changed_until_the_attempt_is_let_go() {
     let scene = scene();
     scene.write("a.cfg", "old");
-    let call = scene.call("a.cfg", content("new"));
+    let call = scene.call("a.cfg", Some(bytes("new")));
     let (intent, prepared) = scene.world.prepare(&Call::File(call.clone()), &ticket(1)).await.unwrap();
     assert_eq!(scene.read("a.cfg"), "old");
     // As a crash leaves it: the new file stays beside the old one.
@@ -208,8 +208,8 @@ async fn nothing_has_changed_until_the_attempt_is_let_go() {
 async fn an_attempt_whose_executor_died_is_told_by_the_bytes_and_reloaded_again() {
     let scene = scene();
     scene.write("a.cfg", "old");
-    let reload = argv(&["sh", "-c", "echo once >> reloads"]);
-    let call = FileCall { reload, ..scene.call("a.cfg", content("new")) };
+    let reload = Some(argv(&["sh", "-c", "echo once >> reloads"]));
+    let call = FileCall { reload, ..scene.call("a.cfg", Some(bytes("new"))) };
     let (intent, _) = scene.make(&call).await;
     assert_eq!(scene.recover(&call, &intent).await, End::Returned);
     let reloads = fs::read_to_string(scene.folder.path().join("reloads")).unwrap();
@@ -223,7 +223,7 @@ async fn an_attempt_whose_executor_died_is_told_by_the_bytes_and_reloaded_again(
 async fn what_somebody_else_changed_is_neither_overwritten_nor_restored() {
     let scene = scene();
     scene.write("a.cfg", "old");
-    let call = scene.call("a.cfg", content("new"));
+    let call = scene.call("a.cfg", Some(bytes("new")));
     let (_, prepared) = scene.world.prepare(&Call::File(call.clone()), &ticket(1)).await.unwrap();
     fs::write(scene.path("a.cfg"), "theirs").unwrap();
     let ended = scene.world.carry_out(prepared, &scene.control).await;
@@ -242,11 +242,11 @@ async fn what_somebody_else_changed_is_neither_overwritten_nor_restored() {
 async fn the_state_before_the_first_attempt_is_what_a_restoration_brings_back() {
     let scene = scene();
     scene.write("a.cfg", "first");
-    let call = FileCall { reload: argv(&["false"]), ..scene.call("a.cfg", content("new")) };
+    let call = FileCall { reload: Some(argv(&["false"])), ..scene.call("a.cfg", Some(bytes("new"))) };
     let (first, ended) = scene.make(&call).await;
     let End::Failed(failure) = ended.end else { panic!() };
     assert_eq!(failure.message, "the file is in place, but the reload failed: `false` ended with exit code 1");
-    let call = FileCall { reload: argv(&["touch", "reloaded"]), ..call };
+    let call = FileCall { reload: Some(argv(&["touch", "reloaded"])), ..call };
     scene.act(Call::File(call), &ticket(2)).await.unwrap();
     assert!(scene.folder.path().join("reloaded").exists(), "a later attempt has to reload what is in place already");
     scene.restore(&first, None).await.unwrap();
@@ -258,7 +258,7 @@ async fn a_link_stays_and_its_file_is_replaced() {
     let scene = scene();
     scene.write("real", "old");
     symlink("real", scene.path("link")).unwrap();
-    let (intent, _) = scene.make(&scene.call("link", content("new"))).await;
+    let (intent, _) = scene.make(&scene.call("link", Some(bytes("new")))).await;
     assert!(scene.path("link").is_symlink());
     assert_eq!(scene.read("real"), "new");
     assert!(intent.path.ends_with("/real"));
@@ -281,7 +281,7 @@ async fn an_absent_file_comes_back_with_its_mode() {
 async fn a_copy_stays_where_it_was_asked_for() {
     let scene = scene();
     scene.write("a.cfg", "old");
-    let call = FileCall { backup: Some(scene.path("a.cfg.orig")), ..scene.call("a.cfg", content("new")) };
+    let call = FileCall { backup: Some(scene.path("a.cfg.orig")), ..scene.call("a.cfg", Some(bytes("new"))) };
     scene.make(&call).await;
     assert_eq!((scene.read("a.cfg.orig").as_str(), scene.read("a.cfg").as_str()), ("old", "new"));
 }

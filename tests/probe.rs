@@ -1,7 +1,5 @@
 //! Probes: processes that only look, run without a supervisor.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;

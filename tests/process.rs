@@ -83,7 +83,7 @@ fn ticket() -> Ticket {
         step: "step".to_owned(),
         attempt: 1,
         undo: None,
-        timeout: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_mins(1)),
         sensitive: false,
         secrets: Hidden(Vec::new()),
     }
