@@ -1,5 +1,7 @@
 //! Steps as real processes behind their supervisors.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
@@ -81,7 +83,7 @@ fn ticket() -> Ticket {
         step: "step".to_owned(),
         attempt: 1,
         undo: None,
-        timeout: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_mins(1)),
         sensitive: false,
         secrets: Hidden(Vec::new()),
     }

@@ -147,7 +147,7 @@ async fn until_over(ended: impl Future<Output = ()>, supervisor: i32, control: &
 }
 
 /// Returns when the operator wants it ended, else never.
-async fn cancelled(mut cancel: watch::Receiver<bool>) {
+pub(super) async fn cancelled(mut cancel: watch::Receiver<bool>) {
     if cancel.wait_for(|wanted| *wanted).await.is_err() {
         std::future::pending::<()>().await;
     }
