@@ -180,6 +180,35 @@ async fn a_cancelled_step_gets_term_and_may_clean_up() {
 }
 
 #[tokio::test]
+async fn what_does_not_heed_term_is_killed() {
+    let scene = scene();
+    let (ready, held) = (scene.fifo("ready"), scene.fifo("held"));
+    let call = scene.shell("exec 9>held; trap '' TERM; (while :; do sleep 1000; done) & echo > ready; wait; wait; cat");
+    let ticket = Ticket { timeout: None, ..ticket() };
+    let (ended, _, ()) = tokio::join!(scene.run(&call, &ticket), hear(&held), async {
+        hear(&ready).await;
+        scene.cancel.send(true).unwrap();
+    });
+    assert_eq!(ended.end, End::Cancelled);
+    assert!(ended.duration >= Duration::from_secs(10), "{:?}", ended.duration);
+}
+
+#[tokio::test]
+async fn a_step_that_is_found_again_can_be_cancelled() {
+    let scene = scene();
+    let ready = scene.fifo("ready");
+    let call = scene.shell("echo > ready; sleep 1000");
+    let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket()).unwrap();
+    tokio::select! {
+        ended = process::carry_out(prepared, &scene.control) => panic!("{ended:?}"),
+        _ = hear(&ready) => {}
+    }
+    scene.cancel.send(true).unwrap();
+    let ended = process::recover(&scene.launch, &identity(intent), &ticket(), &scene.control).await;
+    assert_eq!(ended.end, End::Cancelled);
+}
+
+#[tokio::test]
 async fn output_that_a_grandchild_holds_open_ends_soon_after_the_step() {
     let scene = scene();
     let ended = scene.run(&scene.shell("echo started; setsid sleep 20 & exit 0"), &ticket()).await;
