@@ -3,6 +3,10 @@
 //! The server refuses to run as root, so a root test hands it to the user `postgres`. `fsync` is off: these tests stop
 //! processes, not machines.
 
+#![expect(clippy::disallowed_methods, reason = "tests start servers and look for them on PATH")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot have its server has failed")]
+#![expect(dead_code, reason = "each test binary needs a part of it")]
+
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
