@@ -2,9 +2,17 @@
 
 use std::process::ExitCode;
 
+use clap::Parser as _;
+use runbook::action::supervisor;
+use runbook::cli::{self, Arguments, environment::Environment};
+use tracing_subscriber::EnvFilter;
+
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|word| word == runbook::action::supervisor::COMMAND) {
-        return runbook::action::supervisor::supervise();
+    if std::env::args_os().nth(1).is_some_and(|command| command == supervisor::COMMAND) {
+        return supervisor::supervise();
     }
-    ExitCode::SUCCESS
+    let environment = Environment::read();
+    let filter = EnvFilter::new(environment.get("RUNBOOK_LOG").unwrap_or("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    ExitCode::from(cli::run(Arguments::parse(), &environment))
 }

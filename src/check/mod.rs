@@ -1,1 +1,63 @@
 //! Text to runbook and findings: tree, decoding, rules. Sees only the files it is given, prints nothing.
+
+pub mod context;
+pub mod decode;
+pub mod document;
+pub mod duration;
+pub mod parameters;
+mod place;
+pub mod resolve;
+pub mod rules;
+pub mod scalar;
+pub mod source;
+mod suggest;
+mod syntax;
+pub mod texts;
+pub mod tree;
+
+use std::io;
+use std::path::Path;
+
+use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::runbook::Runbook;
+use context::Context;
+use source::Source;
+
+/// The files that a runbook may name. The only way in which this layer sees any.
+pub trait Files {
+    /// All bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such file, or it cannot be read.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+}
+
+impl<F: Fn(&Path) -> io::Result<Vec<u8>>> Files for F {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self(path)
+    }
+}
+
+/// What was found out about a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// Everything that is wrong with it, by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The runbook, where nothing is an error.
+    pub runbook: Option<Runbook>,
+}
+
+/// Checks one file. `folder` is absolute: the paths that the runbook names start there.
+#[must_use]
+pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
+    let tree = match tree::parse(source) {
+        Ok(tree) => tree,
+        Err(diagnostics) => return Checked { diagnostics, runbook: None },
+    };
+    let context = Context::new(source, &tree, folder, files);
+    let diagnostics = rules::run(&context, &source.path);
+    let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
+    Checked { diagnostics, runbook }
+}

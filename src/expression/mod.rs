@@ -1,1 +1,23 @@
 //! Templates and expressions: pure evaluation over plain values.
+//!
+//! A [`Scope`] holds what expressions see; `check` reads [`names`] to find mistakes before anything runs, `plan` and
+//! `run` evaluate and make [calls](render::render_call) of steps. Nothing here reads a file, a clock or the
+//! environment.
+
+mod builtins;
+mod context;
+mod error;
+mod evaluation;
+mod names;
+pub mod render;
+mod scope;
+mod syntax;
+mod value;
+
+pub use error::{ExpressionError, SyntaxError};
+pub use evaluation::{evaluate, render, render_text, render_value, truth};
+pub use names::{Name, names};
+pub use scope::{Scope, SeenStep, identifier};
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 pub mod call;
 pub mod diagnostic;
 pub mod event;
+pub mod place;
 pub mod plan;
 pub mod result;
 pub mod runbook;

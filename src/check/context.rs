@@ -1,0 +1,436 @@
+//! What the rules look at: the tree, the decoded document, every step wherever it stands, every name that is read.
+//!
+//! Built once for a file, in one walk. A step that could not be decoded is in the list of steps without its fields,
+//! so that its id is known and nothing else is said of it.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::decode::{DecodeError, decode_all};
+use super::document::step::{Probe, Step};
+use super::document::{Choice, Document};
+use super::source::Source;
+use super::tree::{Entry, Kind as NodeKind, NodeId, Tree};
+use super::{Files, texts};
+use crate::model::diagnostic::Span;
+use crate::model::runbook::Hook;
+use crate::model::step::Effect;
+
+/// The keys of a step that say what it does.
+pub const ACTIONS: [&str; 12] =
+    ["shell", "command", "sql", "query", "file", "http", "wait", "confirm", "manual", "assert", "steps", "runbook"];
+
+/// The names that an expression can begin with, beside those of a step's own result.
+pub const ROOTS: [&str; 6] = ["parameters", "vars", "secrets", "steps", "run", "window"];
+
+/// What a step does, by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the key of the format")]
+pub enum Kind {
+    Shell,
+    Command,
+    Sql,
+    Query,
+    File,
+    Wait,
+    Confirm,
+    Manual,
+    Assert,
+    Group,
+    Unbuilt,
+}
+
+impl Kind {
+    fn of(key: &str) -> Self {
+        match key {
+            "shell" => Self::Shell,
+            "command" => Self::Command,
+            "sql" => Self::Sql,
+            "query" => Self::Query,
+            "file" => Self::File,
+            "wait" => Self::Wait,
+            "confirm" => Self::Confirm,
+            "manual" => Self::Manual,
+            "assert" => Self::Assert,
+            "steps" => Self::Group,
+            _ => Self::Unbuilt,
+        }
+    }
+}
+
+/// Which list a step stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The runbook's steps.
+    Forward,
+    /// The rollback of the step with that number.
+    Undo(usize),
+    /// A hook's steps.
+    Hook(Hook),
+}
+
+/// One step, wherever it stands.
+#[derive(Debug)]
+pub struct StepAt {
+    /// Its mapping.
+    pub node: NodeId,
+    /// As typed, if it could be decoded; without the values at fault.
+    pub fields: Option<Step>,
+    /// Whether there was nothing at fault. Where there was, nothing is said of what else is missing.
+    pub sound: bool,
+    /// Its list.
+    pub role: Role,
+    /// The group it is a member of.
+    pub parent: Option<usize>,
+    /// The first action that it has.
+    pub kind: Option<Kind>,
+    /// The keys of all actions that it has.
+    pub actions: Vec<&'static str>,
+    /// As typed.
+    pub id: Option<String>,
+}
+
+impl StepAt {
+    /// Whether it changes something: what it says, else what its action does by default. `None` for a group and
+    /// for what cannot be known.
+    #[must_use]
+    pub fn effect(&self) -> Option<Effect> {
+        let said = self.fields.as_ref()?.effect;
+        match self.kind? {
+            Kind::Group | Kind::Unbuilt => None,
+            kind => Some(said.unwrap_or(default_effect(kind))),
+        }
+    }
+}
+
+/// What an action does to the world when nothing else is said.
+#[must_use]
+pub const fn default_effect(kind: Kind) -> Effect {
+    match kind {
+        Kind::Query | Kind::Wait | Kind::Confirm | Kind::Assert => Effect::ReadOnly,
+        _ => Effect::Mutating,
+    }
+}
+
+/// A check, verify or precondition.
+#[derive(Debug)]
+pub struct ProbeAt<'a> {
+    /// The key it stands under.
+    pub name: &'static str,
+    /// Its mapping.
+    pub node: NodeId,
+    /// As typed.
+    pub fields: &'a Probe,
+}
+
+/// A file that the runbook names.
+#[derive(Debug)]
+pub struct Loaded {
+    /// As the runbook names it.
+    pub path: PathBuf,
+    /// Whether it has to be text in UTF-8.
+    pub is_text: bool,
+    /// As it was read.
+    pub content: io::Result<Vec<u8>>,
+}
+
+/// Everything that a rule may look at.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The file.
+    pub source: &'a Source,
+    /// Its tree.
+    pub tree: &'a Tree,
+    /// The tree's root.
+    pub root: NodeId,
+    /// All but the steps, if it could be decoded.
+    pub document: Option<Document>,
+    /// What could not be decoded, in the document and in its steps.
+    pub mistakes: Vec<DecodeError>,
+    /// Every step in the order of the file; a step comes before its members and its rollback.
+    pub steps: Vec<StepAt>,
+    /// The first step with an id, the id written as expressions write it.
+    pub ids: HashMap<String, usize>,
+    /// Every name that a template or expression reads.
+    pub references: Vec<texts::Reference>,
+    /// Every template or expression that cannot be read.
+    pub malformed: Vec<texts::Malformed>,
+    /// Every value that is a duration.
+    pub durations: Vec<NodeId>,
+    /// The files that the runbook names, by the node that names them.
+    pub files: HashMap<NodeId, Loaded>,
+}
+
+impl<'a> Context<'a> {
+    /// Decodes and walks a document.
+    #[must_use]
+    pub fn new(source: &'a Source, tree: &'a Tree, folder: &Path, files: &dyn Files) -> Self {
+        let root = tree.root();
+        let mut mistakes = Vec::new();
+        let document = decode_all::<Document>(tree, root, &mut mistakes);
+        let mut context = Self {
+            source,
+            tree,
+            root,
+            document,
+            mistakes,
+            steps: Vec::new(),
+            ids: HashMap::new(),
+            references: Vec::new(),
+            malformed: Vec::new(),
+            durations: Vec::new(),
+            files: HashMap::new(),
+        };
+        context.walk_all();
+        context.index();
+        context.read_files(folder, files);
+        texts::collect(&mut context);
+        context
+    }
+
+    fn walk_all(&mut self) {
+        if let Some(list) = self.field(self.root, "steps") {
+            self.walk_list(list, Role::Forward, None);
+        }
+        let hooks = [Hook::OnStart, Hook::OnSuccess, Hook::OnFailure, Hook::OnRollback, Hook::Always];
+        let Some(node) = self.field(self.root, "hooks") else { return };
+        for hook in hooks {
+            if let Some(list) = self.field(node, hook.as_str()) {
+                self.walk_list(list, Role::Hook(hook), None);
+            }
+        }
+    }
+
+    fn walk_list(&mut self, list: NodeId, role: Role, parent: Option<usize>) {
+        let tree = self.tree;
+        for item in tree.items(list) {
+            self.walk_step(*item, role, parent);
+        }
+    }
+
+    fn walk_step(&mut self, node: NodeId, role: Role, parent: Option<usize>) {
+        let before = self.mistakes.len();
+        let fields = decode_all::<Step>(self.tree, node, &mut self.mistakes);
+        let sound = self.mistakes.len() == before;
+        let actions: Vec<_> = ACTIONS.into_iter().filter(|key| self.field(node, key).is_some()).collect();
+        let id = self.field(node, "id").and_then(|id| self.text(id)).map(ToOwned::to_owned);
+        let kind = actions.first().map(|key| Kind::of(key));
+        let at = self.steps.len();
+        self.steps.push(StepAt { node, fields, sound, role, parent, kind, actions, id });
+        if let Some(members) = self.field(node, "steps") {
+            self.walk_list(members, role, Some(at));
+        }
+        let Some(rollback) = self.field(node, "rollback").filter(|_| role == Role::Forward) else { return };
+        match &self.tree.node(rollback).kind {
+            NodeKind::Sequence(_) => self.walk_list(rollback, Role::Undo(at), None),
+            NodeKind::Mapping(_) if self.field(rollback, "not_needed").is_none() => {
+                self.walk_step(rollback, Role::Undo(at), None);
+            }
+            _ => {}
+        }
+    }
+
+    fn index(&mut self) {
+        for (at, step) in self.steps.iter().enumerate() {
+            if let Some(id) = &step.id {
+                self.ids.entry(id.replace('-', "_")).or_insert(at);
+            }
+        }
+    }
+
+    fn read_files(&mut self, folder: &Path, files: &dyn Files) {
+        let mut named = Vec::new();
+        for step in &self.steps {
+            for (action, key, is_text) in [("file", "template", true), ("file", "source", false), ("sql", "file", true)]
+            {
+                let node = self.field(step.node, action).and_then(|node| self.field(node, key));
+                named.extend(node.map(|node| (node, is_text)));
+            }
+        }
+        for (node, is_text) in named {
+            let Some(path) = self.text(node).map(PathBuf::from) else { continue };
+            let content = files.read(&folder.join(&path));
+            self.files.insert(node, Loaded { path, is_text, content });
+        }
+    }
+
+    /// The value of a key of a mapping.
+    #[must_use]
+    pub fn field(&self, node: NodeId, key: &str) -> Option<NodeId> {
+        self.tree.get(node, key).map(|entry| entry.value)
+    }
+
+    /// The text of a scalar.
+    #[must_use]
+    pub fn text(&self, node: NodeId) -> Option<&'a str> {
+        self.tree.text(node)
+    }
+
+    /// The elements of a list.
+    #[must_use]
+    pub fn items(&self, node: NodeId) -> &'a [NodeId] {
+        self.tree.items(node)
+    }
+
+    /// The entries of a mapping.
+    #[must_use]
+    pub fn entries(&self, node: NodeId) -> &'a [Entry] {
+        self.tree.entries(node)
+    }
+
+    /// Where a node stands.
+    #[must_use]
+    pub fn span(&self, node: NodeId) -> Span {
+        self.tree.span(node)
+    }
+
+    /// Where the value of a key stands; the whole mapping when it has no such key.
+    #[must_use]
+    pub fn field_span(&self, node: NodeId, key: &str) -> Span {
+        self.span(self.field(node, key).unwrap_or(node))
+    }
+
+    /// Where a key stands; the whole mapping when it has no such key.
+    #[must_use]
+    pub fn entry_key_span(&self, node: NodeId, key: &str) -> Span {
+        self.span(self.tree.get(node, key).map_or(node, |entry| entry.key))
+    }
+
+    /// From a key to the end of its value, on the first line.
+    #[must_use]
+    pub fn entry_span(&self, node: NodeId, key: &str) -> Span {
+        let Some(entry) = self.tree.get(node, key) else { return self.span(node) };
+        let whole = Span { start: self.span(entry.key).start, end: self.span(entry.value).end };
+        self.first_line(whole)
+    }
+
+    /// As much of a span as stands on its first line.
+    #[must_use]
+    pub fn first_line(&self, span: Span) -> Span {
+        let text = self.source.text.get(span.start..span.end).unwrap_or_default();
+        let length = text.find(['\n', '\r']).unwrap_or(text.len());
+        Span { start: span.start, end: span.start + text[..length].trim_end().len() }
+    }
+
+    /// The place that stands for a step in a finding: the key of its action, else its first line.
+    #[must_use]
+    pub fn action_span(&self, step: &StepAt) -> Span {
+        match step.actions.first() {
+            Some(key) => self.entry_key_span(step.node, key),
+            None => self.first_line(self.span(step.node)),
+        }
+    }
+
+    /// The place that stands for a probe in a finding: the key of what it asks.
+    #[must_use]
+    pub fn question_span(&self, probe: &ProbeAt<'_>) -> Span {
+        let key = ["shell", "command", "query"].into_iter().find(|key| self.field(probe.node, key).is_some());
+        key.map_or_else(|| self.first_line(self.span(probe.node)), |key| self.entry_key_span(probe.node, key))
+    }
+
+    /// A step as a sentence calls it.
+    #[must_use]
+    pub fn title(&self, step: &StepAt) -> String {
+        match (&step.id, step.role) {
+            (Some(id), _) => format!("step `{id}`"),
+            (None, Role::Undo(undone)) => self.steps[undone]
+                .id
+                .as_ref()
+                .map_or_else(|| "this rollback".to_owned(), |id| format!("the rollback of `{id}`")),
+            (None, _) => "this step".to_owned(),
+        }
+    }
+
+    /// The steps that could be decoded and have exactly one action.
+    pub fn decoded(&self) -> impl Iterator<Item = &StepAt> {
+        self.steps
+            .iter()
+            .filter(|step| step.fields.is_some() && step.actions.len() == 1 && step.kind != Some(Kind::Unbuilt))
+    }
+
+    /// Those of them in which nothing was at fault: what they lack is lacking.
+    pub fn sound(&self) -> impl Iterator<Item = &StepAt> {
+        self.decoded().filter(|step| step.sound)
+    }
+
+    /// The first step with that id, written as an expression writes it.
+    #[must_use]
+    pub fn step_named(&self, id: &str) -> Option<usize> {
+        self.ids.get(&id.replace('-', "_")).copied()
+    }
+
+    /// The check, verify and preconditions of a step that ask something.
+    pub fn probes<'s>(&'s self, step: &'s StepAt) -> impl Iterator<Item = ProbeAt<'s>> {
+        let fields = step.fields.as_ref();
+        let single = |name: &'static str, probe: Option<&'s Probe>| {
+            Some(ProbeAt { name, node: self.field(step.node, name)?, fields: probe? })
+        };
+        let check = single("check", fields.and_then(|fields| fields.check.as_ref()));
+        let verify = single("verify", fields.and_then(|fields| fields.verify.as_ref()));
+        let asked = fields.and_then(|fields| fields.preconditions.as_deref()).unwrap_or_default();
+        let nodes = self.field(step.node, "preconditions").map(|node| self.items(node)).unwrap_or_default();
+        let asked = asked
+            .iter()
+            .zip(nodes)
+            .filter(|(probe, _)| probe.shell.is_some() || probe.command.is_some() || probe.query.is_some())
+            .map(|(fields, node)| ProbeAt { name: "precondition", node: *node, fields });
+        check.into_iter().chain(verify).chain(asked)
+    }
+
+    /// Whether its rollback says that there is nothing to undo.
+    #[must_use]
+    pub fn is_not_needed(&self, step: &StepAt) -> bool {
+        self.field(step.node, "rollback").is_some_and(|node| self.field(node, "not_needed").is_some())
+    }
+
+    /// Whether a step that sets no timeout has one.
+    #[must_use]
+    pub fn has_default_timeout(&self) -> bool {
+        self.field(self.root, "defaults").is_some_and(|node| self.field(node, "timeout").is_some())
+    }
+
+    /// The names declared under a key of the document, such as `parameters`.
+    #[must_use]
+    pub fn declared(&self, key: &str) -> Vec<&'a str> {
+        let entries = self.field(self.root, key).map(|node| self.entries(node)).unwrap_or_default();
+        entries.iter().filter_map(|entry| self.text(entry.key)).collect()
+    }
+
+    /// The same, to look many names up.
+    #[must_use]
+    pub fn declared_set(&self, key: &str) -> HashSet<&'a str> {
+        self.declared(key).into_iter().collect()
+    }
+
+    /// Where a step runs and the node that says so: its own target, that of its groups, that of the step it undoes.
+    #[must_use]
+    pub fn target(&self, step: &StepAt) -> Option<(&'a str, NodeId)> {
+        let mut at = step;
+        loop {
+            if let Some(node) = self.field(at.node, "target") {
+                return self.text(node).map(|name| (name, node));
+            }
+            at = match (at.parent, at.role) {
+                (Some(parent), _) => &self.steps[parent],
+                (None, Role::Undo(undone)) => &self.steps[undone],
+                (None, _) => return None,
+            };
+        }
+    }
+
+    /// What a step does when it failed, inherited from its groups.
+    #[must_use]
+    pub fn on_failure(&self, step: &StepAt) -> Option<Choice> {
+        let own = step.fields.as_ref().and_then(|fields| fields.on_failure);
+        own.or_else(|| step.parent.and_then(|parent| self.on_failure(&self.steps[parent])))
+    }
+
+    /// Where a part of a scalar's text stands in the file, from its offset within the text. The whole scalar (on its
+    /// first line) where escapes or folding make the two differ.
+    #[must_use]
+    pub fn span_within(&self, node: NodeId, offset: usize, length: usize) -> Span {
+        super::place::within(&self.source.text, self.span(node), self.text(node).unwrap_or_default(), offset, length)
+            .unwrap_or_else(|| self.first_line(self.span(node)))
+    }
+}

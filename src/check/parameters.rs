@@ -1,0 +1,185 @@
+//! Values given for parameters: typed, checked against their declarations, completed by defaults.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{duration, suggest};
+use crate::model::runbook::{Parameter, ParameterType};
+
+/// Why the values given for a run cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ParameterError {
+    /// No such parameter.
+    #[error("the runbook has no parameter `{name}`: {help}")]
+    Unknown {
+        /// What was typed.
+        name: String,
+        /// What may have been meant.
+        help: String,
+    },
+    /// Required, and not given.
+    #[error("parameter `{name}` is required: give it with -p {name}={example}")]
+    Missing {
+        /// Which.
+        name: String,
+        /// The sort of value.
+        example: String,
+    },
+    /// It does not fit its declaration.
+    #[error("parameter `{name}`: {reason}")]
+    Misfit {
+        /// Which.
+        name: String,
+        /// In which way.
+        reason: String,
+    },
+}
+
+/// The typed value of every declared parameter: the given one, else the default.
+///
+/// A list is given as `a,b` or as JSON. A duration stays the text that was given.
+///
+/// # Errors
+///
+/// Every mistake at once.
+pub fn typed(
+    declared: &BTreeMap<String, Parameter>,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Value>, Vec<ParameterError>> {
+    let mut errors = Vec::new();
+    let mut values = BTreeMap::new();
+    for name in given.keys().filter(|name| !declared.contains_key(*name)) {
+        let help = suggest::help(name, declared.keys().map(String::as_str), "parameters");
+        errors.push(ParameterError::Unknown { name: name.clone(), help });
+    }
+    for (name, parameter) in declared {
+        match value(name, parameter, given.get(name)) {
+            Ok(value) => {
+                values.insert(name.clone(), value);
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(values) } else { Err(errors) }
+}
+
+fn value(name: &str, parameter: &Parameter, given: Option<&String>) -> Result<Value, ParameterError> {
+    let misfit = |reason| ParameterError::Misfit { name: name.to_owned(), reason };
+    if let Some(text) = given {
+        let value = read(parameter, text).map_err(misfit)?;
+        return fits(parameter, &value).map(|()| value).map_err(misfit);
+    }
+    parameter.default.clone().ok_or_else(|| ParameterError::Missing {
+        name: name.to_owned(),
+        example: format!("<{}>", type_name(parameter.kind)),
+    })
+}
+
+fn read(parameter: &Parameter, text: &str) -> Result<Value, String> {
+    if parameter.kind != ParameterType::List {
+        return read_scalar(parameter.kind, text);
+    }
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).map_err(|error| format!("`{text}` is not a JSON list: {error}"));
+    }
+    if text.is_empty() {
+        return Ok(Value::Array(Vec::new()));
+    }
+    let item = parameter.items.unwrap_or(ParameterType::String);
+    text.split(',').map(|part| read_scalar(item, part.trim())).collect::<Result<_, _>>().map(Value::Array)
+}
+
+fn read_scalar(kind: ParameterType, text: &str) -> Result<Value, String> {
+    let wrong = || format!("`{text}` is not {}", with_article(kind));
+    match kind {
+        ParameterType::Integer => text.parse::<i64>().map(Value::from).map_err(|_| wrong()),
+        ParameterType::Number => {
+            let number: f64 = text.parse().map_err(|_| wrong())?;
+            text.parse::<i64>().map_or_else(
+                |_| serde_json::Number::from_f64(number).map(Value::Number).ok_or_else(wrong),
+                |whole| Ok(Value::from(whole)),
+            )
+        }
+        ParameterType::Boolean => match text {
+            "true" => Ok(Value::Bool(true)),
+            "false" => Ok(Value::Bool(false)),
+            _ => Err(format!("`{text}` is not a boolean: write true or false")),
+        },
+        ParameterType::String | ParameterType::Duration | ParameterType::List => Ok(Value::String(text.to_owned())),
+    }
+}
+
+/// Whether a value is what the declaration allows.
+///
+/// # Errors
+///
+/// In which way it is not, as the end of a sentence.
+pub fn fits(parameter: &Parameter, value: &Value) -> Result<(), String> {
+    fits_type(parameter.kind, value)?;
+    if let Value::Array(items) = value {
+        let kind = parameter.items.unwrap_or(ParameterType::String);
+        items.iter().try_for_each(|item| fits_type(kind, item))?;
+    }
+    if !parameter.choices.is_empty() && !parameter.choices.contains(value) {
+        let choices: Vec<String> = parameter.choices.iter().map(shown).collect();
+        return Err(format!("`{}` is none of {}", shown(value), choices.join(", ")));
+    }
+    if let (Some(pattern), Value::String(text)) = (&parameter.pattern, value) {
+        let expression = regex::Regex::new(pattern).map_err(|_| format!("its pattern `{pattern}` is malformed"))?;
+        if !expression.is_match(text) {
+            return Err(format!("`{text}` does not match `{pattern}`"));
+        }
+    }
+    let number = value.as_f64();
+    match (number, parameter.minimum, parameter.maximum) {
+        (Some(number), Some(minimum), _) if number < minimum => Err(format!("{number} is below the minimum {minimum}")),
+        (Some(number), _, Some(maximum)) if number > maximum => Err(format!("{number} is above the maximum {maximum}")),
+        _ => Ok(()),
+    }
+}
+
+fn fits_type(kind: ParameterType, value: &Value) -> Result<(), String> {
+    let right = match kind {
+        ParameterType::String => value.is_string(),
+        ParameterType::Integer => value.is_i64() || value.is_u64(),
+        ParameterType::Number => value.is_number(),
+        ParameterType::Boolean => value.is_boolean(),
+        ParameterType::List => value.is_array(),
+        ParameterType::Duration => {
+            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            return match duration::parse(&text) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(format!("{error}: {}", error.help())),
+            };
+        }
+    };
+    if right { Ok(()) } else { Err(format!("`{}` is not {}", shown(value), with_article(kind))) }
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+const fn type_name(kind: ParameterType) -> &'static str {
+    match kind {
+        ParameterType::String => "string",
+        ParameterType::Integer => "integer",
+        ParameterType::Number => "number",
+        ParameterType::Boolean => "boolean",
+        ParameterType::Duration => "duration",
+        ParameterType::List => "list",
+    }
+}
+
+const fn with_article(kind: ParameterType) -> &'static str {
+    match kind {
+        ParameterType::String => "a string",
+        ParameterType::Integer => "an integer",
+        ParameterType::Number => "a number",
+        ParameterType::Boolean => "a boolean",
+        ParameterType::Duration => "a duration",
+        ParameterType::List => "a list",
+    }
+}

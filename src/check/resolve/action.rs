@@ -1,0 +1,180 @@
+//! Actions with their surroundings filled in and their files read.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::step::template;
+use super::{Inherited, Resolver, mode};
+use crate::check::context::Kind;
+use crate::check::document::step as document;
+use crate::check::document::{OneOrMore, Text};
+use crate::check::duration;
+use crate::check::tree::NodeId;
+use crate::model::runbook::{Expression, Template};
+use crate::model::step::{
+    Action, Condition, ConfirmAction, Edit, Expect, FileAction, FileContent, ManualAction, ProcessOptions, SqlAction,
+    WaitAction,
+};
+
+const SHELL: [&str; 4] = ["bash", "-eo", "pipefail", "-c"];
+
+impl Resolver<'_> {
+    /// `own` is what the step has, `inherited` what its members would begin with if it is a group.
+    pub(super) fn action(&self, at: usize, own: &Inherited, inherited: &Inherited) -> Option<Action> {
+        let step = &self.context.steps[at];
+        let fields = step.fields.as_ref()?;
+        let stdin = fields.stdin.as_ref().map(template);
+        Some(match step.kind? {
+            Kind::Shell => Self::shell(fields.shell.as_ref()?, fields.interpreter.as_ref(), stdin, own),
+            Kind::Command => self.command(step.node, stdin, own)?,
+            Kind::Sql => Action::Sql(self.statements(step.node, fields, own)?),
+            Kind::Query => Action::Query(Self::server(fields.query.clone()?, None, true, own)?),
+            Kind::File => Action::File(self.file(step.node, fields.file.as_ref()?)?),
+            Kind::Wait => Action::Wait(wait(fields.wait.as_ref()?)?),
+            Kind::Confirm => Action::Confirm(confirm(fields.confirm.as_ref()?)),
+            Kind::Manual => Action::Manual(manual(fields.manual.as_ref()?)),
+            Kind::Assert => Action::Assert { conditions: fields.assert.iter().flatten().map(condition).collect() },
+            Kind::Group => {
+                let inner = self.inherited_by_members(at, inherited)?;
+                let steps = self.members[at].iter().map(|member| self.step(*member, &inner)).collect::<Option<_>>()?;
+                Action::Group { steps }
+            }
+            Kind::Unbuilt => return None,
+        })
+    }
+
+    pub(super) fn shell(
+        script: &str,
+        interpreter: Option<&OneOrMore>,
+        stdin: Option<Template>,
+        own: &Inherited,
+    ) -> Action {
+        let interpreter = match interpreter {
+            None => SHELL.map(ToOwned::to_owned).to_vec(),
+            Some(OneOrMore::One(program)) => vec![program.clone(), "-c".to_owned()],
+            Some(OneOrMore::More(argv)) => argv.clone(),
+        };
+        Action::Shell { script: script.to_owned(), interpreter, process: process(stdin, own) }
+    }
+
+    /// Arguments are taken as they are typed, so that `1.10` stays that.
+    pub(super) fn command(&self, node: NodeId, stdin: Option<Template>, own: &Inherited) -> Option<Action> {
+        Some(Action::Command { argv: self.argv(node, "command")?, process: process(stdin, own) })
+    }
+
+    fn argv(&self, node: NodeId, key: &str) -> Option<Vec<Template>> {
+        let items = self.context.items(self.context.field(node, key)?);
+        items.iter().map(|item| self.context.text(*item).map(|text| Template(text.to_owned()))).collect()
+    }
+
+    pub(super) fn server(text: String, file: Option<String>, transaction: bool, own: &Inherited) -> Option<SqlAction> {
+        Some(SqlAction {
+            target: own.target.clone()?,
+            text,
+            file,
+            transaction,
+            variables: own.variables.clone(),
+            database: own.database.clone(),
+        })
+    }
+
+    fn statements(&self, node: NodeId, fields: &document::Step, own: &Inherited) -> Option<SqlAction> {
+        let transaction = fields.transaction.unwrap_or(true);
+        match fields.sql.as_ref()? {
+            document::SqlText::Text(text) => Self::server(text.clone(), None, transaction, own),
+            document::SqlText::File(path) => {
+                let named = self.context.field(self.context.field(node, "sql")?, "file")?;
+                let text = String::from_utf8(self.loaded(named)?.to_vec()).ok()?;
+                Self::server(text, Some(path.clone()), transaction, own)
+            }
+        }
+    }
+
+    fn loaded(&self, named: NodeId) -> Option<&[u8]> {
+        self.context.files.get(&named)?.content.as_deref().ok()
+    }
+
+    fn file(&self, node: NodeId, fields: &document::File) -> Option<FileAction> {
+        let node = self.context.field(node, "file")?;
+        let argv = |key| self.context.field(node, key).map(|_| self.argv(node, key));
+        Some(FileAction {
+            path: template(&fields.path),
+            content: self.content(node, fields)?,
+            mode: fields.mode.as_ref().and_then(|text| mode(&text.0)),
+            owner: fields.owner.clone().map(|owner| owner.0),
+            group: fields.group.clone().map(|group| group.0),
+            validate: argv("validate").unwrap_or_default(),
+            reload: argv("reload").unwrap_or_default(),
+            backup: fields.backup.as_ref().map(template),
+        })
+    }
+
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is a document that has errors, the inner a content left as it is"
+    )]
+    fn content(&self, node: NodeId, fields: &document::File) -> Option<Option<FileContent>> {
+        let content = if let Some(text) = &fields.content {
+            FileContent::Content(Template(text.clone()))
+        } else if let Some(path) = fields.template.clone() {
+            let bytes = self.loaded(self.context.field(node, "template")?)?;
+            FileContent::Template { path, text: Template(String::from_utf8(bytes.to_vec()).ok()?) }
+        } else if let Some(path) = fields.source.clone() {
+            let bytes = self.loaded(self.context.field(node, "source")?)?;
+            FileContent::Source { path, sha256: hex(&Sha256::digest(bytes)) }
+        } else if let Some(edits) = &fields.edits {
+            FileContent::Edits(edits.iter().map(edit).collect())
+        } else if fields.absent == Some(true) {
+            FileContent::Absent
+        } else {
+            return Some(None);
+        };
+        Some(Some(content))
+    }
+}
+
+fn process(stdin: Option<Template>, own: &Inherited) -> ProcessOptions {
+    ProcessOptions { env: own.env.clone(), stdin, cwd: own.cwd.clone() }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn edit(fields: &document::Edit) -> Edit {
+    let expect = match fields.expect.as_ref().map(|Text(text)| text.as_str()) {
+        None => Expect::AtLeastOne,
+        Some(text) => text.parse().map_or(Expect::Any, Expect::Exactly),
+    };
+    Edit { r#match: template(&fields.r#match), replace: template(&fields.replace), expect }
+}
+
+fn wait(fields: &document::Wait) -> Option<WaitAction> {
+    match fields {
+        document::Wait::For(text) => duration::parse(&text.0).ok().map(WaitAction::For),
+        document::Wait::Time(text) => Some(WaitAction::Until(template(text))),
+        document::Wait::Unbuilt => None,
+    }
+}
+
+fn confirm(fields: &document::Confirm) -> ConfirmAction {
+    let show = fields.show.iter().map(|text| Expression(text.0.clone())).collect();
+    ConfirmAction { message: template(&fields.message), show }
+}
+
+fn manual(fields: &document::Manual) -> ManualAction {
+    ManualAction {
+        instructions: template(&fields.instructions),
+        evidence_required: fields.evidence == Some(document::Evidence::Required),
+        inputs: fields.inputs.clone(),
+    }
+}
+
+fn condition(fields: &document::Condition) -> Condition {
+    Condition { that: Expression(fields.that.0.clone()), message: fields.message.as_ref().map(template) }
+}

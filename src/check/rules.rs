@@ -1,0 +1,138 @@
+//! The rules: one function each, one list. A new rule is a function in its family's file and one line in [`RULES`].
+//!
+//! Every rule looks at the same [`Context`]; none reads another's findings. One mistake is one finding: a rule says
+//! nothing about a step that could not be decoded.
+
+pub mod actions;
+pub mod files;
+pub mod names;
+pub mod options;
+pub mod parts;
+pub mod places;
+pub mod safety;
+pub mod shape;
+pub mod time;
+pub mod undo;
+
+use std::path::Path;
+
+use super::context::Context;
+use crate::model::diagnostic::{Diagnostic, Label, Severity, Span};
+
+/// One thing that can be wrong with a runbook.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// `RB` and four digits. Never given to another rule.
+    pub code: &'static str,
+    /// Fixed: an error would fail or harm, a warning is for a reviewer's eyes.
+    pub severity: Severity,
+    /// What it finds, as a heading.
+    pub title: &'static str,
+    /// Reports every place where it is so.
+    pub check: fn(&Context, &mut Findings),
+}
+
+const fn error(code: &'static str, title: &'static str, check: fn(&Context, &mut Findings)) -> Rule {
+    Rule { code, severity: Severity::Error, title, check }
+}
+
+const fn warning(code: &'static str, title: &'static str, check: fn(&Context, &mut Findings)) -> Rule {
+    Rule { code, severity: Severity::Warning, title, check }
+}
+
+/// Every rule, by code. Those of the syntax (`RB01…`) are not here: a file that breaks them has no tree to look at.
+pub const RULES: &[Rule] = &[
+    error("RB0201", "unknown field", shape::unknown_field),
+    error("RB0202", "missing field", shape::missing_field),
+    error("RB0203", "wrong type", shape::wrong_type),
+    error("RB0204", "more than one action in a step", actions::more_than_one),
+    error("RB0205", "no action in a step", actions::none),
+    error("RB0206", "file mode read as a number", shape::unquoted_mode),
+    error("RB0207", "format version that is not 1", shape::format_version),
+    error("RB0208", "not carried out by this version yet", shape::not_built_yet),
+    error("RB0209", "empty list of steps", shape::empty_steps),
+    error("RB0210", "malformed id or name", shape::malformed_name),
+    error("RB0211", "option that does not belong to the action", options::misplaced),
+    error("RB0212", "parameter declaration that contradicts itself", shape::misfit_default),
+    error("RB0213", "`runbook` is not the first key", shape::not_first),
+    error("RB0214", "fields that do not go together", parts::contradictions),
+    error("RB0215", "malformed regular expression", parts::regular_expressions),
+    error("RB0301", "id given twice", names::duplicate_id),
+    error("RB0302", "unknown step", names::unknown_step),
+    error("RB0303", "unknown parameter", names::unknown_parameter),
+    error("RB0304", "unknown secret", names::unknown_secret),
+    error("RB0305", "unknown target", places::unknown_target),
+    error("RB0306", "unknown var", names::unknown_var),
+    error("RB0307", "unknown name in an expression", names::unknown_root),
+    error("RB0308", "reference to a step that has not run", names::later_step),
+    error("RB0309", "malformed template or expression", names::syntax),
+    error("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
+    error("RB0311", "unknown output of a step", names::unknown_output),
+    error("RB0401", "malformed duration", time::malformed_duration),
+    error("RB0402", "no timeout", time::no_timeout),
+    error("RB0403", "`until` without timeout", time::until_without_timeout),
+    error("RB0404", "`retry` on what may not run twice", time::unsafe_retry),
+    warning("RB0405", "no estimate where a person is waited for", time::no_estimate),
+    error("RB0406", "unknown time zone", time::unknown_time_zone),
+    error("RB0501", "mutating step that does not say how it is undone", undo::unsaid),
+    error("RB0502", "undone in more than one way", undo::said_twice),
+    warning("RB0503", "rollback of a step that changes nothing", undo::needless),
+    error("RB0504", "statements outside a transaction that cannot be settled", undo::unsettled_sql),
+    warning("RB0505", "rollback that needs an output of the step it undoes", undo::reads_own_output),
+    warning("RB0506", "irreversible before any point of no return", undo::irreversible_early),
+    warning("RB0507", "nothing verifies a mutating step", undo::unverified),
+    error("RB0508", "rollback where there can be none", undo::nested),
+    error("RB0601", "template in text that is never a template", safety::template_in_code),
+    error("RB0602", "secret where it could be read", safety::exposed_secret),
+    error("RB0701", "file that is not there", files::missing),
+    error("RB0702", "file that is not text", files::not_text),
+];
+
+/// Findings as they are reported, by whichever rule is being asked.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    file: &'a Path,
+    rule: &'static Rule,
+    found: Vec<Diagnostic>,
+}
+
+impl Findings<'_> {
+    /// Reports one place. The message is one sentence without a full stop; the help is what to type.
+    pub fn report(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) -> &mut Diagnostic {
+        let at = self.found.len();
+        self.found.push(Diagnostic {
+            code: self.rule.code,
+            severity: self.rule.severity,
+            message: message.into(),
+            file: self.file.to_owned(),
+            span,
+            labels: Vec::new(),
+            help: Some(help.into()),
+        });
+        &mut self.found[at]
+    }
+
+    /// Reports one place together with another that explains it.
+    pub fn report_with(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        (other, text): (Span, &str),
+    ) {
+        self.report(span, message, help).labels.push(Label { span: other, text: text.to_owned() });
+    }
+}
+
+/// Asks every rule and gives what they found, by place.
+#[must_use]
+pub fn run(context: &Context, file: &Path) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for rule in RULES {
+        let mut findings = Findings { file, rule, found };
+        (rule.check)(context, &mut findings);
+        found = findings.found;
+    }
+    found.sort_by_key(|finding| (finding.span.start, finding.span.end, finding.code));
+    found
+}

@@ -1,0 +1,230 @@
+//! Names: given once, and known where they are read.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Findings;
+use crate::check::context::{Context, Kind, ROOTS, Role};
+use crate::check::suggest;
+use crate::check::texts::Reference;
+use crate::model::runbook::Hook;
+
+/// The names of a step's own result, known in `outputs`, `until` and `success`.
+const RESULT: [&str; 6] = ["stdout", "stderr", "exit_code", "rows", "row_count", "json"];
+
+/// What can be read of another step.
+const OF_STEP: [&str; 11] = [
+    "outputs",
+    "stdout",
+    "stderr",
+    "exit_code",
+    "rows",
+    "row_count",
+    "json",
+    "changed",
+    "state",
+    "started",
+    "finished",
+];
+
+/// What can be read of the run.
+const OF_RUN: [&str; 3] = ["id", "operator", "started"];
+
+/// `a-b` and `a_b` are the same name in an expression.
+pub fn duplicate_id(context: &Context, findings: &mut Findings) {
+    let mut first = HashMap::new();
+    for step in &context.steps {
+        let Some(id) = &step.id else { continue };
+        let span = context.field_span(step.node, "id");
+        match first.get(&id.replace('-', "_")) {
+            None => {
+                first.insert(id.replace('-', "_"), (id, span));
+            }
+            Some((earlier, place)) => {
+                let message = if *earlier == id {
+                    format!("the id `{id}` is given twice")
+                } else {
+                    format!("the ids `{id}` and `{earlier}` are the same in an expression, where `-` is written `_`")
+                };
+                findings.report_with(span, message, "give this step another id", (*place, "first defined here"));
+            }
+        }
+    }
+}
+
+fn reads<'a>(context: &'a Context, root: &'a str) -> impl Iterator<Item = (&'a Reference, &'a str)> {
+    let of_root = context.references.iter().filter(move |reference| reference.root == root);
+    of_root.filter_map(|reference| Some((reference, reference.rest.first()?.as_str())))
+}
+
+/// `steps.<id>` without such a step.
+pub fn unknown_step(context: &Context, findings: &mut Findings) {
+    for (reference, id) in reads(context, "steps") {
+        if context.step_named(id).is_none() {
+            let ids = context.steps.iter().filter_map(|step| step.id.as_deref());
+            let known: HashSet<String> = ids.map(|id| id.replace('-', "_")).collect();
+            let help = suggest::help(id, known.iter().map(String::as_str), "steps");
+            findings.report(reference.span, format!("there is no step `{id}`"), help);
+        }
+    }
+}
+
+/// `parameters.<name>` that is not declared.
+pub fn unknown_parameter(context: &Context, findings: &mut Findings) {
+    unknown(context, findings, "parameters", "parameter");
+}
+
+/// `secrets.<name>` that is not declared.
+pub fn unknown_secret(context: &Context, findings: &mut Findings) {
+    unknown(context, findings, "secrets", "secret");
+}
+
+/// `vars.<name>` that is not declared.
+pub fn unknown_var(context: &Context, findings: &mut Findings) {
+    unknown(context, findings, "vars", "var");
+}
+
+fn unknown(context: &Context, findings: &mut Findings, root: &str, what: &str) {
+    let declared = context.declared_set(root);
+    for (reference, name) in reads(context, root) {
+        if !declared.contains(name) {
+            let help = suggest::help(name, declared.iter().copied(), root);
+            let help = if declared.is_empty() { format!("{help}: declare it under `{root}:`") } else { help };
+            findings.report(reference.span, format!("there is no {what} `{name}`"), help);
+        }
+    }
+}
+
+/// A first name that means nothing in its place.
+pub fn unknown_root(context: &Context, findings: &mut Findings) {
+    for reference in &context.references {
+        let root = reference.root.as_str();
+        if root == "window" {
+            findings.report(
+                reference.span,
+                "`window` is part of the format, but this version cannot carry it out yet",
+                "remove it",
+            );
+        } else if root == "run" {
+            if let Some(name) = reference.rest.first().filter(|name| !OF_RUN.contains(&name.as_str())) {
+                let help = suggest::help(name, OF_RUN, "run names");
+                findings.report(reference.span, format!("there is no `run.{name}`"), help);
+            }
+        } else if !is_known(reference) {
+            findings.report(reference.span, format!("`{root}` is not known here"), help_for(context, reference));
+        }
+    }
+}
+
+fn is_known(reference: &Reference) -> bool {
+    let root = reference.root.as_str();
+    reference.guarded || ROOTS.contains(&root) || reference.has_result && RESULT.contains(&root)
+}
+
+fn help_for(context: &Context, reference: &Reference) -> String {
+    let root = reference.root.as_str();
+    if RESULT.contains(&root) {
+        return format!("the result of another step is read as `steps.<id>.{root}`");
+    }
+    for declared in ["parameters", "vars", "secrets"] {
+        if context.declared(declared).contains(&root) {
+            return format!("write `{declared}.{root}`");
+        }
+    }
+    if context.step_named(root).is_some() {
+        return format!("write `steps.{root}`");
+    }
+    let result = RESULT.iter().filter(|_| reference.has_result);
+    let known = ROOTS.iter().filter(|root| **root != "window").chain(result).copied();
+    suggest::help(root, known, "names")
+}
+
+/// `steps.<id>` of a step that has not run when it is read.
+pub fn later_step(context: &Context, findings: &mut Findings) {
+    for (reference, id) in reads(context, "steps") {
+        let (Some(read), Some(reader)) = (context.step_named(id), reference.step) else { continue };
+        if let Some(why) = not_run_yet(context, reader, read) {
+            let defined = context.field_span(context.steps[read].node, "id");
+            findings.report_with(
+                reference.span,
+                format!("step `{id}` {why}"),
+                "read a step that comes earlier, or move that step up",
+                (defined, "this step"),
+            );
+        }
+    }
+}
+
+/// Why a step's result cannot be there when another reads it.
+fn not_run_yet(context: &Context, reader: usize, read: usize) -> Option<&'static str> {
+    match (context.steps[reader].role, context.steps[read].role) {
+        (Role::Forward, Role::Forward) if reader == read => {
+            Some("reads its own result, which is there only afterwards")
+        }
+        (Role::Forward, Role::Forward) if read > reader => Some("runs later than the step that reads it"),
+        (Role::Forward, Role::Forward) if encloses(context, read, reader) => Some("is the group that is still running"),
+        (Role::Undo(undone), Role::Forward) if read > undone => Some("may not have run when this rollback does"),
+        (Role::Forward | Role::Hook(_), Role::Undo(_)) => Some("runs only in a rollback"),
+        (Role::Undo(one), Role::Undo(other)) if one != other || read >= reader => {
+            Some("is part of another rollback, or comes later in this one")
+        }
+        (Role::Hook(Hook::OnStart), Role::Forward) => Some("has not run when the hook on_start does"),
+        (Role::Forward | Role::Undo(_), Role::Hook(_)) => Some("is part of a hook"),
+        (Role::Hook(one), Role::Hook(other)) if one != other || read >= reader => {
+            Some("is part of another hook, or comes later in this one")
+        }
+        _ => None,
+    }
+}
+
+fn encloses(context: &Context, group: usize, member: usize) -> bool {
+    let mut at = context.steps[member].parent;
+    while let Some(parent) = at {
+        if parent == group {
+            return true;
+        }
+        at = context.steps[parent].parent;
+    }
+    false
+}
+
+/// A template or expression that cannot be read.
+pub fn syntax(context: &Context, findings: &mut Findings) {
+    for malformed in &context.malformed {
+        findings.report(
+            malformed.span,
+            malformed.message.clone(),
+            "templates and expressions are Jinja: {{ steps.x.outputs.y | default(0) }}",
+        );
+    }
+}
+
+/// `steps.<id>.<what>` that no step has, and `steps.<id>.outputs.<name>` that the step does not declare.
+pub fn unknown_output(context: &Context, findings: &mut Findings) {
+    for (reference, id) in reads(context, "steps") {
+        let (Some(at), [_, of_step, names @ ..]) = (context.step_named(id), reference.rest.as_slice()) else {
+            continue;
+        };
+        if !OF_STEP.contains(&of_step.as_str()) {
+            let help = suggest::help(of_step, OF_STEP, "names");
+            findings.report(reference.span, format!("a step has no `{of_step}`"), help);
+            continue;
+        }
+        let step = &context.steps[at];
+        let (Some(name), "outputs", true) = (names.first(), of_step.as_str(), step.sound) else { continue };
+        let declared = match step.kind {
+            Some(Kind::Manual) => context.field(step.node, "manual").and_then(|node| context.field(node, "inputs")),
+            _ => context.field(step.node, "outputs"),
+        };
+        let declared: Vec<&str> = declared
+            .map(|node| context.entries(node).iter().filter_map(|entry| context.text(entry.key)).collect())
+            .unwrap_or_default();
+        if !declared.contains(&name.as_str()) && !reference.guarded {
+            let help = if declared.is_empty() {
+                format!("declare it there: `outputs: {{ {name}: \"{{{{ stdout }}}}\" }}`")
+            } else {
+                suggest::help(name, declared, "outputs")
+            };
+            findings.report(reference.span, format!("step `{id}` has no output `{name}`"), help);
+        }
+    }
+}

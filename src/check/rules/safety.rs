@@ -1,0 +1,63 @@
+//! Values that must not become code, and secrets that must not be seen.
+
+use super::Findings;
+use crate::check::context::{Context, ROOTS};
+use crate::check::texts::Exposure;
+use crate::check::tree::NodeId;
+
+/// `{{ parameters.x }}` in a script or a statement.
+pub fn template_in_code(context: &Context, findings: &mut Findings) {
+    for step in &context.steps {
+        let parts = ["check", "verify"].into_iter().filter_map(|key| context.field(step.node, key));
+        let asked = context.field(step.node, "preconditions").map(|node| context.items(node)).unwrap_or_default();
+        for node in [step.node].into_iter().chain(parts).chain(asked.iter().copied()) {
+            for key in ["shell", "sql", "query"] {
+                if let Some(value) = context.field(node, key) {
+                    look_into(context, findings, key, value);
+                }
+            }
+        }
+    }
+}
+
+fn look_into(context: &Context, findings: &mut Findings, key: &str, value: NodeId) {
+    let Some(text) = context.text(value) else { return };
+    for (at, _) in text.match_indices("{{") {
+        let inside = text[at + 2..].trim_start_matches(['-', '+']).trim_start();
+        let name_length = inside.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+        if !ROOTS.contains(&&inside[..name_length]) {
+            continue;
+        }
+        let length = text[at..].find("}}").map_or(2, |end| end + 2);
+        let help = if key == "shell" {
+            "give it by `env: { NAME: \"{{ … }}\" }` and write \"$NAME\" in the script"
+        } else {
+            "give it by `variables: { name: \"{{ … }}\" }` and write :'name' for a literal, :\"name\" for an identifier"
+        };
+        findings.report(
+            context.span_within(value, at, length),
+            format!(
+                "`{key}` is never a template: values come in by `{}:` only",
+                if key == "shell" { "env" } else { "variables" }
+            ),
+            help,
+        );
+    }
+}
+
+/// A secret in an argument list, in a message, in a file.
+pub fn exposed_secret(context: &Context, findings: &mut Findings) {
+    for reference in context.references.iter().filter(|reference| reference.root == "secrets") {
+        let (message, help) = match reference.exposure {
+            Exposure::Hidden => continue,
+            Exposure::Argument => {
+                ("a secret in an argument list: everyone on the machine can read it", "give it by `env:` or `stdin:`")
+            }
+            Exposure::Shown => (
+                "a secret here would be stored or shown",
+                "secrets go only into `env`, `stdin`, `variables` and `targets`",
+            ),
+        };
+        findings.report(reference.span, message, help);
+    }
+}

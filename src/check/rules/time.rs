@@ -1,0 +1,135 @@
+//! Limits, pauses and estimates.
+
+use super::Findings;
+use crate::check::context::{Context, Kind, StepAt};
+use crate::check::duration;
+use crate::model::step::Effect;
+
+/// A text where a duration is wanted that is none.
+pub fn malformed_duration(context: &Context, findings: &mut Findings) {
+    for node in &context.durations {
+        let Some(text) = context.text(*node) else { continue };
+        if text.contains("{{") {
+            findings.report(
+                context.span(*node),
+                "a duration from a template is part of the format, but this version cannot carry it out yet",
+                "write the duration itself, such as 90s",
+            );
+        } else if let Err(error) = duration::parse(text) {
+            findings.report(context.span(*node), error.to_string(), error.help());
+        }
+    }
+}
+
+/// A step or a part that runs something and could run for ever.
+pub fn no_timeout(context: &Context, findings: &mut Findings) {
+    if context.has_default_timeout() {
+        return;
+    }
+    for step in context.sound() {
+        let Some(fields) = &step.fields else { continue };
+        if fields.timeout.is_some() {
+            continue;
+        }
+        if runs_something(step) && fields.until.is_none() {
+            findings.report(
+                context.action_span(step),
+                format!("{} has no timeout", context.title(step)),
+                "add `timeout: 5m` to the step, or to `defaults`",
+            );
+            continue;
+        }
+        for probe in context.probes(step).filter(|probe| probe.fields.timeout.is_none() && probe.fields.until.is_none())
+        {
+            findings.report(
+                context.question_span(&probe),
+                format!("the {} of {} has no timeout", probe.name, context.title(step)),
+                "add `timeout: 30s` to it, or a timeout to the step or to `defaults`",
+            );
+        }
+    }
+}
+
+/// Polling without an end.
+pub fn until_without_timeout(context: &Context, findings: &mut Findings) {
+    if context.has_default_timeout() {
+        return;
+    }
+    for step in context.sound() {
+        let Some(fields) = &step.fields else { continue };
+        if fields.timeout.is_some() {
+            continue;
+        }
+        let own = fields.until.is_some().then_some(step.node);
+        let probes =
+            context.probes(step).filter(|probe| probe.fields.until.is_some() && probe.fields.timeout.is_none());
+        for node in own.into_iter().chain(probes.map(|probe| probe.node)) {
+            findings.report(
+                context.field_span(node, "until"),
+                "`until` has no timeout, so it could wait for ever",
+                "add `timeout: 10m`: how long to wait at most",
+            );
+        }
+    }
+}
+
+fn runs_something(step: &StepAt) -> bool {
+    match step.kind {
+        Some(Kind::Shell | Kind::Command | Kind::Sql | Kind::Query) => true,
+        Some(Kind::File) => step
+            .fields
+            .as_ref()
+            .and_then(|fields| fields.file.as_ref())
+            .is_some_and(|file| file.validate.is_some() || file.reload.is_some()),
+        _ => false,
+    }
+}
+
+/// Trying again what may have happened already.
+pub fn unsafe_retry(context: &Context, findings: &mut Findings) {
+    for step in context.decoded() {
+        let Some(fields) = &step.fields else { continue };
+        let Some(retry) = &fields.retry else { continue };
+        let transactional = match step.kind {
+            Some(Kind::Sql) => fields.transaction != Some(false),
+            Some(Kind::File) => true,
+            _ => false,
+        };
+        let harmless = transactional || fields.idempotent == Some(true) || step.effect() == Some(Effect::ReadOnly);
+        if retry.max_attempts > 1 && !harmless {
+            findings.report(
+                context.field_span(step.node, "retry"),
+                "`retry` on a step that is neither idempotent nor transactional",
+                "add `idempotent: true` if it may run twice, or remove `retry`",
+            );
+        }
+    }
+}
+
+/// A person is waited for, and nobody says how long that takes.
+pub fn no_estimate(context: &Context, findings: &mut Findings) {
+    for step in context.sound() {
+        let Some(fields) = &step.fields else { continue };
+        let by_person = matches!(step.kind, Some(Kind::Confirm | Kind::Manual));
+        if by_person && fields.estimate.is_none() && fields.timeout.is_none() {
+            findings.report(
+                context.action_span(step),
+                format!("{} waits for a person and has no estimate", context.title(step)),
+                "add `estimate: 5m`: what it normally takes",
+            );
+        }
+    }
+}
+
+/// A name that the time zone database does not have.
+pub fn unknown_time_zone(context: &Context, findings: &mut Findings) {
+    let Some(node) = context.field(context.root, "timezone") else { return };
+    let Some(name) = context.text(node) else { return };
+    if jiff::tz::TimeZone::get(name).is_err() {
+        findings.report(
+            context.span(node),
+            format!("there is no time zone `{name}`"),
+            "write an IANA name, such as Europe/Berlin or America/New_York",
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! What each rule finds, where it says so, and what it leaves alone: the examples of `tests/rules/*.txt`.
+//!
+//! An example is a whole file, or only steps, which then stand under [`HEADER`]; lines are counted without it. A bad
+//! one ends with what is found in it: code, place, message, help. `SNAPSHOTS=overwrite` writes that part anew.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+
+use runbook::check::rules::RULES;
+use runbook::check::source::Source;
+use runbook::check::{Checked, check};
+
+const HEADER: &str = "\
+runbook: 1
+name: example
+parameters: { limit: { type: integer, default: 0 }, hosts: { type: list, default: [a, b] } }
+secrets: { token: { env: TOKEN } }
+targets: { db: { postgres: \"service=db\" } }
+defaults: { timeout: 5m }
+steps:
+";
+
+struct Example<'a> {
+    code: &'a str,
+    bad: bool,
+    text: &'a str,
+}
+
+/// The examples of one file: `### CODE bad` or `### CODE good`, the text, and for a bad one `-- finds` with what follows.
+fn examples(file: &str) -> Vec<Example<'_>> {
+    let parts = file.split("### ").skip(1);
+    parts
+        .map(|part| {
+            let (title, body) = part.split_once('\n').expect("a title and a text");
+            let (code, kind) = title.split_once(' ').expect("a code and a kind");
+            assert!(matches!(kind, "bad" | "good"), "{title}");
+            let text = body.split("-- finds\n").next().unwrap_or_default().trim_end();
+            Example { code, bad: kind == "bad", text }
+        })
+        .collect()
+}
+
+/// The only files that there are beside the examples.
+fn files(path: &Path) -> io::Result<Vec<u8>> {
+    match path.to_str() {
+        Some("/runbooks/there.txt") => Ok(b"limit {{ parameters.limit }}\n".to_vec()),
+        Some("/runbooks/there.sql") => Ok(b"select 1".to_vec()),
+        Some("/runbooks/binary") => Ok(vec![0xff, 0xfe]),
+        Some("/runbooks/wrong.txt") => Ok(b"{{ parameters.limmit }}".to_vec()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+fn look(example: &Example<'_>) -> (Source, usize, Checked) {
+    let header = if example.text.starts_with("- ") { HEADER } else { "" };
+    let source = Source::new("example.yaml", format!("{header}{}\n", example.text));
+    let checked = check(&source, Path::new("/runbooks"), &files);
+    (source, header.lines().count(), checked)
+}
+
+fn found(example: &Example<'_>) -> String {
+    let (source, above, checked) = look(example);
+    let mut lines = String::new();
+    for finding in &checked.diagnostics {
+        let (line, column) = source.line_column(finding.span.start);
+        let (end_line, end) = source.line_column(finding.span.end);
+        assert_eq!(line, end_line, "{} stands on one line", finding.code);
+        let _ = writeln!(lines, "{} {}:{column}-{end} {}", finding.code, line - above, finding.message);
+        let _ = writeln!(lines, "       help: {}", finding.help.as_deref().unwrap_or_default());
+        for label in &finding.labels {
+            let (line, column) = source.line_column(label.span.start);
+            let _ = writeln!(lines, "       {}:{column} {}", line - above, label.text);
+        }
+    }
+    lines
+}
+
+fn family(name: &str) -> (String, std::path::PathBuf) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules").join(name);
+    (std::fs::read_to_string(&path).expect("the examples of the family"), path)
+}
+
+const FAMILIES: [&str; 6] = ["shape.txt", "names.txt", "time.txt", "undo.txt", "safety.txt", "files.txt"];
+
+fn holds_for(name: &str) {
+    let (text, path) = family(name);
+    let mut now = String::new();
+    for example in examples(&text) {
+        let kind = if example.bad { "bad" } else { "good" };
+        let _ = write!(now, "### {} {kind}\n{}\n", example.code, example.text);
+        let found = found(&example);
+        if example.bad {
+            let of_this = found.lines().filter(|line| line.starts_with("RB"));
+            let codes: Vec<&str> = of_this.filter_map(|line| line.split(' ').next()).collect();
+            assert!(!codes.is_empty(), "nothing is found in\n{}", example.text);
+            assert!(codes.iter().all(|code| *code == example.code), "{} alone:\n{}\n{found}", example.code, example.text);
+            let _ = writeln!(now, "-- finds\n{found}");
+        } else {
+            assert_eq!(found, "", "nothing is found in\n{}", example.text);
+            now.push('\n');
+        }
+    }
+    let now = format!("{}\n", now.trim_end());
+    snapbox::Assert::new().action_env("SNAPSHOTS").eq(now, snapbox::Data::read_from(&path, None).raw());
+}
+
+#[test]
+fn the_shape_of_a_document_is_checked() {
+    holds_for("shape.txt");
+}
+
+#[test]
+fn names_are_checked() {
+    holds_for("names.txt");
+}
+
+#[test]
+fn limits_and_durations_are_checked() {
+    holds_for("time.txt");
+}
+
+#[test]
+fn what_undoes_and_what_verifies_a_step_is_checked() {
+    holds_for("undo.txt");
+}
+
+#[test]
+fn values_that_become_code_and_secrets_that_are_seen_are_found() {
+    holds_for("safety.txt");
+}
+
+#[test]
+fn files_that_are_named_are_checked() {
+    holds_for("files.txt");
+}
+
+#[test]
+fn every_rule_has_a_bad_and_a_good_example() {
+    let texts: Vec<String> = FAMILIES.iter().map(|name| family(name).0).collect();
+    let all: Vec<(&str, bool)> =
+        texts.iter().flat_map(|text| examples(text)).map(|example| (example.code, example.bad)).collect();
+    for rule in RULES {
+        assert!(all.contains(&(rule.code, true)), "{} has no bad example", rule.code);
+        assert!(all.contains(&(rule.code, false)), "{} has no good example", rule.code);
+    }
+}
+
+#[test]
+fn codes_stand_in_order_and_none_is_given_twice() {
+    assert!(RULES.is_sorted_by(|one, other| one.code < other.code));
+}
+
+#[test]
+fn a_runbook_is_there_exactly_when_nothing_is_an_error() {
+    for (text, _) in FAMILIES.iter().map(|name| family(name)) {
+        for example in examples(&text) {
+            let checked = look(&example).2;
+            let failed = checked.diagnostics.iter().any(|found| found.severity == runbook::model::diagnostic::Severity::Error);
+            assert_eq!(checked.runbook.is_none(), failed, "{}\n{}", example.code, example.text);
+        }
+    }
+}
