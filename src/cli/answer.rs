@@ -100,8 +100,10 @@ impl Answer {
         let missing = manual.filter(|_| choice == Choice::Succeeded);
         let missing = missing.and_then(|manual| manual.inputs.keys().find(|name| !values.contains_key(*name)));
         match missing {
-            Some(name) => Err(Exit::new(USAGE, format!("the step needs a value for {name}"))
-                .help(format!("add --value {name}=…"))),
+            Some(name) => {
+                Err(Exit::new(USAGE, format!("the step needs a value for {name}"))
+                    .help(format!("add --value {name}=…")))
+            }
             None => Ok(values),
         }
     }

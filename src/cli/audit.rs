@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
 use super::open;
-use crate::journal::chain::{self, ChainError};
+use crate::journal::chain::{self, ChainError, Verified};
 use crate::report::{audit as view, json, terminal};
 
 #[derive(Debug, Args)]
@@ -68,13 +68,24 @@ impl Audit {
                         return Err(Exit::new(USAGE, format!("cannot read {}: {error}", path.display())));
                     }
                 };
+                let proof = verified.as_ref().map(good).map_err(ToString::to_string);
                 if as_json {
-                    json::line(&view::verified_json(&folder.id, &verified));
+                    json::line(&view::verified_json(&folder.id, &proof));
                 } else {
-                    terminal::out(&view::verified(&folder.id, &verified));
+                    terminal::out(&view::verified(&folder.id, &proof));
                 }
                 Ok(code)
             }
         }
+    }
+}
+
+fn good(found: &Verified) -> view::Good<'_> {
+    view::Good {
+        records: found.records,
+        anchored: found.anchored,
+        torn_tail: found.torn_tail,
+        head: found.head.as_ref().map(|head| head.hash.as_str()),
+        unknown: &found.unknown_kinds,
     }
 }

@@ -49,8 +49,10 @@ impl Exec {
         keep(&folder, &loaded)?;
         let author = author(&folder, environment);
         let crash = crash_plan(environment)?;
-        let journal = Journal::create(&folder.path, author, crash)
-            .map_err(|error| Exit::of(REFUSED, &error).help("nothing was run; make room, or name another folder with RUNBOOK_STATE=FOLDER"))?;
+        let journal = Journal::create(&folder.path, author, crash).map_err(|error| {
+            Exit::of(REFUSED, &error)
+                .help("nothing was run; make room, or name another folder with RUNBOOK_STATE=FOLDER")
+        })?;
         let first = Event::RunStarted {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -80,14 +82,11 @@ fn begin(
     loaded: &Loaded,
     environment: &Environment,
     started: &jiff::Zoned,
-) -> Result<(RunFolder, Locks), Exit> {
+) -> Result<(RunFolder, Vec<Locks>), Exit> {
     let folder = store.create_run(&loaded.runbook.name, started)?;
     let holder = holder(&folder, environment);
     let taken = lock(store, std::slice::from_ref(&loaded.runbook.name), &holder)
-        .and_then(|mut locks| {
-            locks.extend(lock_run(store, &folder, &holder)?);
-            Ok(locks)
-        });
+        .and_then(|locks| Ok(vec![locks, lock_run(store, &folder, &holder)?]));
     taken.map(|locks| (folder.clone(), locks)).map_err(|error| {
         let _leftover = std::fs::remove_dir_all(&folder.path);
         Exit::from(error)
@@ -102,7 +101,8 @@ fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
             && let Some(FileContent::Source { path, sha256 }) = &file.content
         {
             let full = PathBuf::from(&loaded.runbook.folder).join(path);
-            let bytes = std::fs::read(&full).map_err(|error| refused(format!("cannot read {}: {error}", full.display())))?;
+            let bytes =
+                std::fs::read(&full).map_err(|error| refused(format!("cannot read {}: {error}", full.display())))?;
             if folder.write_input(&bytes)? != *sha256 {
                 return Err(refused(format!("{} changed while it was read", full.display())));
             }

@@ -103,9 +103,8 @@ impl From<LogError> for Exit {
     fn from(error: LogError) -> Self {
         let exit = Self::of(STOPPED, &error);
         match error {
-            LogError::Journal(_) => exit.help(
-                "nothing is lost: mend what stands in the way (a full or read-only disk?), then: runbook resume",
-            ),
+            LogError::Journal(_) => exit
+                .help("nothing is lost: mend what stands in the way (a full or read-only disk?), then: runbook resume"),
             LogError::Illegal(_) => exit.help("look at it with: runbook audit verify"),
         }
     }

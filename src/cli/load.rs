@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::Given;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
-use super::Given;
 use crate::check::source::Source;
 use crate::check::{Checked, Files, check, parameters};
 use crate::model::diagnostic::{Diagnostic, Severity};
@@ -47,9 +47,9 @@ pub struct CheckedFile {
 
 /// Checks the bytes of a file.
 pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
-    match Source::from_bytes(path.to_owned(), bytes.to_vec()) {
+    match Source::from_bytes(path.to_owned(), bytes) {
         Err(diagnostic) => {
-            CheckedFile { source: None, checked: Checked { diagnostics: vec![diagnostic], runbook: None } }
+            CheckedFile { source: None, checked: Checked { diagnostics: vec![*diagnostic], runbook: None } }
         }
         Ok(source) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -81,7 +81,9 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
     let Some(runbook) = file.checked.runbook.filter(|_| errors.is_empty()) else {
         show(&errors, file.source.as_slice(), environment);
         let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
-        return Err(Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help));
+        return Err(
+            Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help)
+        );
     };
     let parameters = typed(&runbook, given)?;
     let digest = digest(&runbook, &parameters);
@@ -112,7 +114,8 @@ fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Ex
         }
     }
     parameters::typed(&runbook.parameters, &texts).map_err(|errors| {
-        let (last, others) = errors.split_last().map_or((String::new(), &[][..]), |(last, others)| (last.to_string(), others));
+        let (last, others) =
+            errors.split_last().map_or((String::new(), &[][..]), |(last, others)| (last.to_string(), others));
         for error in others {
             terminal::error(&error.to_string(), &[], None);
         }

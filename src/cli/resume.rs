@@ -65,10 +65,9 @@ pub fn take_up(
     let store = open::store(environment)?;
     let Opened { folder, runbook, .. } = opened;
     let holder = holder(&folder, environment);
-    let mut locks = lock_run(&store, &folder, &holder)?;
-    locks.extend(lock(&store, std::slice::from_ref(&runbook.name), &holder)?);
-    let (journal, records, cut) =
-        Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
+    let run_lock = lock_run(&store, &folder, &holder)?;
+    let locks = vec![run_lock, lock(&store, std::slice::from_ref(&runbook.name), &holder)?];
+    let (journal, records, cut) = Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
     // Only now is the journal ours: somebody may have gone on with it since it was looked at.
     let engine = fold(&runbook, &records)?;
     if engine.state.is_over() {
@@ -80,8 +79,7 @@ pub fn take_up(
     first.extend(more);
     let started = records.first().map_or_else(String::new, |record| record.at.clone());
     let parameters = engine.state.parameters.clone();
-    let turn =
-        Turn { engine, runbook, parameters, started, folder, journal, locks, yes: how.yes, json: how.json };
+    let turn = Turn { engine, runbook, parameters, started, folder, journal, locks, yes: how.yes, json: how.json };
     take(turn, first, environment)
 }
 

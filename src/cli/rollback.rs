@@ -27,7 +27,8 @@ impl Rollback {
         let opened = open::open(open::find(&store, self.run.as_deref())?)?;
         let state = opened.status().state;
         if state == RunState::Succeeded {
-            let exit = Exit::new(USAGE, format!("{} succeeded; only a run that did not is rolled back", opened.folder.id));
+            let exit =
+                Exit::new(USAGE, format!("{} succeeded; only a run that did not is rolled back", opened.folder.id));
             return Err(exit.help("write a runbook for the way back, or undo it by hand"));
         }
         if opened.engine.state.is_over() {

@@ -40,7 +40,7 @@ pub struct Turn {
     /// Where it is recorded.
     pub journal: Journal,
     /// Held until the turn is over.
-    pub locks: Locks,
+    pub locks: Vec<Locks>,
     /// Plain go/no-go questions are answered with yes.
     pub yes: bool,
     /// Records instead of text.
@@ -77,7 +77,7 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     values.set_run("started", &turn.started);
     let mut session = Session {
         run: turn.folder.id.clone(),
-        hands: World::new(turn.folder.path.clone(), open::executable()?, environment.variables.clone()),
+        hands: World::new(&turn.folder.path, open::executable()?, environment.variables.clone()),
         inputs: turn.folder.path.join("inputs"),
         crash: crash_plan(environment)?,
         log: Log::new(turn.engine, values, view, turn.journal),

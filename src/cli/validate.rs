@@ -95,5 +95,7 @@ fn runbooks_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Exit> {
 
 fn is_runbook(path: &Path) -> Result<bool, Exit> {
     let bytes = read(path)?;
-    Ok(bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"runbook:") || line.starts_with(b"\xef\xbb\xbfrunbook:")))
+    Ok(bytes
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.starts_with(b"runbook:") || line.starts_with(b"\xef\xbb\xbfrunbook:")))
 }

@@ -5,14 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::text::{count, one_line};
+use super::text::{count, escape};
 use crate::model::event::{Event, Record};
-
-/// What a proof found: a good journal, or the first record that cannot be believed.
-pub trait Proof {
-    /// Records, the last that is anchored, bytes of a torn last line, unknown kinds; or what is wrong.
-    fn said(&self) -> Result<Good<'_>, String>;
-}
 
 /// A journal that was found good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +31,10 @@ pub fn human(records: &[Record]) -> String {
     for record in records {
         if record.epoch != epoch {
             epoch = record.epoch;
-            let _infallible = writeln!(text, "— {} on {}, turn {epoch}", one_line(&record.actor), one_line(&record.host));
+            let _infallible = writeln!(text, "— {} on {}, turn {epoch}", escape(&record.actor), escape(&record.host));
         }
         let at = record.at.get(..23).unwrap_or(&record.at);
-        let _infallible = writeln!(text, "{:>4}  {at}  {}", record.seq, one_line(&said(&record.event)));
+        let _infallible = writeln!(text, "{:>4}  {at}  {}", record.seq, escape(&said(&record.event)));
     }
     text
 }
@@ -64,7 +58,9 @@ fn said(event: &Event) -> String {
         }
     }
     let result = fields.get("result");
-    for (name, value) in [("exit", result.and_then(|result| result.get("exit_code"))), ("ms", fields.get("duration_ms"))] {
+    for (name, value) in
+        [("exit", result.and_then(|result| result.get("exit_code"))), ("ms", fields.get("duration_ms"))]
+    {
         if let Some(value) = value {
             let _infallible = write!(text, "  {name}={value}");
         }
@@ -85,21 +81,25 @@ fn said(event: &Event) -> String {
 
 /// What the proof found, in words that claim no more.
 #[must_use]
-pub fn verified(run: &str, proof: &impl Proof) -> String {
-    let good = match proof.said() {
+pub fn verified(run: &str, proof: &Result<Good<'_>, String>) -> String {
+    let good = match proof {
         Ok(good) => good,
-        Err(why) => return format!("{run}: NOT INTACT. {}\n", one_line(&why)),
+        Err(why) => return format!("{run}: NOT INTACT. {}\n", escape(why)),
     };
-    let mut text = format!("{run}: intact, {}.\n", count(usize::try_from(good.records).unwrap_or(usize::MAX), "record"));
+    let mut text =
+        format!("{run}: intact, {}.\n", count(usize::try_from(good.records).unwrap_or(usize::MAX), "record"));
     let _infallible = match good.anchored {
         Some(seq) => writeln!(text, "Anchored up to record {seq}: a later run on this store names its hash."),
-        None => writeln!(text, "Not anchored: whoever can write the log could have cut off its end or written it anew."),
+        None => {
+            writeln!(text, "Not anchored: whoever can write the log could have cut off its end or written it anew.")
+        }
     };
     if let Some(bytes) = good.torn_tail {
-        let _infallible = writeln!(text, "A last line of {bytes} bytes was never completed; nothing was done on the strength of it.");
+        let _infallible =
+            writeln!(text, "A last line of {bytes} bytes was never completed; nothing was done on the strength of it.");
     }
     for (kind, number) in good.unknown {
-        let _infallible = writeln!(text, "{number} of kind {}, which this version does not know.", one_line(kind));
+        let _infallible = writeln!(text, "{number} of kind {}, which this version does not know.", escape(kind));
     }
     if let Some(head) = good.head {
         let _infallible = writeln!(text, "Head {head}");
@@ -109,8 +109,8 @@ pub fn verified(run: &str, proof: &impl Proof) -> String {
 
 /// The same for programs.
 #[must_use]
-pub fn verified_json(run: &str, proof: &impl Proof) -> Value {
-    match proof.said() {
+pub fn verified_json(run: &str, proof: &Result<Good<'_>, String>) -> Value {
+    match proof {
         Ok(good) => json!({
             "format": 1, "run": run, "intact": true, "records": good.records, "anchored": good.anchored,
             "torn_tail_bytes": good.torn_tail, "head": good.head, "unknown_kinds": good.unknown, "reason": null,

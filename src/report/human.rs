@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::progress::Live;
 use super::terminal::{Looks, err, out};
-use super::text::{count, duration, one_line, printable, tail};
+use super::text::{count, duration, escape, escape_lines, tail};
 use super::view::{Progress, Prompt, View};
 use crate::model::event::{Event, Outcome, Question, Record, RunOutcome, Settlement};
 use crate::model::result::{Failure, StepResult};
@@ -85,7 +85,7 @@ impl Human {
         let mark = self.mark(mark);
         let (number, kind) = self.numbers.get(step).copied().unwrap_or((0, ""));
         let width = self.width;
-        let said = one_line(said);
+        let said = escape(said);
         let line = if self.looks.is_terminal {
             let number = if number == 0 { String::new() } else { number.to_string() };
             format!(" {mark} {number:>3}  {step:<width$}  {kind:<8}  {said}\n")
@@ -97,7 +97,7 @@ impl Human {
 
     fn note(&mut self, at: &str, text: &str) {
         let mark = self.mark(Mark::Note);
-        let text = printable(text);
+        let text = escape_lines(text);
         let line = if self.looks.is_terminal { format!(" {mark} {text}\n") } else { format!("{} {text}\n", clock(at)) };
         self.say(&line);
     }
@@ -105,14 +105,14 @@ impl Human {
     fn failure(&mut self, step: &str, label: &str, failure: Option<&Failure>, result: Option<&StepResult>) {
         let mut text = String::new();
         for cause in failure.iter().flat_map(|failure| &failure.chain) {
-            let _infallible = writeln!(text, "        because: {}", one_line(cause));
+            let _infallible = writeln!(text, "        because: {}", escape(cause));
         }
         let output = result.map(|result| {
             let texts = [result.stdout.as_deref(), result.stderr.as_deref()];
             texts.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
         });
         if let Some(output) = output.filter(|output| !output.is_empty()) {
-            for line in tail(&printable(&output), TAIL) {
+            for line in tail(&escape_lines(&output), TAIL) {
                 let _infallible = writeln!(text, "      | {line}");
             }
             let file = step.replace('/', "~");
@@ -127,12 +127,15 @@ impl Human {
         let Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, result, .. } = event else {
             return;
         };
-        let took = duration(Duration::from_millis(*duration_ms));
+        let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
         match outcome {
             Outcome::Succeeded => {
                 let tries = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                let gave = result.outputs.iter().map(|(name, value)| format!("  {name} = {value}")).collect::<String>();
+                let gave = result
+                    .outputs
+                    .iter()
+                    .fold(String::new(), |text, (name, value)| text + "  " + name + " = " + &value.to_string());
                 self.step_line(at, Mark::Done, step, &format!("{took}{tries}{gave}"));
             }
             Outcome::Failed | Outcome::TimedOut => {
@@ -156,7 +159,7 @@ impl Human {
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
         match outcome {
             Outcome::Succeeded => {
-                let took = duration(Duration::from_millis(*duration_ms));
+                let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
                 self.step_line(at, Mark::Undone, step, &format!("undone, {took}"));
             }
             Outcome::Failed | Outcome::TimedOut => {
@@ -189,7 +192,7 @@ impl View for Human {
         let at = record.at.as_str();
         match &record.event {
             Event::RunStarted { .. } => {
-                let line = format!("Run {}  ·  {}\n", record.run, printable(&self.title));
+                let line = format!("Run {}  ·  {}\n", record.run, escape_lines(&self.title));
                 self.say(&line);
             }
             Event::RunResumed { .. } => self.note(at, &format!("run {} is taken up again", record.run)),
@@ -197,10 +200,10 @@ impl View for Human {
                 self.note(at, &format!("a torn last record of {cut_bytes} bytes was cut from the journal"));
             }
             Event::StepSkipped { step, reason } => {
-                self.step_line(at, Mark::Passed, step, &format!("skipped, {reason}"))
+                self.step_line(at, Mark::Passed, step, &format!("skipped, {reason}"));
             }
             Event::StepInPlace { step, reason } => {
-                self.step_line(at, Mark::Passed, step, &format!("in place, {reason}"))
+                self.step_line(at, Mark::Passed, step, &format!("in place, {reason}"));
             }
             Event::StepRefused { step, failure, .. } => {
                 self.step_line(at, Mark::Failed, step, &format!("did not begin: {}", failure.message));
@@ -256,7 +259,7 @@ impl View for Human {
             Question::Failure => "failed",
         };
         let mut text = format!("\n  {} ({what})\n", question.step);
-        for line in printable(&question.text).lines() {
+        for line in escape_lines(&question.text).lines() {
             let _infallible = writeln!(text, "    {line}");
         }
         for choice in &question.choices {
@@ -280,7 +283,7 @@ impl View for Human {
     }
 
     fn not_understood(&mut self, why: &str) {
-        err(&format!("  {}\n", printable(why)));
+        err(&format!("  {}\n", escape_lines(why)));
     }
 
     fn finished(&mut self, status: &Status) {
@@ -340,11 +343,11 @@ pub fn ending(status: &Status) -> String {
     };
     let mut text = format!("\n{first}\n");
     for remaining in &status.remaining {
-        let _infallible = writeln!(text, "  remains: {}: {}", remaining.step, one_line(&remaining.reason));
+        let _infallible = writeln!(text, "  remains: {}: {}", remaining.step, escape(&remaining.reason));
     }
     if let Some(question) = &status.question {
         let _infallible =
-            writeln!(text, "  {} asks: {}", question.step, printable(&question.text).replace('\n', "\n    "));
+            writeln!(text, "  {} asks: {}", question.step, escape_lines(&question.text).replace('\n', "\n    "));
         let words: Vec<&str> = question.choices.iter().map(|choice| choice.as_str()).collect();
         let _infallible = writeln!(
             text,

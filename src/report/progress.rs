@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal::Looks;
-use super::text::{duration, one_line};
+use super::text::{duration, escape};
 use super::view::Progress;
 
 /// A spinner with the step's name, its time against its estimate, and the last line that it printed.
@@ -32,13 +32,13 @@ impl Live {
     pub fn show(&mut self, progress: &Progress) {
         match progress {
             Progress::Running { step, name, estimate } => {
-                self.name = if step == name { step.clone() } else { format!("{step}  {}", one_line(name)) };
+                self.name = if step == name { step.clone() } else { format!("{step}  {}", escape(name)) };
                 self.estimate = *estimate;
                 self.last.clear();
                 self.bar.reset_elapsed();
             }
-            Progress::Output(line) => self.last = one_line(line),
-            Progress::Waiting(what) => self.last = format!("waits: {}", one_line(what)),
+            Progress::Output(line) => self.last = escape(line),
+            Progress::Waiting(what) => self.last = format!("waits: {}", escape(what)),
             Progress::Tick => {}
             Progress::Idle => return self.clear(),
         }
@@ -46,8 +46,10 @@ impl Live {
     }
 
     fn draw(&self) {
-        let elapsed = duration(self.bar.elapsed());
-        let of = self.estimate.map_or_else(String::new, |estimate| format!(" of about {}", duration(estimate)));
+        let elapsed = duration(self.bar.elapsed().as_secs_f64());
+        let of = self
+            .estimate
+            .map_or_else(String::new, |estimate| format!(" of about {}", duration(estimate.as_secs_f64())));
         let last = if self.last.is_empty() { String::new() } else { format!("  ·  {}", self.last) };
         self.bar.set_message(format!("{}  {elapsed}{of}{last}", self.name));
         self.bar.tick();

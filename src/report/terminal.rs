@@ -1,5 +1,6 @@
 //! The doors to standard output and standard error. A reader that went away stops nothing.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
 /// What a stream can show.
@@ -45,12 +46,12 @@ pub fn err(text: &str) {
 
 /// An error with its causes and what to do, on standard error.
 pub fn error(message: &str, chain: &[String], help: Option<&str>) {
-    let mut text = format!("error: {}\n", super::text::printable(message));
+    let mut text = format!("error: {}\n", super::text::escape_lines(message));
     for cause in chain {
-        text.push_str(&format!("  because: {}\n", super::text::printable(cause)));
+        let _infallible = writeln!(text, "  because: {}", super::text::escape_lines(cause));
     }
     if let Some(help) = help {
-        text.push_str(&format!("  help: {}\n", super::text::printable(help)));
+        let _infallible = writeln!(text, "  help: {}", super::text::escape_lines(help));
     }
     err(&text);
 }

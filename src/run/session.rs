@@ -35,7 +35,7 @@ pub struct Session<H: Executor, V> {
     /// The run's folder with the files that the runbook includes.
     pub inputs: PathBuf,
     /// An attempt that was made known and not let go yet.
-    pub(super) prepared: Option<H::Prepared>,
+    pub prepared: Option<H::Prepared>,
 }
 
 impl<H: Executor, V: View> Session<H, V> {

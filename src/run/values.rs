@@ -17,6 +17,7 @@ pub struct Values {
 
 impl Values {
     /// At the start of a run: no step has run.
+    #[must_use]
     pub fn new(runbook: &Runbook, parameters: &BTreeMap<String, serde_json::Value>, secrets: Secrets) -> Self {
         let mut scope = Scope::new(parameters, &runbook.vars);
         for step in runbook.leaves() {
@@ -31,6 +32,7 @@ impl Values {
     }
 
     /// The scope as it is.
+    #[must_use]
     pub const fn scope(&self) -> &Scope {
         &self.scope
     }
