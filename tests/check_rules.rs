@@ -94,7 +94,12 @@ fn holds_for(name: &str) {
             let of_this = found.lines().filter(|line| line.starts_with("RB"));
             let codes: Vec<&str> = of_this.filter_map(|line| line.split(' ').next()).collect();
             assert!(!codes.is_empty(), "nothing is found in\n{}", example.text);
-            assert!(codes.iter().all(|code| *code == example.code), "{} alone:\n{}\n{found}", example.code, example.text);
+            assert!(
+                codes.iter().all(|code| *code == example.code),
+                "{} alone:\n{}\n{found}",
+                example.code,
+                example.text
+            );
             let _ = writeln!(now, "-- finds\n{found}");
         } else {
             assert_eq!(found, "", "nothing is found in\n{}", example.text);
@@ -156,7 +161,8 @@ fn a_runbook_is_there_exactly_when_nothing_is_an_error() {
     for (text, _) in FAMILIES.iter().map(|name| family(name)) {
         for example in examples(&text) {
             let checked = look(&example).2;
-            let failed = checked.diagnostics.iter().any(|found| found.severity == runbook::model::diagnostic::Severity::Error);
+            let failed =
+                checked.diagnostics.iter().any(|found| found.severity == runbook::model::diagnostic::Severity::Error);
             assert_eq!(checked.runbook.is_none(), failed, "{}\n{}", example.code, example.text);
         }
     }

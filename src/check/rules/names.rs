@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Findings;
-use crate::check::context::{Context, Kind, ROOTS, Role};
+use crate::check::context::Context;
+use crate::check::steps::{Kind, Role};
 use crate::check::suggest;
-use crate::check::texts::Reference;
+use crate::check::texts::{ROOTS, Reference};
 use crate::model::runbook::Hook;
 
 /// The names of a step's own result, known in `outputs`, `until` and `success`.
@@ -84,6 +85,9 @@ pub fn unknown_var(context: &Context, findings: &mut Findings) {
 }
 
 fn unknown(context: &Context, findings: &mut Findings, root: &str, what: &str) {
+    if context.is_misspelt(root) {
+        return;
+    }
     let declared = context.declared_set(root);
     for (reference, name) in reads(context, root) {
         if !declared.contains(name) {
@@ -220,7 +224,9 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
             .unwrap_or_default();
         if !declared.contains(&name.as_str()) && !reference.guarded {
             let help = if declared.is_empty() {
-                format!("declare it there: `outputs: {{ {name}: \"{{{{ stdout }}}}\" }}`")
+                let of_server = matches!(step.kind, Some(Kind::Sql | Kind::Query));
+                let from = if of_server { format!("rows[0].{name}") } else { "stdout".to_owned() };
+                format!("declare it there: `outputs: {{ {name}: \"{{{{ {from} }}}}\" }}`")
             } else {
                 suggest::help(name, declared, "outputs")
             };
