@@ -1,6 +1,6 @@
 //! Names: given once, and known where they are read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::Findings;
 use crate::check::context::Context;
@@ -59,11 +59,11 @@ fn reads<'a>(context: &'a Context, root: &'a str) -> impl Iterator<Item = (&'a R
 
 /// `steps.<id>` without such a step.
 pub fn unknown_step(context: &Context, findings: &mut Findings) {
+    let mut known: Vec<&str> = context.ids.keys().map(String::as_str).collect();
+    known.sort_unstable();
     for (reference, id) in reads(context, "steps") {
         if context.step_named(id).is_none() {
-            let ids = context.steps.iter().filter_map(|step| step.id.as_deref());
-            let known: HashSet<String> = ids.map(|id| id.replace('-', "_")).collect();
-            let help = suggest::help(id, known.iter().map(String::as_str), "steps");
+            let help = suggest::help(id, known.iter().copied(), "steps");
             findings.report(reference.span, format!("there is no step `{id}`"), help);
         }
     }
@@ -91,7 +91,7 @@ fn unknown(context: &Context, findings: &mut Findings, root: &str, what: &str) {
     let declared = context.declared_set(root);
     for (reference, name) in reads(context, root) {
         if !declared.contains(name) {
-            let help = suggest::help(name, declared.iter().copied(), root);
+            let help = suggest::help(name, context.declared(root), root);
             let help = if declared.is_empty() { format!("{help}: declare it under `{root}:`") } else { help };
             findings.report(reference.span, format!("there is no {what} `{name}`"), help);
         }
