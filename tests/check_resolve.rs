@@ -140,13 +140,13 @@ fn how_a_step_is_undone_follows_from_what_it_says_and_what_it_does() {
 #[test]
 fn limits_come_from_the_defaults_and_estimates_from_the_limits() {
     let step = only("- { id: a, query: select true, target: db }\n");
-    let five = Some(Duration::from_secs(300));
+    let five = Some(Duration::from_mins(5));
     assert_eq!((step.timeout, step.estimate, step.effect), (five, five, Effect::ReadOnly));
     let step = only("- { id: a, confirm: { message: go? }, estimate: 1m }\n");
-    assert_eq!((step.timeout, step.estimate), (None, Some(Duration::from_secs(60))));
+    assert_eq!((step.timeout, step.estimate), (None, Some(Duration::from_mins(1))));
     let step = only("- { id: a, wait: 2m }\n");
-    assert_eq!((step.timeout, step.estimate), (None, Some(Duration::from_secs(120))));
-    assert_eq!(step.action, Action::Wait(WaitAction::For(Duration::from_secs(120))));
+    assert_eq!((step.timeout, step.estimate), (None, Some(Duration::from_mins(2))));
+    assert_eq!(step.action, Action::Wait(WaitAction::For(Duration::from_mins(2))));
 }
 
 #[test]
