@@ -83,7 +83,8 @@ fn family(name: &str) -> (String, std::path::PathBuf) {
     (text, path)
 }
 
-const FAMILIES: [&str; 6] = ["shape.txt", "names.txt", "time.txt", "undo.txt", "safety.txt", "files.txt"];
+const FAMILIES: [&str; 7] =
+    ["shape.txt", "names.txt", "time.txt", "undo.txt", "safety.txt", "files.txt", "silence.txt"];
 
 fn holds_for(name: &str) {
     let (text, path) = family(name);
@@ -140,6 +141,11 @@ fn values_that_become_code_and_secrets_that_are_seen_are_found() {
 #[test]
 fn files_that_are_named_are_checked() {
     holds_for("files.txt");
+}
+
+#[test]
+fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
+    holds_for("silence.txt");
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod parts;
 pub mod places;
 pub mod safety;
 pub mod shape;
+pub mod silence;
 pub mod time;
 pub mod unbuilt;
 pub mod undo;
@@ -87,6 +88,8 @@ pub const RULES: &[Rule] = &[
     error("RB0602", "secret where it could be read", safety::exposed_secret),
     error("RB0701", "file that is not there", files::missing),
     error("RB0702", "file that is not text", files::not_text),
+    warning("RB0901", "suppression without effect", silence::without_effect),
+    warning("RB0902", "suppression of nothing", silence::useless),
 ];
 
 /// Findings as they are reported, by whichever rule is being asked.
