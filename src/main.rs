@@ -1,3 +1,18 @@
 //! The `runbook` program: arguments, logging, the command, its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use runbook::action::supervisor;
+use runbook::cli::{self, Arguments, environment::Environment};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|command| command == supervisor::COMMAND) {
+        return supervisor::supervise();
+    }
+    let environment = Environment::read();
+    let filter = EnvFilter::new(environment.get("RUNBOOK_LOG").unwrap_or("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    ExitCode::from(cli::run(Arguments::parse(), &environment))
+}

@@ -3,12 +3,18 @@
 //! [`observe::Observer`] can only look; [`execute::Executor`] can also change. A dry run is handed the first.
 //! Nothing here knows of the journal, of steps that come next, or of a screen.
 
+pub mod capture;
+pub mod digest;
 pub mod execute;
 pub mod file;
 pub mod observe;
+pub mod probe;
+pub mod proc;
 pub mod process;
 pub mod redact;
+pub mod screen;
 pub mod secret;
+pub mod spawn;
 pub mod sql;
 pub mod supervisor;
 pub mod target;

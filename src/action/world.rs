@@ -1,1 +1,162 @@
-//! (to be written)
+//! The world as one pair of eyes and one pair of hands: what kind of call goes to which file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::execute::{Control, End, Ended, Executor};
+use super::file::Shelf;
+use super::observe::{FilePreview, Observer};
+use super::process::{Launch, cancelled};
+use super::target::Environment;
+use super::{file, probe, process, sql};
+use crate::model::call::{Call, FileCall, SqlCall, Ticket};
+use crate::model::event::Intent;
+use crate::model::result::{Failure, FailureKind, StepResult};
+
+/// Eyes without hands: all that a dry run is given. They need no run folder.
+#[derive(Debug, Clone)]
+pub struct Eyes {
+    /// The program's own environment.
+    pub environment: Environment,
+}
+
+/// Eyes and hands of one run.
+#[derive(Debug, Clone)]
+pub struct World {
+    eyes: Eyes,
+    launch: Launch,
+    shelf: Shelf,
+}
+
+impl World {
+    /// The world of the run that is kept in `run_folder`. `executable` is this program, which is started again for
+    /// supervisors; `environment` is its own.
+    #[must_use]
+    pub fn new(run_folder: &Path, executable: PathBuf, environment: Environment) -> Self {
+        Self {
+            launch: Launch { executable, output: run_folder.join("output"), environment: environment.clone() },
+            shelf: Shelf { backup: run_folder.join("backup"), environment: environment.clone() },
+            eyes: Eyes { environment },
+        }
+    }
+}
+
+/// An attempt that is ready, by its kind.
+pub enum Prepared {
+    /// Behind the gate of a supervisor.
+    Process(process::Prepared),
+    /// Beside its place.
+    File(file::Prepared),
+    /// In a session.
+    Sql(sql::Prepared),
+    /// Not yet: a query only looks.
+    Query(SqlCall, Ticket),
+}
+
+impl Observer for Eyes {
+    async fn look(&self, call: &Call, ticket: &Ticket) -> Result<StepResult, Failure> {
+        match call {
+            Call::Process(call) => probe::look(&self.environment, call, ticket).await,
+            Call::Sql(call) | Call::Query(call) => sql::look(&self.environment, call, ticket).await,
+            Call::File(_) | Call::Restore(_) => {
+                Err(Failure::new(FailureKind::Check, "a file action cannot be asked as a question"))
+            }
+        }
+    }
+
+    async fn preview_file(&self, call: &FileCall) -> Result<FilePreview, Failure> {
+        file::preview(call)
+    }
+}
+
+impl Observer for World {
+    async fn look(&self, call: &Call, ticket: &Ticket) -> Result<StepResult, Failure> {
+        self.eyes.look(call, ticket).await
+    }
+
+    async fn preview_file(&self, call: &FileCall) -> Result<FilePreview, Failure> {
+        self.eyes.preview_file(call).await
+    }
+}
+
+impl Executor for World {
+    type Prepared = Prepared;
+
+    async fn prepare(&self, call: &Call, ticket: &Ticket) -> Result<(Intent, Prepared), Failure> {
+        match call {
+            Call::Process(call) => process::prepare(&self.launch, call, ticket).map(wrap(Prepared::Process)),
+            Call::File(call) => file::prepare(&self.shelf, call, ticket).await.map(wrap(Prepared::File)),
+            Call::Restore(call) => file::prepare_restore(&self.shelf, call, ticket).map(wrap(Prepared::File)),
+            Call::Sql(call) => sql::prepare(&self.eyes.environment, call, ticket).await.map(wrap(Prepared::Sql)),
+            Call::Query(call) => Ok((Intent::Program, Prepared::Query(call.clone(), ticket.clone()))),
+        }
+    }
+
+    async fn carry_out(&self, prepared: Prepared, control: &Control) -> Ended {
+        match prepared {
+            Prepared::Process(prepared) => process::carry_out(prepared, control).await,
+            Prepared::File(prepared) => file::carry_out(prepared, control).await,
+            Prepared::Sql(prepared) => sql::carry_out(prepared, control).await,
+            Prepared::Query(call, ticket) => self.eyes.query(&call, &ticket, control).await,
+        }
+    }
+
+    async fn recover(&self, intent: &Intent, call: &Call, ticket: &Ticket, control: &Control) -> Ended {
+        match (intent, call) {
+            (Intent::Process(identity), Call::Process(_)) => {
+                process::recover(&self.launch, identity, ticket, control).await
+            }
+            (Intent::File(intent), Call::File(call)) => {
+                let reload = (call.reload.as_ref(), call.cwd.as_path());
+                file::recover(&self.shelf, intent, reload, ticket, control).await
+            }
+            (Intent::File(intent), Call::Restore(call)) => {
+                let reload = (call.reload.as_ref(), call.cwd.as_path());
+                file::recover(&self.shelf, intent, reload, ticket, control).await
+            }
+            (Intent::Session { .. }, Call::Sql(call)) => {
+                sql::recover(&self.eyes.environment, intent, call, ticket, control).await
+            }
+            (Intent::Program, Call::Query(_)) => {
+                let evidence = "a query only looks, in a transaction that is rolled back".to_owned();
+                ended(End::NotStarted { evidence }, StepResult::default(), Duration::ZERO)
+            }
+            _ => mismatch(),
+        }
+    }
+}
+
+impl Eyes {
+    /// A query that is a step of its own.
+    async fn query(&self, call: &SqlCall, ticket: &Ticket, control: &Control) -> Ended {
+        let began = Instant::now();
+        let looked = tokio::select! {
+            looked = sql::look(&self.environment, call, ticket) => looked,
+            () = cancelled(control.cancel.clone()) => {
+                return ended(End::Cancelled, StepResult::default(), began.elapsed());
+            }
+        };
+        let (end, result) = match looked {
+            Ok(result) => (End::Returned, result),
+            Err(failure) if failure.kind == FailureKind::Timeout => (End::TimedOut, StepResult::default()),
+            Err(failure) => (End::Failed(failure), StepResult::default()),
+        };
+        ended(end, result, began.elapsed())
+    }
+}
+
+fn wrap<P>(kind: fn(P) -> Prepared) -> impl FnOnce((Intent, P)) -> (Intent, Prepared) {
+    move |(intent, prepared)| (intent, kind(prepared))
+}
+
+/// The runbook is the one that was approved, so this comes only from a damaged record.
+fn mismatch() -> Ended {
+    let evidence = "the recorded intent is of another kind than the step".to_owned();
+    ended(End::Lost { may_run: true, evidence }, StepResult::default(), Duration::ZERO)
+}
+
+fn ended(end: End, result: StepResult, duration: Duration) -> Ended {
+    Ended { end, result, output: None, duration }
+}

@@ -1,1 +1,76 @@
-//! One file a command: wiring and exit codes.
+//! The command line: one file a command, wiring and exit codes. No decision about a step is made here.
+
+mod answer;
+mod audit;
+pub mod environment;
+mod exec;
+mod exit;
+mod list;
+mod load;
+mod open;
+mod plan;
+mod resume;
+mod rollback;
+mod status;
+mod turn;
+mod validate;
+
+use clap::{Args, Parser, Subcommand};
+
+use environment::Environment;
+use exit::Exit;
+
+/// Checks, plans, executes and audits maintenance runbooks.
+#[derive(Debug, Parser)]
+#[command(name = "runbook", version, about, max_term_width = 100, subcommand_required = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find every problem in runbooks, or in folders of them.
+    Validate(validate::Validate),
+    /// Say what each step would change, and change nothing.
+    Plan(plan::PlanArguments),
+    /// Run a runbook, step by step.
+    Exec(exec::Exec),
+    /// Go on with a run after a failure, a stop or a crash.
+    Resume(resume::Resume),
+    /// Undo what a run did, newest first.
+    Rollback(rollback::Rollback),
+    /// Answer a run's open question.
+    Answer(answer::Answer),
+    /// Show where a run stands.
+    Status(status::StatusArguments),
+    /// Show all runs.
+    List(list::List),
+    /// Read a run's log, or prove it.
+    Audit(audit::Audit),
+}
+
+/// Parameters of a runbook.
+#[derive(Debug, Clone, Args)]
+struct Given {
+    /// A parameter's value; lists as a,b or JSON.
+    #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+}
+
+/// Carries out a command line; the exit code.
+#[must_use]
+pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
+    let done = match arguments.command {
+        Command::Validate(command) => command.run(environment),
+        Command::Plan(command) => command.run(environment),
+        Command::Exec(command) => command.run(environment),
+        Command::Resume(command) => command.run(environment),
+        Command::Rollback(command) => command.run(environment),
+        Command::Answer(command) => command.run(environment),
+        Command::Status(command) => command.run(environment),
+        Command::List(command) => command.run(environment),
+        Command::Audit(command) => command.run(environment),
+    };
+    done.unwrap_or_else(Exit::show)
+}

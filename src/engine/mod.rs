@@ -1,1 +1,131 @@
-//! What happens next. Pure: events in, decisions out; no clock, no files, nothing that waits.
+//! What happens next. Pure: events in, decisions out; no clock, no files, no randomness, nothing that waits.
+//!
+//! An [`Engine`] is a [`program::Program`] (what a runbook asks for) and a [`state::State`] (what happened so far).
+//! Each [`Decision`] leads to exactly one event; the event is made durable, then applied, then the next decision is
+//! asked for. A run that starts and one that is taken up again after a crash go through the same three steps: the
+//! only difference is how many events there are already.
+
+mod apply;
+mod decide;
+pub mod program;
+pub mod questions;
+mod rollback;
+mod settle;
+pub mod state;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::model::event::{Event, Question, RunOutcome};
+use crate::model::runbook::Runbook;
+use program::Program;
+use state::State;
+
+/// What has to happen next. Each but [`Decision::End`] leads to one of the events that it names.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// A fact that follows from what is there: append it.
+    Append(Event),
+    /// Look whether the step has to run, and begin: `step_skipped`, `step_in_place`, `step_settled`, `step_refused`
+    /// or `attempt_started`.
+    Attempt {
+        /// The step's name in the journal.
+        step: String,
+        /// From 1.
+        attempt: u32,
+        /// To wait before.
+        delay: Duration,
+    },
+    /// Carry out the attempt that was begun: `attempt_finished`.
+    Await {
+        /// The step's name in the journal.
+        step: String,
+        /// From 1.
+        attempt: u32,
+    },
+    /// Find out what became of an attempt whose executor is gone: `attempt_finished` or `step_settled`.
+    Recover {
+        /// The step's name in the journal.
+        step: String,
+        /// From 1.
+        attempt: u32,
+    },
+    /// Ask the step's own check: `check_answered`.
+    AskCheck {
+        /// The step's name in the journal.
+        step: String,
+    },
+    /// Begin one part of an undo: `undo_started` or `undo_refused`.
+    Undo {
+        /// The step that is undone.
+        step: String,
+        /// From 0.
+        part: usize,
+        /// From 1.
+        attempt: u32,
+        /// To wait before.
+        delay: Duration,
+    },
+    /// Carry out the part that was begun: `undo_finished`.
+    AwaitUndo {
+        /// The step that is undone.
+        step: String,
+        /// From 0.
+        part: usize,
+        /// From 1.
+        attempt: u32,
+    },
+    /// Find out what became of a part whose executor is gone: `undo_finished` or `undo_settled`.
+    RecoverUndo {
+        /// The step that is undone.
+        step: String,
+        /// From 0.
+        part: usize,
+        /// From 1.
+        attempt: u32,
+    },
+    /// Put a question to a person: `question_asked`.
+    Ask {
+        /// About which step.
+        step: String,
+        /// What about.
+        question: Question,
+    },
+    /// Wait for the answer to the open question: `decision_made`, or nothing when there is nobody to ask.
+    Answer,
+    /// Nothing more: this is how it ended.
+    End(RunOutcome),
+}
+
+/// An event that cannot follow what is there. Writing one is a bug; reading one is a damaged or foreign journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event} cannot follow: {why}")]
+pub struct Illegal {
+    /// The kind of event, with its step.
+    pub event: String,
+    /// What stands against it.
+    pub why: String,
+}
+
+/// A run: what is asked for, and what happened so far.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// What the runbook asks for.
+    pub program: Program,
+    /// What happened.
+    pub state: State,
+}
+
+impl Engine {
+    /// A run in which nothing happened yet.
+    #[must_use]
+    pub fn new(runbook: &Runbook) -> Self {
+        let program = Program::of(runbook);
+        let state = State::new(program.steps.len());
+        Self { program, state }
+    }
+}

@@ -42,6 +42,12 @@ fn add_filters(environment: &mut Environment<'static>) {
             serde_json::from_str(text).map_err(|error| invalid(format!("the text is not JSON: {error}")))?;
         Ok::<_, Error>(to_engine(&value))
     });
+    environment.add_filter(
+        "lookup",
+        |value: Value, key: Value| {
+            if value.is_undefined() { Ok(value) } else { value.get_item(&key) }
+        },
+    );
     environment.add_filter("regex_search", regex_search);
     environment.add_filter("string", |value: Value| text_of(&value));
     environment.add_filter("join", |items: Value, separator: Option<&str>| join(&items, separator.unwrap_or_default()));

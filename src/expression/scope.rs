@@ -79,6 +79,14 @@ impl Scope {
         base.unknown.insert(name);
     }
 
+    /// Makes a step undefined, as one that was skipped is.
+    pub fn forget(&mut self, id: &str) {
+        let base = Arc::make_mut(&mut self.base);
+        let name = identifier(id);
+        base.steps.remove(&name);
+        base.unknown.remove(&name);
+    }
+
     /// The same with a step's own result at the root: `stdout`, `stderr`, `exit_code`, `rows`, `row_count`, `json`.
     #[must_use]
     pub fn with_result(&self, result: StepResult) -> Self {

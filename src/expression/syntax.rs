@@ -153,14 +153,18 @@ impl Checked {
     fn lookup<'a>(&mut self, expr: &Expr<'a>) -> Copied<Expr<'a>> {
         let span = expr.span();
         Ok(match expr {
-            Expr::Filter(node) => Expr::Filter(at(
-                Filter { name: node.name, expr: self.option(node.expr.as_ref())?, args: self.args(&node.args)? },
-                span,
-            )),
-            Expr::Test(node) => Expr::Test(at(
-                Test { name: node.name, expr: self.expr(&node.expr)?, args: self.args(&node.args)? },
-                span,
-            )),
+            Expr::Filter(node) => {
+                let operand = match &node.expr {
+                    Some(expr) if matches!(node.name, "default" | "d") => Some(self.lenient(expr)?),
+                    expr => self.option(expr.as_ref())?,
+                };
+                Expr::Filter(at(Filter { name: node.name, expr: operand, args: self.args(&node.args)? }, span))
+            }
+            Expr::Test(node) => {
+                let lenient = matches!(node.name, "defined" | "undefined");
+                let operand = if lenient { self.lenient(&node.expr)? } else { self.expr(&node.expr)? };
+                Expr::Test(at(Test { name: node.name, expr: operand, args: self.args(&node.args)? }, span))
+            }
             Expr::GetAttr(node) => Expr::GetAttr(at(GetAttr { expr: self.expr(&node.expr)?, name: node.name }, span)),
             Expr::GetItem(node) => Expr::GetItem(at(
                 GetItem { expr: self.expr(&node.expr)?, subscript_expr: self.expr(&node.subscript_expr)? },
@@ -171,6 +175,22 @@ impl Checked {
             }
             other => return Err(unsupported(other.description(), span)),
         })
+    }
+
+    /// Under `default` and `is defined`, what is below something undefined is undefined and not an error: a step that
+    /// was skipped is not there at all.
+    fn lenient<'a>(&mut self, expr: &Expr<'a>) -> Copied<Expr<'a>> {
+        let span = expr.span();
+        let (below, key) = match expr {
+            Expr::GetAttr(node) => {
+                (&node.expr, Expr::Const(at(Const { value: minijinja::Value::from(node.name) }, span)))
+            }
+            Expr::GetItem(node) => (&node.expr, self.expr(&node.subscript_expr)?),
+            other => return self.expr(other),
+        };
+        self.count(span)?;
+        let args = vec![CallArg::Pos(key)];
+        Ok(Expr::Filter(at(Filter { name: "lookup", expr: Some(self.lenient(below)?), args }, span)))
     }
 
     fn option<'a>(&mut self, expr: Option<&Expr<'a>>) -> Copied<Option<Expr<'a>>> {

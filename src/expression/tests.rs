@@ -112,6 +112,9 @@ fn what_is_undefined_is_an_error_everywhere_but_under_default_and_is_defined() {
     assert!(render("x {{ parameters.absent }}", &scope()).is_err());
     assert_eq!(value("parameters.absent | default(3)"), json!(3));
     assert_eq!(value("parameters.absent is defined"), json!(false));
+    assert_eq!(value("steps.skipped.outputs.x is defined"), json!(false));
+    assert_eq!(value("steps.skipped.rows[0]['n'] | default(4)"), json!(4));
+    assert_eq!(value("steps.measure_lag.outputs.bytes | default(4)"), json!(5));
 }
 
 #[test]

@@ -332,6 +332,8 @@ pub enum Settlement {
     Failed,
     /// As if it never began.
     NotStarted,
+    /// To be run again. What became of the earlier attempt stays open, so a rollback undoes it.
+    RunAgain,
 }
 
 /// What settled it.

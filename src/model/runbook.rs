@@ -122,6 +122,21 @@ pub enum ParameterType {
     List,
 }
 
+impl ParameterType {
+    /// The word in the format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Duration => "duration",
+            Self::List => "list",
+        }
+    }
+}
+
 /// Where a secret's value is found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -126,6 +126,27 @@ pub enum StepState {
     UndoUnknown,
 }
 
+impl StepState {
+    /// The word in JSON and in expressions.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Started => "started",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+            Self::InPlace => "in_place",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+            Self::UndoFailed => "undo_failed",
+            Self::UndoUnknown => "undo_unknown",
+        }
+    }
+}
+
 /// What a person has to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenQuestion {

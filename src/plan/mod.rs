@@ -1,1 +1,92 @@
 //! Runbook, parameters and observations to a plan. Has no way to act.
+//!
+//! The planner is handed an [`Observer`], which can only look: `check`, preconditions and queries are really asked,
+//! everything else is only described. The same world gives the same bytes.
+
+pub mod budget;
+mod file;
+mod look;
+mod steps;
+pub mod undo;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::action::observe::Observer;
+use crate::expression::Scope;
+use crate::model::call::Hidden;
+use crate::model::plan::{Plan, PlanStatus, PlannedStep};
+use crate::model::runbook::Runbook;
+use crate::model::step::{Action, Step};
+
+/// What a run of this runbook would do, as the world is now.
+///
+/// `secrets` are those whose values could be had; what reads another one is unknown. None of their values is in the
+/// plan.
+pub async fn plan(
+    runbook: &Runbook,
+    parameters: &BTreeMap<String, Value>,
+    secrets: &BTreeMap<String, Hidden<String>>,
+    digest: &str,
+    observer: &impl Observer,
+) -> Plan {
+    let mut scope = Scope::new(parameters, &runbook.vars);
+    for (name, value) in secrets {
+        scope.set_secret(name, value.clone());
+    }
+    let mut looker = steps::Planner::new(runbook, scope, observer);
+    let mut planned = Vec::new();
+    for (groups, step) in leaves(&runbook.steps, &[]) {
+        planned.push((step, looker.step(step, groups).await));
+    }
+    let rollback = undo::rollback(&planned);
+    let budget = budget::budget(&planned, &rollback);
+    let mut plan = Plan {
+        runbook: runbook.name.clone(),
+        title: runbook.title.clone(),
+        digest: digest.to_owned(),
+        steps: planned.into_iter().map(|(_, step)| step).collect(),
+        rollback,
+        budget,
+    };
+    hide(&mut plan, secrets.values());
+    plan
+}
+
+/// Whether a run would begin this step.
+fn acts(step: &PlannedStep) -> bool {
+    !matches!(step.status, PlanStatus::InPlace | PlanStatus::Skipped)
+}
+
+fn leaves<'a>(steps: &'a [Step], groups: &[String]) -> Vec<(Vec<String>, &'a Step)> {
+    let mut found = Vec::new();
+    for step in steps {
+        if let Action::Group { steps } = &step.action {
+            let mut inner = groups.to_vec();
+            inner.push(step.id.clone());
+            found.extend(leaves(steps, &inner));
+        } else {
+            found.push((groups.to_vec(), step));
+        }
+    }
+    found
+}
+
+/// Takes the values of secrets out of all that comes from the world.
+fn hide<'a>(plan: &mut Plan, secrets: impl Iterator<Item = &'a Hidden<String>>) {
+    for secret in secrets.map(|secret| secret.0.as_str()).filter(|secret| !secret.is_empty()) {
+        let clean = |text: &mut String| {
+            if text.contains(secret) {
+                *text = text.replace(secret, "***");
+            }
+        };
+        for step in &mut plan.steps {
+            step.reason.iter_mut().chain(&mut step.diff).chain(&mut step.detail).for_each(clean);
+        }
+        plan.rollback.iter_mut().flat_map(|undo| &mut undo.detail).for_each(clean);
+    }
+}
+
+#[cfg(test)]
+mod tests;

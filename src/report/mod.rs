@@ -1,3 +1,13 @@
 //! Eyes: the only place that prints. Human and JSON views of the same events.
 
+pub mod audit;
 pub mod diagnostics;
+pub mod diff;
+pub mod human;
+pub mod json;
+pub mod plan;
+mod progress;
+pub mod status;
+pub mod terminal;
+pub mod text;
+pub mod view;

@@ -1,0 +1,392 @@
+//! The session of one attempt: its limits, its notices, its statements one by one.
+
+use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::Stream;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+
+use super::rows;
+use super::statement::Statement;
+use crate::action::execute::Control;
+use crate::action::target::Environment;
+use crate::action::target::postgres::{self, Remote as Wire};
+use crate::model::call::{Connection, Ticket};
+use crate::model::result::{Failure, FailureKind, StepResult};
+
+/// How long a statement may wait for a lock, unless its whole limit is shorter: others queue behind it.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many bytes of notices are kept.
+const MOST_NOTICES: usize = 64 * 1024;
+
+/// The name of an attempt's session. No other attempt of any run has it.
+#[must_use]
+pub fn attempt_name(ticket: &Ticket) -> String {
+    format!("runbook/{}", unique(ticket))
+}
+
+/// The name of a session that only looks.
+#[must_use]
+pub fn look_name(ticket: &Ticket) -> String {
+    format!("runbook-look/{}", unique(ticket))
+}
+
+fn unique(ticket: &Ticket) -> String {
+    let digest = Sha256::digest(format!("{}\0{}", ticket.run, ticket.label()));
+    digest[..12].iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Reaches a session's server from beside it.
+pub struct Remote {
+    wire: Wire,
+    stop: Arc<AtomicBool>,
+}
+
+impl Remote {
+    /// Set when nothing more may be sent.
+    #[must_use]
+    pub fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// Asks the server to end the statement that runs.
+    ///
+    /// # Errors
+    ///
+    /// Where the server could not be asked.
+    pub async fn cancel(&self) -> Result<(), tokio_postgres::Error> {
+        self.wire.cancel_statement().await
+    }
+}
+
+/// What went wrong at which statement.
+#[derive(Debug)]
+pub enum Broken {
+    /// The server's answer, or a connection that broke, at the statement of that index; `COMMIT` comes after the last.
+    At(usize, tokio_postgres::Error),
+    /// Nothing more was sent from the statement of that index on, because an end was wanted.
+    Stopped(usize),
+}
+
+impl Broken {
+    /// Whether the connection broke: what the server did last is not known from it.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Stopped(_) => false,
+            Self::At(_, error) => error.as_db_error().is_none_or(|server| {
+                let code = server.code().code();
+                matches!(server.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) || code.starts_with("57P")
+            }),
+        }
+    }
+
+    /// Whether an end was asked for and this is its answer.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Stopped(_) => true,
+            Self::At(_, error) => error.code() == Some(&SqlState::QUERY_CANCELED),
+        }
+    }
+
+    /// How many statements came before.
+    #[must_use]
+    pub const fn statement(&self) -> usize {
+        match self {
+            Self::At(index, _) | Self::Stopped(index) => *index,
+        }
+    }
+}
+
+/// What the last statement gave.
+#[derive(Debug, Default)]
+struct Answer {
+    rows: Option<Vec<Map<String, Value>>>,
+    count: u64,
+    truncated: bool,
+}
+
+#[derive(Default)]
+struct Notices {
+    kept: String,
+    truncated: bool,
+    screen: Option<UnboundedSender<String>>,
+}
+
+/// An open session with its limits set.
+pub struct Session {
+    wire: postgres::Session,
+    stop: Arc<AtomicBool>,
+    name: String,
+    secrets: Vec<String>,
+    sensitive: bool,
+    notices: Arc<Mutex<Notices>>,
+    answer: Answer,
+    committing: bool,
+}
+
+impl Session {
+    /// Opens one under the given name.
+    ///
+    /// # Errors
+    ///
+    /// Where the server cannot be reached or does not take the limits.
+    pub async fn open(
+        environment: &Environment,
+        connection: &Connection,
+        name: &str,
+        ticket: &Ticket,
+    ) -> Result<Self, Failure> {
+        let notices = Arc::new(Mutex::new(Notices::default()));
+        let (kept, secrets) = (notices.clone(), ticket.secrets.0.clone());
+        let keep = move |notice: &DbError| keep(&kept, &secrets, notice);
+        let wire = postgres::connect(environment, connection, name, keep).await?;
+        let session = Self {
+            wire,
+            stop: Arc::default(),
+            name: name.to_owned(),
+            secrets: ticket.secrets.0.clone(),
+            sensitive: ticket.sensitive,
+            notices,
+            answer: Answer::default(),
+            committing: false,
+        };
+        let limits = limits(ticket.timeout);
+        session.wire.client.batch_execute(&limits).await.map_err(|error| {
+            let message = format!("target {}: the session's limits could not be set: {error}", connection.name);
+            Failure { kind: FailureKind::Connection, message, chain: session.causes(&error) }
+        })?;
+        Ok(session)
+    }
+
+    /// Its application name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether `COMMIT` was sent.
+    #[must_use]
+    pub const fn is_committing(&self) -> bool {
+        self.committing
+    }
+
+    /// A way to reach its server while it works.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote { wire: self.wire.remote(), stop: self.stop.clone() }
+    }
+
+    /// From now on notices are shown as they come, unless the step's output is sensitive.
+    pub fn forward_notices(&self, control: &Control) {
+        if !self.sensitive {
+            self.lock().screen = Some(control.output.clone());
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Notices> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One statement in a read-only transaction that is rolled back.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] with what the server said.
+    pub async fn look(&mut self, statement: &Statement) -> Result<(), Broken> {
+        let at = |error| Broken::At(0, error);
+        self.wire.client.batch_execute("begin read only").await.map_err(at)?;
+        self.answer = execute(&self.wire.client, statement, true).await.map_err(at)?;
+        self.wire.client.batch_execute("rollback").await.map_err(at)
+    }
+
+    /// All statements, in one transaction or each by itself, until one fails or `stop` is set.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] at the first that failed. A transaction was rolled back then, as far as the server could be reached.
+    pub async fn run(&mut self, statements: &[Statement], transaction: bool, stop: &AtomicBool) -> Result<(), Broken> {
+        if transaction {
+            self.wire.client.batch_execute("begin").await.map_err(|error| Broken::At(0, error))?;
+        }
+        let outcome = self.each(statements, stop).await;
+        match outcome {
+            Ok(()) if transaction => {
+                self.committing = true;
+                let committed = self.wire.client.batch_execute("commit").await;
+                committed.map_err(|error| Broken::At(statements.len(), error))
+            }
+            Err(broken) if transaction && !broken.is_lost() => {
+                // A session that ends rolls back too; this only makes it sooner.
+                let _ = self.wire.client.batch_execute("rollback").await;
+                Err(broken)
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn each(&mut self, statements: &[Statement], stop: &AtomicBool) -> Result<(), Broken> {
+        for (index, statement) in statements.iter().enumerate() {
+            if stop.load(Ordering::SeqCst) {
+                return Err(Broken::Stopped(index));
+            }
+            let types = statement.may_return_rows();
+            let answer = execute(&self.wire.client, statement, types).await;
+            self.answer = answer.map_err(|error| Broken::At(index, error))?;
+        }
+        if stop.load(Ordering::SeqCst) { Err(Broken::Stopped(statements.len())) } else { Ok(()) }
+    }
+
+    /// What the last statement gave, with all notices as standard output. Empties both.
+    pub fn result(&mut self) -> StepResult {
+        let answer = std::mem::take(&mut self.answer);
+        let (kept, cut) = {
+            let mut notices = self.lock();
+            (std::mem::take(&mut notices.kept), notices.truncated)
+        };
+        let rows = answer.rows.map(|rows| {
+            rows.into_iter().map(|row| row.into_iter().map(|(name, value)| (name, self.clean_value(value))).collect())
+        });
+        StepResult {
+            stdout: Some(kept.trim_end_matches('\n').to_owned()),
+            rows: rows.map(Iterator::collect),
+            row_count: Some(answer.count),
+            truncated: answer.truncated || cut,
+            ..StepResult::default()
+        }
+    }
+
+    fn clean_value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(clean(&text, &self.secrets)),
+            Value::Array(items) => items.into_iter().map(|item| self.clean_value(item)).collect(),
+            Value::Object(pairs) => {
+                pairs.into_iter().map(|(name, value)| (name, self.clean_value(value))).collect::<Map<_, _>>().into()
+            }
+            other => other,
+        }
+    }
+
+    /// In words: which statement, what the server said, and what that means.
+    #[must_use]
+    pub fn failure(&self, broken: &Broken, statements: &[Statement], consequence: &str) -> Failure {
+        let place = |line: Option<usize>| match statements.get(broken.statement()) {
+            None => "COMMIT".to_owned(),
+            Some(statement) => {
+                let number = broken.statement() + 1;
+                format!("statement {number} of {} (line {})", statements.len(), line.unwrap_or(statement.line))
+            }
+        };
+        let (what, chain) = match broken {
+            Broken::Stopped(_) => (format!("{} was not sent", place(None)), Vec::new()),
+            Broken::At(index, error) => match error.as_db_error() {
+                None => (format!("{}: the connection was lost", place(None)), self.causes(error)),
+                Some(server) => {
+                    let line = statements.get(*index).and_then(|statement| line(statement, server));
+                    let said = format!("{} {}: {}", server.severity(), server.code().code(), server.message());
+                    (format!("{}: {said}", place(line)), self.causes(error))
+                }
+            },
+        };
+        let message = if consequence.is_empty() { what } else { format!("{what}; {consequence}") };
+        Failure { kind: FailureKind::Sql, message: clean(&message, &self.secrets), chain }
+    }
+
+    fn causes(&self, error: &tokio_postgres::Error) -> Vec<String> {
+        let Some(server) = error.as_db_error() else {
+            let source = std::error::Error::source(error);
+            return source.map(|source| clean(&source.to_string(), &self.secrets)).into_iter().collect();
+        };
+        let parts = [("detail", server.detail()), ("hint", server.hint()), ("where", server.where_())];
+        let said = parts.into_iter().filter_map(|(name, text)| text.map(|text| format!("{name}: {text}")));
+        said.map(|text| clean(&text, &self.secrets)).collect()
+    }
+}
+
+fn line(statement: &Statement, server: &DbError) -> Option<usize> {
+    match server.position() {
+        Some(tokio_postgres::error::ErrorPosition::Original(character)) => Some(statement.line_at(*character)),
+        _ => None,
+    }
+}
+
+/// Settings that bound every statement of a session. Quoting is fixed too: the text was read with it.
+fn limits(timeout: Option<Duration>) -> String {
+    let milliseconds = |limit: Duration| i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1);
+    let whole = timeout.map_or(0, milliseconds);
+    let lock = milliseconds(timeout.map_or(LOCK_TIMEOUT, |timeout| timeout.min(LOCK_TIMEOUT)));
+    format!(
+        "set standard_conforming_strings = on; set lock_timeout = {lock}; set statement_timeout = {whole}; \
+         set idle_in_transaction_session_timeout = {whole}"
+    )
+}
+
+/// Sends one statement. Types of columns are asked for first, which the server refuses for more than one statement.
+async fn execute(client: &Client, statement: &Statement, types: bool) -> Result<Answer, tokio_postgres::Error> {
+    let text = &statement.text.0;
+    let types: Vec<Type> = if types {
+        client.prepare(text).await?.columns().iter().map(|column| column.type_().clone()).collect()
+    } else {
+        Vec::new()
+    };
+    let mut messages = pin!(client.simple_query_raw(text).await?);
+    let (mut answer, mut bytes) = (Answer::default(), 0);
+    while let Some(message) = poll_fn(|context| messages.as_mut().poll_next(context)).await {
+        match message? {
+            SimpleQueryMessage::RowDescription(_) => answer.rows = Some(Vec::new()),
+            SimpleQueryMessage::Row(row) => {
+                let rows = answer.rows.get_or_insert_default();
+                bytes += (0..row.len()).filter_map(|column| row.get(column)).map(str::len).sum::<usize>();
+                if rows.len() < rows::MOST_ROWS && bytes <= rows::MOST_BYTES {
+                    rows.push(mapping(&row, &types));
+                } else {
+                    answer.truncated = true;
+                }
+            }
+            SimpleQueryMessage::CommandComplete(count) => answer.count = count,
+            _ => {}
+        }
+    }
+    Ok(answer)
+}
+
+fn mapping(row: &SimpleQueryRow, types: &[Type]) -> Map<String, Value> {
+    let columns = row.columns().iter().enumerate();
+    rows::row(columns.map(|(index, column)| {
+        let kind = types.get(index).unwrap_or(&Type::TEXT);
+        (column.name(), rows::value(kind, row.get(index)))
+    }))
+}
+
+fn keep(notices: &Mutex<Notices>, secrets: &[String], notice: &DbError) {
+    let line = clean(&format!("{}: {}", notice.severity(), notice.message()), secrets);
+    let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(screen) = &notices.screen {
+        // Nobody looks: the line is kept all the same.
+        let _ = screen.send(line.clone());
+    }
+    if notices.kept.len() + line.len() < MOST_NOTICES {
+        notices.kept.push_str(&line);
+        notices.kept.push('\n');
+    } else {
+        notices.truncated = true;
+    }
+}
+
+fn clean(text: &str, secrets: &[String]) -> String {
+    secrets.iter().filter(|secret| !secret.is_empty()).fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+}

@@ -1,0 +1,110 @@
+//! `runbook answer`: a person's recorded decision about a run that waits for one.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::environment::Environment;
+use super::exec::{author, crash_plan, holder};
+use super::exit::{Exit, USAGE};
+use super::open::{self, fold};
+use super::resume::recovered;
+use crate::journal::file::Journal;
+use crate::journal::lock::lock_run;
+use crate::model::event::{Choice, Event};
+use crate::model::runbook::Runbook;
+use crate::model::status::OpenQuestion;
+use crate::model::step::Action;
+use crate::report::terminal;
+use crate::run::clock;
+use crate::run::question::{needs_reason, typed};
+
+#[derive(Debug, Args)]
+pub struct Answer {
+    /// The run, or the beginning of its id.
+    run: String,
+    /// The step that the question is about.
+    step: String,
+    /// One of the words of the question, such as succeeded, failed, not-started, run-again, yes, no.
+    choice: String,
+    /// Why; the note of an attestation.
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// A value of a manual step.
+    #[arg(long = "value", value_name = "NAME=VALUE")]
+    values: Vec<String>,
+}
+
+impl Answer {
+    pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
+        let store = open::store(environment)?;
+        let opened = open::open(open::find(&store, Some(&self.run))?)?;
+        let (folder, runbook) = (opened.folder, opened.runbook);
+        let _locks = lock_run(&store, &folder, &holder(&folder, environment))?;
+        let (mut journal, records, cut) =
+            Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
+        let mut engine = fold(&runbook, &records)?;
+        let Some(open) = engine.state.question.clone().filter(|open| open.step == self.step) else {
+            let exit = Exit::new(USAGE, format!("{} does not ask about {}", folder.id, self.step));
+            return Err(exit.help(match &engine.state.question {
+                Some(open) => format!("it asks about {}", open.step),
+                None => format!("it asks nothing now; runbook resume {} goes on with it", folder.id),
+            }));
+        };
+        let choice = self.choice(&open)?;
+        let values = self.values(&runbook, &open, choice)?;
+        let by = environment.user();
+        let event = Event::DecisionMade { step: open.step, choice, by, reason: self.reason, values };
+        for event in cut.into_iter().map(recovered).chain([event]) {
+            let check = engine.apply(&event, "");
+            check.map_err(|error| Exit::of(USAGE, &error))?;
+            journal.append(clock::now(), event)?;
+        }
+        terminal::out(&format!("Recorded: {} {}. Next: runbook resume {}\n", self.step, choice.as_str(), folder.id));
+        Ok(0)
+    }
+
+    fn choice(&self, open: &OpenQuestion) -> Result<Choice, Exit> {
+        let words: Vec<&str> = open.choices.iter().map(|choice| choice.as_str()).collect();
+        let meant = open.choices.iter().find(|choice| choice.as_str() == self.choice);
+        meant.copied().ok_or_else(|| {
+            Exit::new(USAGE, format!("`{}` does not answer that question", self.choice))
+                .help(format!("type one of: {}", words.join(", ")))
+        })
+    }
+
+    /// Checks the reason, and types the values of a manual step.
+    fn values(
+        &self,
+        runbook: &Runbook,
+        open: &OpenQuestion,
+        choice: Choice,
+    ) -> Result<BTreeMap<String, serde_json::Value>, Exit> {
+        let manual = runbook.step(&open.step).and_then(|step| match &step.action {
+            Action::Manual(manual) => Some(manual),
+            _ => None,
+        });
+        let evidence_required = manual.is_some_and(|manual| manual.evidence_required);
+        if needs_reason(open.question, choice, evidence_required) && self.reason.trim().is_empty() {
+            return Err(Exit::new(USAGE, "this answer needs a reason").help("add --reason \"what you saw\""));
+        }
+        let mut values = BTreeMap::new();
+        for pair in &self.values {
+            let kind = pair
+                .split_once('=')
+                .and_then(|(name, text)| Some((name, text, *manual?.inputs.get(name)?)))
+                .ok_or_else(|| Exit::new(USAGE, format!("`--value {pair}` is not an input of {}", open.step)))?;
+            let value = typed(kind.2, kind.1).map_err(|why| Exit::new(USAGE, format!("{}: {why}", kind.0)))?;
+            values.insert(kind.0.to_owned(), value);
+        }
+        let missing = manual.filter(|_| choice == Choice::Succeeded);
+        let missing = missing.and_then(|manual| manual.inputs.keys().find(|name| !values.contains_key(*name)));
+        match missing {
+            Some(name) => {
+                Err(Exit::new(USAGE, format!("the step needs a value for {name}"))
+                    .help(format!("add --value {name}=…")))
+            }
+            None => Ok(values),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The one door to the environment: variables, the user's and the machine's name, the program's own path.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::report::terminal::Looks;
+
+/// What surrounds the program.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// All variables that are text.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// As it is now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the environment's one door")]
+    pub fn read() -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self { variables }
+    }
+
+    /// A variable that is set to something.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Where runs are kept: `$RUNBOOK_STATE`, else `$XDG_STATE_HOME/runbook`, else `~/.local/state/runbook`.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        if let Some(state) = self.get("RUNBOOK_STATE") {
+            return std::path::absolute(state).unwrap_or_else(|_| PathBuf::from(state));
+        }
+        match (self.get("XDG_STATE_HOME"), self.get("HOME")) {
+            (Some(state), _) => PathBuf::from(state).join("runbook"),
+            (None, Some(home)) => PathBuf::from(home).join(".local/state/runbook"),
+            (None, None) => PathBuf::from("/var/tmp").join(format!("runbook-{}", rustix::process::getuid().as_raw())),
+        }
+    }
+
+    /// The person, as records have them.
+    #[must_use]
+    pub fn user(&self) -> String {
+        let named = self.get("USER").or_else(|| self.get("LOGNAME")).map(str::to_owned);
+        named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+    }
+
+    /// The machine's name.
+    #[must_use]
+    pub fn host(&self) -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+
+    /// What standard output can show.
+    #[must_use]
+    pub fn looks(&self) -> Looks {
+        let locale = self.get("LC_ALL").or_else(|| self.get("LC_CTYPE")).or_else(|| self.get("LANG"));
+        Looks::of_stdout(self.get("NO_COLOR"), self.get("TERM"), locale)
+    }
+}

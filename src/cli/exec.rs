@@ -1,0 +1,134 @@
+//! `runbook exec`: starts a run and carries it out.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Given;
+use super::environment::Environment;
+use super::exit::{Exit, REFUSED};
+use super::load::{Loaded, load};
+use super::open;
+use super::turn::{Turn, take};
+use crate::engine::Engine;
+use crate::journal::crash::CrashPlan;
+use crate::journal::file::{Author, Journal};
+use crate::journal::format::timestamp;
+use crate::journal::lock::{Holder, Locks, lock, lock_run};
+use crate::journal::store::{RunFolder, Store};
+use crate::model::event::{Event, FORMAT};
+use crate::model::step::{Action, FileContent};
+use crate::run::clock;
+
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// The runbook.
+    file: PathBuf,
+    #[command(flatten)]
+    given: Given,
+    /// Answer plain go/no-go questions with yes.
+    #[arg(long)]
+    yes: bool,
+    /// Plan only, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// The records as they become durable, one a line; the status last.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Exec {
+    pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
+        if self.dry_run {
+            return super::plan::plan(&self.file, &self.given, self.json, false, environment);
+        }
+        let loaded = load(&self.file, &self.given, environment)?;
+        let store = open::store(environment)?;
+        let started = clock::local();
+        let (folder, locks) = begin(&store, &loaded, environment, &started)?;
+        keep(&folder, &loaded)?;
+        let author = author(&folder, environment);
+        let crash = crash_plan(environment)?;
+        let journal = Journal::create(&folder.path, author, crash).map_err(|error| {
+            Exit::of(REFUSED, &error)
+                .help("nothing was run; make room, or name another folder with RUNBOOK_STATE=FOLDER")
+        })?;
+        let first = Event::RunStarted {
+            format: FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            runbook: loaded.runbook.name.clone(),
+            digest: loaded.digest,
+            parameters: loaded.parameters.clone(),
+            previous: store.previous_head(&folder.id)?,
+        };
+        let turn = Turn {
+            engine: Engine::new(&loaded.runbook),
+            runbook: loaded.runbook,
+            parameters: loaded.parameters,
+            started: timestamp(started.timestamp()),
+            folder,
+            journal,
+            locks,
+            yes: self.yes,
+            json: self.json,
+        };
+        take(turn, vec![first], environment)
+    }
+}
+
+/// The run's folder and its locks, or who holds them. A run that is refused leaves nothing.
+fn begin(
+    store: &Store,
+    loaded: &Loaded,
+    environment: &Environment,
+    started: &jiff::Zoned,
+) -> Result<(RunFolder, Vec<Locks>), Exit> {
+    let folder = store.create_run(&loaded.runbook.name, started)?;
+    let holder = holder(&folder, environment);
+    let taken = lock(store, std::slice::from_ref(&loaded.runbook.name), &holder)
+        .and_then(|locks| Ok(vec![locks, lock_run(store, &folder, &holder)?]));
+    taken.map(|locks| (folder.clone(), locks)).map_err(|error| {
+        let _leftover = std::fs::remove_dir_all(&folder.path);
+        Exit::from(error)
+    })
+}
+
+/// Keeps what the run executes: later turns read nothing else.
+fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
+    let refused = |message: String| Exit::new(REFUSED, message).help("nothing was run");
+    for step in loaded.runbook.leaves() {
+        if let Action::File(file) = &step.action
+            && let Some(FileContent::Source { path, sha256 }) = &file.content
+        {
+            let full = PathBuf::from(&loaded.runbook.folder).join(path);
+            let bytes =
+                std::fs::read(&full).map_err(|error| refused(format!("cannot read {}: {error}", full.display())))?;
+            if folder.write_input(&bytes)? != *sha256 {
+                return Err(refused(format!("{} changed while it was read", full.display())));
+            }
+        }
+    }
+    Ok(folder.write_runbook(&loaded.bytes, &loaded.runbook)?)
+}
+
+/// Who holds a run's locks.
+pub fn holder(folder: &RunFolder, environment: &Environment) -> Holder {
+    Holder {
+        run: folder.id.clone(),
+        pid: std::process::id(),
+        host: environment.host(),
+        actor: environment.user(),
+        since: timestamp(clock::now()),
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// Who writes a run's records.
+pub fn author(folder: &RunFolder, environment: &Environment) -> Author {
+    Author { run: folder.id.clone(), actor: environment.user(), host: environment.host() }
+}
+
+/// Where to stop for tests; nowhere in a program that is not built for them.
+pub fn crash_plan(environment: &Environment) -> Result<CrashPlan, Exit> {
+    CrashPlan::from_text(environment.get("RUNBOOK_CRASH_AT")).map_err(|error| Exit::of(super::exit::USAGE, &error))
+}

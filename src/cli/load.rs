@@ -1,0 +1,130 @@
+//! From files to checked runbooks, and from `-p` to parameters.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Given;
+use super::environment::Environment;
+use super::exit::{Exit, USAGE};
+use crate::check::source::Source;
+use crate::check::{Checked, Files, check, parameters};
+use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::runbook::Runbook;
+use crate::report::diagnostics::{SourceText, human, summary};
+use crate::report::terminal;
+
+/// A runbook that can be run, with its bytes as they were read.
+pub struct Loaded {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What they say.
+    pub runbook: Runbook,
+    /// Typed values.
+    pub parameters: BTreeMap<String, Value>,
+    /// `sha256:` over runbook, included files, targets and parameters.
+    pub digest: String,
+}
+
+/// The files of this machine.
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+}
+
+/// One file, checked.
+pub struct CheckedFile {
+    /// Its text, where it is one.
+    pub source: Option<Source>,
+    /// What was found.
+    pub checked: Checked,
+}
+
+/// Checks the bytes of a file.
+pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
+    match Source::from_bytes(path.to_owned(), bytes) {
+        Err(diagnostic) => {
+            CheckedFile { source: None, checked: Checked { diagnostics: vec![*diagnostic], runbook: None } }
+        }
+        Ok(source) => {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+            let checked = check(&source, &folder, &Disk);
+            CheckedFile { source: Some(source), checked }
+        }
+    }
+}
+
+/// Reads a file that somebody named.
+pub fn read(path: &Path) -> Result<Vec<u8>, Exit> {
+    std::fs::read(path).map_err(|source| {
+        let exit = Exit::new(USAGE, format!("cannot read {}: {source}", path.display()));
+        match source.kind() {
+            io::ErrorKind::NotFound => exit.help("give the path of a runbook, such as runbooks/quickstart.yaml"),
+            io::ErrorKind::IsADirectory => exit.help("give one file; runbook validate takes folders"),
+            _ => exit,
+        }
+    })
+}
+
+/// Reads and checks one runbook, shows what is wrong with it, and types its parameters.
+pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loaded, Exit> {
+    let bytes = read(path)?;
+    let file = check_bytes(path, &bytes);
+    let errors: Vec<Diagnostic> =
+        file.checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
+    let Some(runbook) = file.checked.runbook.filter(|_| errors.is_empty()) else {
+        show(&errors, file.source.as_slice(), environment);
+        let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
+        return Err(
+            Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help)
+        );
+    };
+    let parameters = typed(&runbook, given)?;
+    let digest = digest(&runbook, &parameters);
+    Ok(Loaded { bytes, runbook, parameters, digest })
+}
+
+/// Findings for a person, on standard error.
+fn show(diagnostics: &[Diagnostic], sources: &[Source], environment: &Environment) {
+    let looks = environment.looks();
+    let texts: Vec<SourceText<'_>> = sources.iter().map(text_of).collect();
+    terminal::err(&human(diagnostics, &texts, looks.color, looks.width));
+    terminal::err(&format!("{}\n", summary(1, diagnostics.len(), 0)));
+}
+
+/// A source as findings are drawn over it.
+pub fn text_of(source: &Source) -> SourceText<'_> {
+    SourceText { path: &source.path, text: &source.text }
+}
+
+fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Exit> {
+    let mut texts = BTreeMap::new();
+    for pair in &given.parameters {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(Exit::new(USAGE, format!("`-p {pair}` has no value")).help(format!("type -p {pair}=VALUE")));
+        };
+        if texts.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Exit::new(USAGE, format!("parameter `{name}` is given twice")));
+        }
+    }
+    parameters::typed(&runbook.parameters, &texts).map_err(|errors| {
+        let (last, others) =
+            errors.split_last().map_or((String::new(), &[][..]), |(last, others)| (last.to_string(), others));
+        for error in others {
+            terminal::error(&error.to_string(), &[], None);
+        }
+        Exit::new(USAGE, last).help("parameters are given as -p name=value")
+    })
+}
+
+/// The digest of all that a run depends on.
+pub fn digest(runbook: &Runbook, parameters: &BTreeMap<String, Value>) -> String {
+    let bytes = serde_json::to_vec(&(runbook, parameters)).unwrap_or_default();
+    format!("sha256:{}", crate::journal::format::sha256(&bytes))
+}

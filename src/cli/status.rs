@@ -1,0 +1,35 @@
+//! `runbook status`: where a run stands.
+
+use clap::Args;
+
+use super::environment::Environment;
+use super::exit::Exit;
+use super::open;
+use crate::journal::lock::executor_of;
+use crate::report::{json, status as view, terminal};
+
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// The run, or the beginning of its id.
+    run: Option<String>,
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+impl StatusArguments {
+    pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
+        let store = open::store(environment)?;
+        let folder = open::find(&store, self.run.as_deref())?;
+        let opened = open::open(folder)?;
+        let status = opened.status();
+        if self.json {
+            json::line(&status);
+        } else {
+            let executor = executor_of(&store, &opened.folder)?;
+            let who = executor.map(|holder| format!("{} on {}, process {}", holder.actor, holder.host, holder.pid));
+            terminal::out(&view::human(&status, who.as_deref()));
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,95 @@
+//! One executor's turn with a run: everything is put together, and the loop goes.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::environment::Environment;
+use super::exec::crash_plan;
+use super::exit::{Exit, STOPPED};
+use super::open;
+use crate::action::secret::Secrets;
+use crate::action::world::World;
+use crate::engine::Engine;
+use crate::journal::file::Journal;
+use crate::journal::lock::Locks;
+use crate::journal::store::RunFolder;
+use crate::model::event::Event;
+use crate::model::runbook::Runbook;
+use crate::report::human::Human;
+use crate::report::json::Json;
+use crate::report::view::View;
+use crate::run::log::Log;
+use crate::run::person::Person;
+use crate::run::session::Session;
+use crate::run::signals;
+use crate::run::values::Values;
+
+/// A run, and how it is to be shown and answered.
+pub struct Turn {
+    /// What happened so far.
+    pub engine: Engine,
+    /// What is executed.
+    pub runbook: Runbook,
+    /// Typed values.
+    pub parameters: BTreeMap<String, Value>,
+    /// When the run began.
+    pub started: String,
+    /// Where it lies.
+    pub folder: RunFolder,
+    /// Where it is recorded.
+    pub journal: Journal,
+    /// Held until the turn is over.
+    pub locks: Vec<Locks>,
+    /// Plain go/no-go questions are answered with yes.
+    pub yes: bool,
+    /// Records instead of text.
+    pub json: bool,
+}
+
+/// Takes the turn: records the first events, then goes on until the run ends or halts. The exit code.
+pub fn take(turn: Turn, first: Vec<Event>, environment: &Environment) -> Result<u8, Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::new(STOPPED, format!("cannot start: {error}")))?;
+    let code = if turn.json {
+        runtime.block_on(go(turn, first, Json, environment))
+    } else {
+        let folder = turn.folder.path.display().to_string();
+        let view = Human::new(&turn.runbook, folder, environment.looks());
+        runtime.block_on(go(turn, first, view, environment))
+    };
+    // A thread may still wait for a line from the terminal, and never gets one.
+    runtime.shutdown_background();
+    code
+}
+
+async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Environment) -> Result<u8, Exit> {
+    let stop = signals::listen().map_err(|error| Exit::new(STOPPED, format!("cannot listen to signals: {error}")))?;
+    let name = environment.user();
+    let person = if turn.json { Person::absent(name, turn.yes) } else { Person::at_terminal(name, turn.yes) };
+    let folder = std::path::PathBuf::from(&turn.runbook.folder);
+    let secrets = Secrets::new(turn.runbook.secrets.clone(), folder, environment.variables.clone());
+    let mut values = Values::new(&turn.runbook, &turn.parameters, secrets);
+    values.set_run("id", &turn.folder.id);
+    values.set_run("operator", &environment.user());
+    values.set_run("started", &turn.started);
+    let mut session = Session {
+        run: turn.folder.id.clone(),
+        hands: World::new(&turn.folder.path, open::executable()?, environment.variables.clone()),
+        inputs: turn.folder.path.join("inputs"),
+        crash: crash_plan(environment)?,
+        log: Log::new(turn.engine, values, view, turn.journal),
+        runbook: turn.runbook,
+        person,
+        stop,
+        prepared: None,
+    };
+    for event in first {
+        session.log.append(event)?;
+    }
+    let state = session.drive().await?;
+    drop(turn.locks);
+    Ok(state.exit_code())
+}

@@ -1,0 +1,101 @@
+//! `runbook validate`: every problem, at once.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::environment::Environment;
+use super::exit::{Exit, USAGE};
+use super::load::{CheckedFile, check_bytes, read, text_of};
+use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::report::diagnostics::{SourceText, human, json, summary};
+use crate::report::terminal;
+
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Runbooks, or folders of them.
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// How findings are written.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+impl Validate {
+    pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
+        let files = self.files()?;
+        let mut checked = Vec::with_capacity(files.len());
+        for path in &files {
+            checked.push(check_bytes(path, &read(path)?));
+        }
+        let diagnostics: Vec<Diagnostic> =
+            checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect();
+        let sources: Vec<SourceText<'_>> =
+            checked.iter().filter_map(|file: &CheckedFile| file.source.as_ref()).map(text_of).collect();
+        let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+        match self.format {
+            Format::Json => crate::report::json::line(&json(files.len(), &diagnostics, &sources)),
+            Format::Human => {
+                let looks = environment.looks();
+                terminal::out(&human(&diagnostics, &sources, looks.color, looks.width));
+                terminal::out(&format!("{}\n", summary(files.len(), errors, diagnostics.len() - errors)));
+            }
+        }
+        Ok(u8::from(errors > 0))
+    }
+
+    /// The files that are meant, in order, each once.
+    fn files(&self) -> Result<Vec<PathBuf>, Exit> {
+        let mut files = Vec::new();
+        for path in &self.paths {
+            if path.is_dir() {
+                let before = files.len();
+                runbooks_below(path, &mut files)?;
+                if files.len() == before {
+                    let exit = Exit::new(USAGE, format!("there is no runbook in {}", path.display()));
+                    return Err(exit.help("a runbook is a .yaml or .yml file that begins with `runbook: 1`"));
+                }
+            } else {
+                files.push(path.clone());
+            }
+        }
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+}
+
+/// Every YAML file below a folder that says it is a runbook. Hidden folders are left out.
+fn runbooks_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Exit> {
+    let failed = |source| Exit::new(USAGE, format!("cannot read {}: {source}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let name = entry.file_name();
+        let kind = entry.file_type().map_err(failed)?;
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if kind.is_dir() {
+            runbooks_below(&path, files)?;
+        } else if matches!(path.extension().and_then(|end| end.to_str()), Some("yaml" | "yml")) && is_runbook(&path)? {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_runbook(path: &Path) -> Result<bool, Exit> {
+    let bytes = read(path)?;
+    Ok(bytes
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.starts_with(b"runbook:") || line.starts_with(b"\xef\xbb\xbfrunbook:")))
+}

@@ -1,0 +1,63 @@
+//! Unknown outcomes: by what they are settled, in which order, and when only a person can.
+
+use super::program::NodeUndo;
+use super::{Decision, Engine};
+use crate::model::event::{Answer, Choice, Event, Question, SettledBy, Settlement};
+
+impl Engine {
+    /// The next decision about a step whose outcome nobody knows.
+    ///
+    /// The order is that of the promise: the supervisor's record was asked already; then the step's own check; then,
+    /// going forward only, that it may be run again; then a person. The last two and the check count only where the
+    /// earlier attempt is proven to be over.
+    pub(super) fn settle(&self, index: usize) -> Decision {
+        let (node, fold) = self.both(index);
+        let step = node.name.clone();
+        if let Some(decided) = self.state.decision.as_ref().filter(|decided| decided.step == index) {
+            let settlement = settlement_of(decided.choice);
+            let reason = format!("{}: {}", decided.by, decided.reason);
+            return self.settled(index, settlement, SettledBy::Person, reason);
+        }
+        if fold.may_run {
+            return Decision::Ask { step, question: Question::Unknown };
+        }
+        let said = fold.reason.clone().unwrap_or_default();
+        match fold.answer {
+            None if node.has_check => return Decision::AskCheck { step },
+            Some(Answer::Holds) => return self.settled(index, Settlement::Succeeded, SettledBy::Check, said),
+            Some(Answer::DoesNotHold) => return self.settled(index, Settlement::NotStarted, SettledBy::Check, said),
+            Some(Answer::Unknown) | None => {}
+        }
+        let back = self.state.is_going_back();
+        if back && node.undo == NodeUndo::NotNeeded {
+            let reason = "there is nothing to undo whatever became of it".to_owned();
+            return self.settled(index, Settlement::Failed, SettledBy::Rule, reason);
+        }
+        if !back && (node.idempotent || node.read_only) {
+            let reason = if node.read_only { "it only reads" } else { "it is idempotent" };
+            return self.settled(index, Settlement::RunAgain, SettledBy::Idempotent, reason.to_owned());
+        }
+        Decision::Ask { step, question: Question::Unknown }
+    }
+
+    fn settled(&self, index: usize, settlement: Settlement, by: SettledBy, reason: String) -> Decision {
+        let (node, fold) = self.both(index);
+        Decision::Append(Event::StepSettled {
+            step: node.name.clone(),
+            attempt: fold.attempts,
+            r#as: settlement,
+            by,
+            reason,
+        })
+    }
+}
+
+/// What a person's word about an unknown means.
+pub(super) const fn settlement_of(choice: Choice) -> Settlement {
+    match choice {
+        Choice::Succeeded | Choice::Yes => Settlement::Succeeded,
+        Choice::NotStarted => Settlement::NotStarted,
+        Choice::RunAgain | Choice::Retry => Settlement::RunAgain,
+        Choice::Failed | Choice::No | Choice::Skip | Choice::Rollback | Choice::Stop => Settlement::Failed,
+    }
+}

@@ -1,0 +1,261 @@
+//! What happened so far: the fold over the events of a run.
+
+use std::collections::BTreeMap;
+
+use crate::model::event::{Answer, Choice, Event, Intent, Outcome, RunOutcome};
+use crate::model::result::{Failure, StepResult};
+use crate::model::runbook::Hook;
+use crate::model::status::{OpenQuestion, StepState};
+
+/// Which way a run goes. Once back, it never goes forward again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Direction {
+    /// Doing.
+    Forward,
+    /// Undoing.
+    Back {
+        /// Why.
+        reason: String,
+        /// The step that is undone last.
+        to: Option<usize>,
+    },
+}
+
+/// A run as its events tell it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The first record was read.
+    pub begun: bool,
+    /// Values given at the start.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// How it ended or halted.
+    pub ended: Option<RunOutcome>,
+    /// What the end said is still in place or was passed over.
+    pub remaining: Vec<crate::model::event::Remaining>,
+    /// Each step, by its place in the program.
+    pub steps: Vec<StepFold>,
+    /// Steps by the order of their first attempt.
+    pub order: Vec<usize>,
+    /// The step that an attempt or an undo is under way for.
+    pub in_flight: Option<usize>,
+    /// The question that nobody has answered yet.
+    pub question: Option<OpenQuestion>,
+    /// The answer that nothing has followed from yet.
+    pub decision: Option<Decided>,
+    /// No further step is to begin.
+    pub stopping: bool,
+    /// Which hooks are through, since the run was last taken up.
+    pub hooks: BTreeMap<Hook, Outcome>,
+    /// Every own step before this one needs nothing more going forward.
+    pub cursor: usize,
+    /// The executor is another than the one that began what is in flight.
+    pub lost: bool,
+}
+
+/// A person's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// About which step.
+    pub step: usize,
+    /// The word.
+    pub choice: Choice,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Values entered.
+    pub values: BTreeMap<String, serde_json::Value>,
+}
+
+/// A step as its events tell it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StepFold {
+    /// Where it stands.
+    pub state: Standing,
+    /// Attempts that began.
+    pub attempts: u32,
+    /// Attempts that began or were refused, in this round.
+    pub tries: u32,
+    /// Further tries that a person granted.
+    pub granted: u32,
+    /// Something of it may be in place.
+    pub maybe_in_place: bool,
+    /// The same, before the attempt that is under way.
+    pub was_in_place: bool,
+    /// It failed, and the run goes on without it.
+    pub passed_over: bool,
+    /// A person answered its failure with a rollback or a stop.
+    pub verdict: Option<Choice>,
+    /// The unknown attempt may still be going on.
+    pub may_run: bool,
+    /// What its check said about an unknown, or about what is to be undone.
+    pub answer: Option<Answer>,
+    /// Why it failed, was skipped, is in place or unknown.
+    pub reason: Option<String>,
+    /// The last failure as data.
+    pub failure: Option<Failure>,
+    /// What its last attempt gave.
+    pub result: Option<StepResult>,
+    /// Who acts, or acted last.
+    pub intent: Option<Intent>,
+    /// Who acted in the first attempt that may have had an effect.
+    pub first_intent: Option<Intent>,
+    /// When its first attempt began.
+    pub started: Option<String>,
+    /// When its last attempt, or its undoing, ended.
+    pub finished: Option<String>,
+    /// Its undoing.
+    pub undo: UndoFold,
+}
+
+/// Where a step stands, going forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// Not reached, or to be run again.
+    #[default]
+    Pending,
+    /// In an attempt.
+    Started,
+    /// As wanted.
+    Succeeded,
+    /// Not as wanted.
+    Failed,
+    /// Ended by its limit.
+    TimedOut,
+    /// Nobody knows.
+    Unknown,
+    /// Passed over before it began.
+    Skipped,
+    /// Its effect was there before it began.
+    InPlace,
+}
+
+/// Where the undoing of a step stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UndoFold {
+    /// Where it stands.
+    pub state: UndoStanding,
+    /// The part that is next or under way.
+    pub part: usize,
+    /// Attempts of that part that began.
+    pub attempts: u32,
+    /// Attempts of that part that began or were refused, in this round.
+    pub tries: u32,
+    /// The unknown attempt may still be going on.
+    pub may_run: bool,
+    /// Who acts.
+    pub intent: Option<Intent>,
+    /// Why it failed or was not needed.
+    pub reason: Option<String>,
+}
+
+/// Where the undoing of a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UndoStanding {
+    /// The next part has not begun.
+    #[default]
+    Pending,
+    /// A part is under way.
+    Started,
+    /// A part failed.
+    Failed,
+    /// Nobody knows how a part ended.
+    Unknown,
+    /// All parts are through.
+    Undone,
+    /// There was nothing to undo.
+    Skipped,
+}
+
+impl State {
+    /// A run of so many steps in which nothing happened yet.
+    #[must_use]
+    pub fn new(steps: usize) -> Self {
+        Self {
+            begun: false,
+            parameters: BTreeMap::new(),
+            direction: Direction::Forward,
+            ended: None,
+            remaining: Vec::new(),
+            steps: vec![StepFold::default(); steps],
+            order: Vec::new(),
+            in_flight: None,
+            question: None,
+            decision: None,
+            stopping: false,
+            hooks: BTreeMap::new(),
+            cursor: 0,
+            lost: false,
+        }
+    }
+
+    /// Whether the run undoes.
+    #[must_use]
+    pub const fn is_going_back(&self) -> bool {
+        matches!(self.direction, Direction::Back { .. })
+    }
+
+    /// Whether a part of that step's undo is under way.
+    #[must_use]
+    pub fn is_undoing(&self, index: usize) -> bool {
+        self.steps[index].undo.state == UndoStanding::Started
+    }
+
+    /// Whether the run has ended for good: it cannot be taken up again.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.ended, Some(RunOutcome::Succeeded | RunOutcome::RolledBack | RunOutcome::PartlyRolledBack))
+    }
+}
+
+impl StepFold {
+    /// The one word that people and programs read.
+    #[must_use]
+    pub const fn shown(&self) -> StepState {
+        match self.undo.state {
+            UndoStanding::Started => return StepState::Undoing,
+            UndoStanding::Failed => return StepState::UndoFailed,
+            UndoStanding::Unknown => return StepState::UndoUnknown,
+            UndoStanding::Undone => return StepState::Undone,
+            UndoStanding::Pending if self.undo.part > 0 => return StepState::Undoing,
+            UndoStanding::Pending | UndoStanding::Skipped => {}
+        }
+        match self.state {
+            Standing::Pending => StepState::Pending,
+            Standing::Started => StepState::Started,
+            Standing::Succeeded => StepState::Succeeded,
+            Standing::Failed => StepState::Failed,
+            Standing::TimedOut => StepState::TimedOut,
+            Standing::Unknown => StepState::Unknown,
+            Standing::Skipped => StepState::Skipped,
+            Standing::InPlace => StepState::InPlace,
+        }
+    }
+
+    /// Whether the run can go on past it.
+    #[must_use]
+    pub const fn is_through(&self) -> bool {
+        matches!(self.state, Standing::Succeeded | Standing::Skipped | Standing::InPlace) || self.passed_over
+    }
+
+    /// Whether its last attempt ended otherwise than wanted.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        matches!(self.state, Standing::Failed | Standing::TimedOut)
+    }
+}
+
+/// The kind of an event and its step, for messages.
+#[must_use]
+pub fn describe(event: &Event) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(event) else {
+        return "event".to_owned();
+    };
+    let kind = fields.get("event").and_then(serde_json::Value::as_str).unwrap_or("event");
+    match fields.get("step").and_then(serde_json::Value::as_str) {
+        Some(step) => format!("{kind} of {step}"),
+        None => kind.to_owned(),
+    }
+}

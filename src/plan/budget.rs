@@ -1,0 +1,58 @@
+//! How long it takes: by estimates, and at worst.
+
+use std::time::Duration;
+
+use super::acts;
+use crate::model::plan::{Budget, PlannedStep, PlannedUndo};
+use crate::model::step::{Action, Step, Undo, WaitAction};
+
+/// The times of a plan. Steps that are in place or skipped take none.
+#[must_use]
+pub fn budget(steps: &[(&Step, PlannedStep)], rollback: &[PlannedUndo]) -> Budget {
+    let acting = || steps.iter().filter(|(_, planned)| acts(planned)).map(|(step, _)| *step);
+    let limited = acting().all(|step| match &step.undo {
+        Undo::Steps(undo) => undo.iter().all(|step| worst(step).is_some()),
+        _ => true,
+    });
+    let undo_ms: u64 = rollback.iter().map(|undo| undo.worst_ms).sum();
+    Budget {
+        work_expected_s: acting().map(|step| expected(step).as_secs_f64()).sum(),
+        work_worst_s: acting().map(worst).sum::<Option<Duration>>().map(|worst| worst.as_secs_f64()),
+        rollback_worst_s: limited.then(|| Duration::from_millis(undo_ms).as_secs_f64()),
+        window_s: None,
+    }
+}
+
+/// What a step normally takes.
+#[must_use]
+pub fn expected(step: &Step) -> Duration {
+    match &step.action {
+        Action::Group { steps } => steps.iter().map(expected).sum(),
+        Action::Wait(WaitAction::For(pause)) => *pause,
+        Action::Assert { .. } => Duration::ZERO,
+        _ => step.estimate.or(step.timeout).unwrap_or_default(),
+    }
+}
+
+/// What a step takes at worst, with all its attempts and the pauses between them; `None` where nothing limits it.
+#[must_use]
+pub fn worst(step: &Step) -> Option<Duration> {
+    let once = match &step.action {
+        Action::Group { steps } => return steps.iter().map(worst).sum(),
+        Action::Wait(WaitAction::For(pause)) => return Some(*pause),
+        Action::Assert { .. } => return Some(Duration::ZERO),
+        _ => step.timeout?,
+    };
+    if step.until.is_some() {
+        return Some(once);
+    }
+    let verify = step.verify.as_ref().and_then(|verify| verify.timeout).unwrap_or_default();
+    let attempts = step.retry.max_attempts.max(1);
+    let pauses: Duration = (1..=attempts).map(|attempt| step.retry.delay_before(attempt)).sum();
+    Some((once + verify).saturating_mul(attempts).saturating_add(pauses))
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

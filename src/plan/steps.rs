@@ -1,0 +1,293 @@
+//! What would become of one step.
+
+use crate::action::observe::Observer;
+use crate::expression::render::{Context, render_call};
+use crate::expression::{ExpressionError, Scope, SeenStep, evaluate, render_text, render_value, truth};
+use crate::model::call::{Call, FileCall, ProcessCall, SqlCall};
+use crate::model::event::Answer;
+use crate::model::plan::{PlanStatus, PlannedStep};
+use crate::model::result::StepResult;
+use crate::model::runbook::{Runbook, Template};
+use crate::model::step::{Action, Condition, Effect, Step, Undo, WaitAction};
+
+use super::{file, look};
+
+/// Goes through the steps in order and keeps what it has seen.
+pub(super) struct Planner<'a, O> {
+    context: Context<'a>,
+    scope: Scope,
+    observer: &'a O,
+}
+
+/// What is said of one step.
+struct Said {
+    status: PlanStatus,
+    reason: Option<String>,
+    diff: Option<String>,
+    detail: Vec<String>,
+}
+
+impl Said {
+    fn new(status: PlanStatus, reason: impl Into<String>) -> Self {
+        Self { status, reason: Some(reason.into()), diff: None, detail: Vec::new() }
+    }
+
+    fn unknown(error: &ExpressionError) -> Self {
+        Self::new(PlanStatus::Unknown, error.to_string())
+    }
+
+    fn detail(mut self, detail: Vec<String>) -> Self {
+        self.detail = detail;
+        self
+    }
+}
+
+impl<'a, O: Observer> Planner<'a, O> {
+    pub(super) fn new(runbook: &'a Runbook, scope: Scope, observer: &'a O) -> Self {
+        Self { context: Context::of(runbook), scope, observer }
+    }
+
+    pub(super) async fn step(&mut self, step: &Step, groups: Vec<String>) -> PlannedStep {
+        // A skipped step is not there for later expressions; a query that is carried out replaces this.
+        self.scope.set_unknown(&step.id);
+        let said = self.say(step).await;
+        if said.status == PlanStatus::Skipped {
+            self.scope.forget(&step.id);
+        }
+        let why = if let Undo::PointOfNoReturn { why } = &step.undo { Some(why.clone()) } else { None };
+        PlannedStep {
+            id: step.id.clone(),
+            action: step.action.kind().to_owned(),
+            status: said.status,
+            reason: said.reason.map(|reason| reason.trim().replace('\n', " ")).filter(|reason| !reason.is_empty()),
+            diff: said.diff,
+            detail: said.detail,
+            groups,
+            point_of_no_return: why,
+        }
+    }
+
+    async fn say(&mut self, step: &Step) -> Said {
+        for when in &step.when {
+            match truth(&when.0, &self.scope) {
+                Ok(true) => {}
+                Ok(false) => return Said::new(PlanStatus::Skipped, format!("`{}` is false", when.0)),
+                Err(error) => return Said::unknown(&error),
+            }
+        }
+        if let Some(check) = &step.check {
+            let (answer, seen) = look::ask(check, None, step, &self.scope, &self.context, self.observer).await;
+            match answer {
+                Answer::Holds => return Said::new(PlanStatus::InPlace, format!("check holds: {seen}")),
+                Answer::DoesNotHold => {}
+                Answer::Unknown => {
+                    return Said::new(PlanStatus::Unknown, format!("check cannot be told: {seen}"));
+                }
+            }
+        }
+        let mut said = self.action(step).await;
+        for precondition in &step.preconditions {
+            let line = look::precondition(precondition, step, &self.scope, &self.context, self.observer).await;
+            said.detail.extend(line);
+        }
+        said
+    }
+
+    async fn action(&mut self, step: &Step) -> Said {
+        match &step.action {
+            Action::Wait(wait) => self.wait(wait),
+            Action::Confirm(confirm) => {
+                let evidence = confirm.show.iter().map(|expression| match evaluate(&expression.0, &self.scope) {
+                    Ok(value) => format!("{} = {}", expression.0, look::shown(&value)),
+                    Err(error) => format!("{}: {error}", expression.0),
+                });
+                let evidence = evidence.collect();
+                self.person(&confirm.message).detail(evidence)
+            }
+            Action::Manual(manual) => self.person(&manual.instructions),
+            Action::Assert { conditions } => self.assert(conditions),
+            Action::Group { .. } => Said::new(PlanStatus::Reads, "a group"),
+            _ => match render_call(&step.action, &self.scope, &self.context) {
+                Ok(Some(call)) => self.call(step, &call).await,
+                Ok(None) => Said::new(PlanStatus::Reads, "nothing is carried out"),
+                Err(error) => Said::unknown(&error),
+            },
+        }
+    }
+
+    async fn call(&mut self, step: &Step, call: &Call) -> Said {
+        let status = if step.effect == Effect::ReadOnly { PlanStatus::Reads } else { PlanStatus::Changes };
+        match call {
+            Call::Query(_) if step.effect == Effect::ReadOnly => self.query(step, call).await,
+            Call::Sql(sql) | Call::Query(sql) => statements(status, sql),
+            Call::Process(process) => match &step.action {
+                Action::Shell { script, .. } => script_lines(status, script, process),
+                _ => arguments(status, process),
+            },
+            Call::File(call) => self.file(step, call).await,
+            Call::Restore(restore) => Said::new(status, format!("restore {}", restore.intent.path)),
+        }
+    }
+
+    async fn query(&mut self, step: &Step, call: &Call) -> Said {
+        let looked = self.observer.look(call, &look::ticket(step, None, &self.scope)).await;
+        let mut result = match looked {
+            Ok(result) => result,
+            Err(failure) => return Said::new(PlanStatus::Unknown, failure.message),
+        };
+        let scope = self.scope.with_result(result.clone());
+        let mut detail = criteria(step, &scope);
+        for (name, value) in &step.outputs {
+            match render_value(value, &scope) {
+                Ok(value) => drop(result.outputs.insert(name.clone(), value)),
+                Err(error) => detail.push(format!("output {name}: {error}")),
+            }
+        }
+        let reason = seen(step, &result);
+        self.scope.set_step(&step.id, SeenStep { result, state: "succeeded".to_owned(), ..SeenStep::default() });
+        Said::new(PlanStatus::Reads, reason).detail(detail)
+    }
+
+    async fn file(&self, step: &Step, call: &FileCall) -> Said {
+        let path = call.path.display().to_string();
+        match self.observer.preview_file(call).await {
+            Err(failure) => Said::new(PlanStatus::Unknown, failure.message),
+            Ok(preview) if !preview.changes() => Said::new(PlanStatus::InPlace, format!("{path} is so already")),
+            Ok(preview) => {
+                let change = file::describe(&path, &preview, step.sensitive);
+                let diff = Some(change.diff).filter(|diff| !diff.is_empty());
+                let commands = [("validate", &call.validate), ("reload", &call.reload)];
+                let detail = commands
+                    .iter()
+                    .filter_map(|(name, argv)| argv.as_ref().map(|argv| format!("{name}: {}", command_line(argv))));
+                let detail = detail.collect();
+                Said { status: PlanStatus::Changes, reason: Some(change.reason), diff, detail }
+            }
+        }
+    }
+
+    fn wait(&self, wait: &WaitAction) -> Said {
+        match wait {
+            WaitAction::For(pause) => Said::new(PlanStatus::Reads, format!("waits for {pause:?}")),
+            WaitAction::Until(moment) => match render_text(&moment.0, &self.scope) {
+                Ok(moment) => Said::new(PlanStatus::Reads, format!("waits until {moment}")),
+                Err(error) => Said::new(PlanStatus::Unknown, error.to_string()),
+            },
+        }
+    }
+
+    fn person(&self, text: &Template) -> Said {
+        match render_text(&text.0, &self.scope) {
+            Ok(text) => {
+                let (first, more) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
+                let mut said = Said::new(PlanStatus::Person, format!("\"{}\"", text.trim().replace('\n', " ")));
+                if !more.is_empty() {
+                    said.reason = Some(format!("\"{first} …\""));
+                    said.detail = text.trim().lines().map(str::to_owned).collect();
+                }
+                said
+            }
+            Err(error) => {
+                Said::new(PlanStatus::Person, format!("\"{}\"", text.0.trim())).detail(vec![error.to_string()])
+            }
+        }
+    }
+
+    fn assert(&self, conditions: &[Condition]) -> Said {
+        let (mut held, mut failed, mut detail) = (0, 0, Vec::new());
+        for condition in conditions {
+            match truth(&condition.that.0, &self.scope) {
+                Ok(true) => held += 1,
+                Ok(false) => {
+                    failed += 1;
+                    let message =
+                        condition.message.as_ref().and_then(|message| render_text(&message.0, &self.scope).ok());
+                    detail.push(format!(
+                        "`{}` is false now{}",
+                        condition.that.0,
+                        message.map_or_else(String::new, |text| format!(": {text}"))
+                    ));
+                }
+                Err(error) => detail.push(format!("`{}`: {error}", condition.that.0)),
+            }
+        }
+        let later = conditions.len() - held - failed;
+        let parts = [
+            (held, "holds", "hold"),
+            (failed, "does not hold now", "do not hold now"),
+            (later, "is known later", "are known later"),
+        ];
+        let parts = parts.iter().filter(|(count, ..)| *count > 0);
+        let reason: Vec<String> =
+            parts.map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many })).collect();
+        Said::new(PlanStatus::Reads, reason.join(", ")).detail(detail)
+    }
+}
+
+/// What of the result would not let the step go on now.
+fn criteria(step: &Step, scope: &Scope) -> Vec<String> {
+    let until = step.until.as_ref().map(|until| ("it would wait until", &until.that));
+    let success = step.success.that.as_ref().map(|that| ("it would fail now:", that));
+    let wanted = until.into_iter().chain(success.filter(|_| step.until.is_none()));
+    wanted
+        .filter_map(|(said, that)| match truth(&that.0, scope) {
+            Ok(true) => None,
+            Ok(false) => Some(format!("{said} `{}`", that.0)),
+            Err(error) => Some(format!("`{}`: {error}", that.0)),
+        })
+        .collect()
+}
+
+fn seen(step: &Step, result: &StepResult) -> String {
+    if step.sensitive {
+        return format!("{} rows, which are not shown", result.rows.as_ref().map_or(0, Vec::len));
+    }
+    if result.outputs.is_empty() {
+        return look::summary(result);
+    }
+    look::fields(result.outputs.iter().map(|(name, value)| (name.as_str(), value)))
+}
+
+fn statements(status: PlanStatus, sql: &SqlCall) -> Said {
+    let how = if sql.transaction { "in one transaction" } else { "each statement by itself" };
+    let name = &sql.connection.name;
+    let place = sql.connection.database.as_ref().map_or_else(|| name.clone(), |database| format!("{name}/{database}"));
+    let mut detail: Vec<String> = sql.text.trim_end().lines().map(str::to_owned).collect();
+    if !sql.variables.is_empty() {
+        let names: Vec<&str> = sql.variables.keys().map(String::as_str).collect();
+        detail.push(format!("with {}", names.join(", ")));
+    }
+    Said::new(status, format!("on {place}, {how}")).detail(detail)
+}
+
+fn script_lines(status: PlanStatus, script: &str, process: &ProcessCall) -> Said {
+    let lines: Vec<String> = script.trim().lines().map(str::to_owned).collect();
+    let mut said = match lines.as_slice() {
+        [line] => Said::new(status, line.clone()),
+        _ => Said::new(status, format!("{} lines", lines.len())).detail(lines),
+    };
+    said.detail.extend(environment(process));
+    said
+}
+
+fn arguments(status: PlanStatus, process: &ProcessCall) -> Said {
+    Said::new(status, command_line(&process.argv)).detail(environment(process).into_iter().collect())
+}
+
+fn environment(process: &ProcessCall) -> Option<String> {
+    let names: Vec<&str> = process.env.keys().map(String::as_str).collect();
+    (!names.is_empty()).then(|| format!("env: {}", names.join(", ")))
+}
+
+/// Arguments as a shell would take them.
+fn command_line(argv: &[String]) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./=:,@%+".contains(letter);
+    let quoted = |argument: &String| {
+        if !argument.is_empty() && argument.chars().all(plain) {
+            argument.clone()
+        } else {
+            format!("'{}'", argument.replace('\'', r"'\''"))
+        }
+    };
+    argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,132 @@
+//! What people and programs see of a plan.
+
+use super::*;
+use crate::model::plan::Plan;
+
+fn step(id: &str, action: &str, status: PlanStatus, reason: &str) -> PlannedStep {
+    PlannedStep {
+        id: id.to_owned(),
+        action: action.to_owned(),
+        status,
+        reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
+        diff: None,
+        detail: Vec::new(),
+        groups: Vec::new(),
+        point_of_no_return: None,
+    }
+}
+
+fn undo(step: &str, kind: UndoKind, detail: &str, worst_ms: u64) -> PlannedUndo {
+    PlannedUndo { step: step.to_owned(), kind, detail: vec![detail.to_owned()], worst_ms }
+}
+
+fn plan() -> Plan {
+    let mut config = step("haproxy-config", "file", PlanStatus::Changes, "/etc/haproxy/haproxy.cfg  +2 −1");
+    config.diff = Some(
+        "--- /etc/haproxy/haproxy.cfg\n+++ /etc/haproxy/haproxy.cfg\n@@ -14,3 +14,4 @@\n backend ws\n\
+         -  balance roundrobin\n+  balance source\n+  cookie SRV insert indirect nocache"
+            .to_owned(),
+    );
+    let mut switch =
+        step("switch-traffic", "shell", PlanStatus::Unknown, "depends on steps.promote_new.outputs.timeline");
+    switch.point_of_no_return = Some("traffic is on the new primary".to_owned());
+    let mut promote = step("promote-new", "sql", PlanStatus::Changes, "on new, in one transaction");
+    promote.detail = vec!["select pg_promote(wait => true)".to_owned()];
+    Plan {
+        runbook: "sunday-database-upgrade".to_owned(),
+        title: None,
+        digest: format!("sha256:4f1c{}9a02", "0".repeat(56)),
+        steps: vec![
+            step("measure-lag", "query", PlanStatus::Reads, "lag_bytes = 0"),
+            config,
+            step("create-index", "sql", PlanStatus::InPlace, "check holds: index orders_ts exists"),
+            promote,
+            switch,
+            step("tell-teams", "manual", PlanStatus::Person, "\"Post in #ops that writes are open\""),
+        ],
+        rollback: vec![
+            undo("tell-teams", UndoKind::Steps, "a person: say so", 0),
+            undo("switch-traffic", UndoKind::PointOfNoReturn, "traffic is on the new primary", 0),
+            undo("promote-new", UndoKind::Steps, "pg_ctl stop", 60_000),
+            undo("haproxy-config", UndoKind::BuiltIn, "restore /etc/haproxy/haproxy.cfg, reload", 1000),
+        ],
+        budget: Budget {
+            work_expected_s: 4320.0,
+            work_worst_s: Some(9600.0),
+            rollback_worst_s: Some(1080.0),
+            window_s: None,
+        },
+    }
+}
+
+#[test]
+fn a_plan_for_people_at_80_columns() {
+    assert_eq!(human(&plan(), false, 80), include_str!("plan.txt"));
+}
+
+#[test]
+fn a_plan_without_a_point_of_no_return_and_without_limits() {
+    let mut plan = plan();
+    plan.steps.truncate(1);
+    plan.rollback.clear();
+    plan.budget.work_worst_s = None;
+    let text = human(&plan, false, 80);
+    let end = text.split_once("lag_bytes = 0\n\n").unwrap().1;
+    assert_eq!(
+        end,
+        "Rollback  nothing to undo\n\
+         Budget: work 1 h 12 m expected, no limit at worst; rollback 18 m at worst\n\
+         nothing changes, 1 reads\n"
+    );
+}
+
+#[test]
+fn no_line_of_the_columns_is_wider_than_the_screen() {
+    for width in [40, 60, 80, 120] {
+        let text = human(&plan(), false, width);
+        let steps = text.lines().filter(|line| line.starts_with("  "));
+        for line in steps.filter(|line| !line.contains("cookie") && !line.contains("pg_promote")) {
+            assert!(line.chars().count() <= width.max(46), "{width}: {line}");
+        }
+    }
+}
+
+#[test]
+fn colour_is_there_only_when_asked_for() {
+    assert!(human(&plan(), true, 80).contains("\u{1b}["));
+    assert!(!human(&plan(), false, 80).contains('\u{1b}'));
+}
+
+#[test]
+fn nothing_from_outside_reaches_the_terminal_raw() {
+    let mut plan = plan();
+    let evil = "\u{1b}]0;owned\u{7}";
+    for step in &mut plan.steps {
+        step.reason = Some(evil.to_owned());
+        step.diff = Some(format!("{evil}\n@@ -1 +1 @@\n-{evil}\n+{evil}2"));
+        step.detail = vec![evil.to_owned()];
+        step.groups = vec![evil.to_owned()];
+    }
+    for undo in &mut plan.rollback {
+        undo.detail = vec![evil.to_owned()];
+    }
+    for color in [false, true] {
+        let text = human(&plan, color, 80);
+        assert!(!text.contains("\u{1b}]") && !text.contains('\u{7}'));
+        assert!(text.contains("\\u{1b}]0;owned\\u{7}"));
+    }
+}
+
+#[test]
+fn the_json_has_the_documented_keys_first_and_in_their_order() {
+    let value = json(&plan());
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&value)[..6], ["format", "runbook", "digest", "steps", "rollback", "budget"]);
+    assert_eq!(keys(&value["steps"][0])[..5], ["id", "action", "status", "reason", "diff"]);
+    assert_eq!(keys(&value["budget"]), ["work_expected_s", "work_worst_s", "rollback_worst_s", "window_s"]);
+    let statuses: Vec<&str> =
+        value["steps"].as_array().unwrap().iter().map(|step| step["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["reads", "changes", "in_place", "changes", "unknown", "person"]);
+    assert_eq!(value["format"], 1);
+    assert_eq!(value["steps"][0]["diff"], Value::Null);
+}

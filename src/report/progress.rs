@@ -1,0 +1,75 @@
+//! The live line of the running step. On a terminal only; it is never kept.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::terminal::Looks;
+use super::text::{duration, escape};
+use super::view::Progress;
+
+/// A spinner with the step's name, its time against its estimate, and the last line that it printed.
+pub struct Live {
+    bar: ProgressBar,
+    name: String,
+    estimate: Option<Duration>,
+    last: String,
+}
+
+impl Live {
+    /// Hidden where nobody looks.
+    #[must_use]
+    pub fn new(looks: Looks) -> Self {
+        let target = if looks.is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style =
+            ProgressStyle::with_template(" {spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        bar.set_style(if looks.unicode { style } else { style.tick_chars("-\\|/ ") });
+        Self { bar, name: String::new(), estimate: None, last: String::new() }
+    }
+
+    /// Takes in what is going on.
+    pub fn show(&mut self, progress: &Progress) {
+        match progress {
+            Progress::Running { step, name, estimate } => {
+                self.name = if step == name { step.clone() } else { format!("{step}  {}", escape(name)) };
+                self.estimate = *estimate;
+                self.last.clear();
+                self.bar.reset_elapsed();
+            }
+            Progress::Output(line) => self.last = escape(line),
+            Progress::Waiting(what) => self.last = format!("waits: {}", escape(what)),
+            Progress::Tick => {}
+            Progress::Idle => return self.clear(),
+        }
+        self.draw();
+    }
+
+    fn draw(&self) {
+        let elapsed = duration(self.bar.elapsed().as_secs_f64());
+        let of = self
+            .estimate
+            .map_or_else(String::new, |estimate| format!(" of about {}", duration(estimate.as_secs_f64())));
+        let last = if self.last.is_empty() { String::new() } else { format!("  ·  {}", self.last) };
+        self.bar.set_message(format!("{}  {elapsed}{of}{last}", self.name));
+        self.bar.tick();
+    }
+
+    /// Prints something above the live line.
+    pub fn above(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
+    /// Takes the line away until something is going on again.
+    pub fn pause(&self) {
+        self.bar.set_message(String::new());
+        self.bar.suspend(|| {});
+        self.bar.finish_and_clear();
+        self.bar.reset();
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

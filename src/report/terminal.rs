@@ -1,0 +1,57 @@
+//! The doors to standard output and standard error. A reader that went away stops nothing.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+
+/// What a stream can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// Colours are wanted and understood.
+    pub color: bool,
+    /// Characters beyond ASCII are understood.
+    pub unicode: bool,
+    /// Columns.
+    pub width: usize,
+    /// A person looks at standard output.
+    pub is_terminal: bool,
+}
+
+impl Looks {
+    /// What standard output can show, by the values of `NO_COLOR`, `TERM`, and `LC_ALL`, `LC_CTYPE` or `LANG`.
+    #[must_use]
+    pub fn of_stdout(no_color: Option<&str>, term: Option<&str>, locale: Option<&str>) -> Self {
+        let is_terminal = std::io::stdout().is_terminal();
+        let color = is_terminal && no_color.is_none_or(str::is_empty) && term != Some("dumb");
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        let unicode = !is_terminal || locale.contains("utf-8") || locale.contains("utf8");
+        let width = rustix::termios::tcgetwinsize(std::io::stdout())
+            .map(|size| usize::from(size.ws_col))
+            .ok()
+            .filter(|columns| is_terminal && *columns >= 20)
+            .unwrap_or(80);
+        Self { color, unicode, width, is_terminal }
+    }
+}
+
+/// Writes to standard output and flushes.
+pub fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes to standard error.
+pub fn err(text: &str) {
+    let _gone = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// An error with its causes and what to do, on standard error.
+pub fn error(message: &str, chain: &[String], help: Option<&str>) {
+    let mut text = format!("error: {}\n", super::text::escape_lines(message));
+    for cause in chain {
+        let _infallible = writeln!(text, "  because: {}", super::text::escape_lines(cause));
+    }
+    if let Some(help) = help {
+        let _infallible = writeln!(text, "  help: {}", super::text::escape_lines(help));
+    }
+    err(&text);
+}

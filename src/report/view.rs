@@ -1,0 +1,64 @@
+//! What a run shows while it goes: one trait, with a human and a JSON view of the same records.
+
+use std::time::Duration;
+
+use crate::model::event::Record;
+use crate::model::runbook::ParameterType;
+use crate::model::status::{OpenQuestion, Status};
+
+/// Where a run is shown. Records come after they are durable, in their order; progress may be dropped.
+pub trait View {
+    /// Something happened, and is durable.
+    fn record(&mut self, record: &Record);
+    /// What is going on; never kept.
+    fn progress(&mut self, progress: &Progress);
+    /// A question is put to the person at this terminal.
+    fn question(&mut self, question: &OpenQuestion);
+    /// The next thing that the person has to type.
+    fn prompt(&mut self, prompt: &Prompt<'_>);
+    /// What was typed does not do.
+    fn not_understood(&mut self, why: &str);
+    /// The run halted or ended.
+    fn finished(&mut self, status: &Status);
+}
+
+/// What is going on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// A step runs.
+    Running {
+        /// Its name in the journal.
+        step: String,
+        /// What people call it.
+        name: String,
+        /// What it normally takes.
+        estimate: Option<Duration>,
+    },
+    /// A line that it printed.
+    Output(String),
+    /// It waits for something.
+    Waiting(String),
+    /// Time went by.
+    Tick,
+    /// Nothing runs.
+    Idle,
+}
+
+/// What a person is asked to type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prompt<'a> {
+    /// One of the words of the question.
+    Choice(&'a [crate::model::event::Choice]),
+    /// Why, or the note of an attestation.
+    Reason {
+        /// An empty one does not do.
+        required: bool,
+    },
+    /// A value of a manual step.
+    Value {
+        /// Its name.
+        name: &'a str,
+        /// Its type.
+        kind: ParameterType,
+    },
+}

@@ -1,0 +1,151 @@
+//! From the end of an attempt to its outcome: success criteria, `verify`, outputs.
+
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::probe::Ask;
+use super::session::Session;
+use crate::action::execute::{End, Ended, Executor};
+use crate::expression::{render_text, render_value, truth};
+use crate::model::event::{Answer, Choice, Event, Outcome, SettledBy, Settlement};
+use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::step::{Step, Success};
+use crate::report::view::View;
+
+/// How an attempt ended, with the reason where it did not succeed.
+pub(super) type Concluded = (Outcome, Option<Failure>);
+
+/// The event of an attempt that is proven never to have begun.
+pub(super) fn settled_as_not_started(name: &str, attempt: u32, evidence: String) -> Event {
+    let step = name.to_owned();
+    Event::StepSettled { step, attempt, r#as: Settlement::NotStarted, by: SettledBy::Supervisor, reason: evidence }
+}
+
+impl<H: Executor, V: View> Session<H, V> {
+    /// The end of a forward attempt.
+    pub(super) async fn conclude(&mut self, name: &str, attempt: u32, step: &Step, ended: Ended) -> Event {
+        let Ended { end, mut result, output, duration } = ended;
+        let (mut outcome, mut failure) = self.judge(step, &end, &result).await;
+        if outcome == Outcome::Succeeded {
+            (outcome, failure) = self.verify(name, step).await;
+        }
+        if outcome == Outcome::Succeeded {
+            match self.outputs(step, &result).await {
+                Ok(outputs) => result.outputs.extend(outputs),
+                Err(error) => (outcome, failure) = (Outcome::Failed, Some(error)),
+            }
+        }
+        if step.sensitive {
+            result = StepResult { outputs: result.outputs, exit_code: result.exit_code, ..StepResult::default() };
+        }
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let step = name.to_owned();
+        Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, output, result }
+    }
+
+    /// The end of a step that a person carried out: their word, then `verify` and outputs as ever.
+    pub(super) async fn conclude_person(&mut self, name: &str, attempt: u32, step: &Step) -> Event {
+        let Some(decided) = self.log.engine.state.decision.clone() else {
+            let evidence = "nobody answered".to_owned();
+            return settled_as_not_started(name, attempt, evidence);
+        };
+        let end = match decided.choice {
+            Choice::Yes | Choice::Succeeded => End::Returned,
+            _ => {
+                let why = if decided.reason.is_empty() { "no reason given" } else { &decided.reason };
+                End::Failed(Failure::new(FailureKind::NoGo, format!("{} said no: {why}", decided.by)))
+            }
+        };
+        let result = StepResult { outputs: decided.values, ..StepResult::default() };
+        let ended = Ended { end, result, output: None, duration: Duration::ZERO };
+        self.conclude(name, attempt, step, ended).await
+    }
+
+    /// What the end of an action means by the action's own rules and by `success`.
+    pub(super) async fn judge(&mut self, step: &Step, end: &End, result: &StepResult) -> Concluded {
+        let fail = |kind, message: String| (Outcome::Failed, Some(Failure::new(kind, message)));
+        match end {
+            End::Returned => match self.success(&step.success, result).await {
+                Ok(()) => (Outcome::Succeeded, None),
+                Err(failure) => (Outcome::Failed, Some(failure)),
+            },
+            End::Failed(failure) => (Outcome::Failed, Some(failure.clone())),
+            End::Signaled(signal) => fail(FailureKind::Signal, format!("signal {signal} ended it")),
+            End::Cancelled => fail(FailureKind::Cancelled, "the operator ended it".to_owned()),
+            End::TimedOut => {
+                let limit = step.timeout.map_or_else(String::new, |limit| format!(" of {limit:?}"));
+                let failure = Failure::new(FailureKind::Timeout, format!("it did not end within its timeout{limit}"));
+                (Outcome::TimedOut, Some(failure))
+            }
+            End::Lost { may_run, evidence } => {
+                let outcome = if *may_run { Outcome::UnknownMayRun } else { Outcome::Unknown };
+                (outcome, Some(Failure::new(FailureKind::Interrupted, evidence.clone())))
+            }
+            End::NotStarted { evidence } => fail(FailureKind::Interrupted, evidence.clone()),
+        }
+    }
+
+    async fn success(&mut self, success: &Success, result: &StepResult) -> Result<(), Failure> {
+        let said = match &success.message {
+            Some(message) => Some(self.log.values.evaluate(Some(result), |scope| render_text(&message.0, scope)).await),
+            None => None,
+        };
+        let fail = |kind, message: String| match &said {
+            Some(Ok(said)) => Failure::new(kind, format!("{said} ({message})")),
+            _ => Failure::new(kind, message),
+        };
+        if let Some(code) = result.exit_code {
+            let counts = success.exit_codes.contains(&code) || (success.exit_codes.is_empty() && code == 0);
+            if !counts {
+                return Err(fail(FailureKind::Exit, format!("exit {code}")));
+            }
+        }
+        let texts = [
+            (&success.stdout, &result.stdout, true, "stdout"),
+            (&success.stdout_not, &result.stdout, false, "stdout"),
+            (&success.stderr, &result.stderr, true, "stderr"),
+            (&success.stderr_not, &result.stderr, false, "stderr"),
+        ];
+        for (pattern, text, wanted, stream) in texts {
+            let Some(pattern) = pattern else { continue };
+            let regex = Regex::new(pattern).map_err(|error| fail(FailureKind::Success, error.to_string()))?;
+            if regex.is_match(text.as_deref().unwrap_or_default()) != wanted {
+                let verb = if wanted { "does not match" } else { "matches" };
+                return Err(fail(FailureKind::Success, format!("{stream} {verb} `{pattern}`")));
+            }
+        }
+        if let Some(that) = &success.that
+            && !self.log.values.evaluate(Some(result), |scope| truth(&that.0, scope)).await?
+        {
+            return Err(fail(FailureKind::Success, format!("{} is false", that.0)));
+        }
+        Ok(())
+    }
+
+    async fn verify(&mut self, name: &str, step: &Step) -> Concluded {
+        let Some(verify) = &step.verify else { return (Outcome::Succeeded, None) };
+        match self.probe(name, step, verify, Ask::UntilItHolds).await {
+            (Answer::Holds, _) => (Outcome::Succeeded, None),
+            (Answer::DoesNotHold | Answer::Unknown, detail) => {
+                let message = format!("it ran, but verify does not hold: {detail}");
+                (Outcome::Failed, Some(Failure::new(FailureKind::Verify, message)))
+            }
+        }
+    }
+
+    async fn outputs(
+        &mut self,
+        step: &Step,
+        result: &StepResult,
+    ) -> Result<std::collections::BTreeMap<String, serde_json::Value>, Failure> {
+        let mut outputs = std::collections::BTreeMap::new();
+        for (name, template) in &step.outputs {
+            let value = self.log.values.evaluate(Some(result), |scope| render_value(template, scope)).await;
+            let value = value
+                .map_err(|failure| Failure { message: format!("output {name}: {}", failure.message), ..failure })?;
+            outputs.insert(name.clone(), value);
+        }
+        Ok(outputs)
+    }
+}

@@ -1,0 +1,81 @@
+//! Probes of a run: one look, or looks until it holds.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::session::Session;
+use crate::action::execute::Executor;
+use crate::action::observe::answer;
+use crate::expression::truth;
+use crate::model::event::{Answer, Event};
+use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::step::{Probe, Step};
+use crate::report::view::{Progress, View};
+
+/// Limit of one look where a probe sets none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a probe is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Once, whatever it says.
+    Once,
+    /// Again while its `until` is false, as `verify` has it.
+    UntilItHolds,
+}
+
+impl<H: Executor, V: View> Session<H, V> {
+    /// Asks a probe; the answer, and what was seen.
+    pub(super) async fn probe(&mut self, name: &str, step: &Step, probe: &Probe, ask: Ask) -> (Answer, String) {
+        let began = Instant::now();
+        let limit = probe.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        loop {
+            let looked = self.look_once(name, step, probe).await;
+            let (said, detail) = match &probe.until {
+                None => return answer(&looked),
+                Some(until) => match looked {
+                    Err(failure) => (Answer::Unknown, failure.message),
+                    Ok(result) => {
+                        let holds = self.log.values.evaluate(Some(&result), |scope| truth(&until.that.0, scope)).await;
+                        match holds {
+                            Ok(true) => return (Answer::Holds, format!("{} is true", until.that.0)),
+                            Ok(false) => (Answer::DoesNotHold, format!("{} is false", until.that.0)),
+                            Err(failure) => (Answer::Unknown, failure.message),
+                        }
+                    }
+                },
+            };
+            let every = probe.until.as_ref().map_or(limit, |until| until.every);
+            if ask == Ask::Once || began.elapsed() + every >= limit {
+                return (said, detail);
+            }
+            self.log.view.progress(&Progress::Waiting(format!("not yet: {detail}")));
+            let mut cancelled = self.stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = cancelled.cancelled() => return (said, detail),
+            }
+        }
+    }
+
+    /// One look of a probe.
+    pub(super) async fn look_once(&mut self, name: &str, step: &Step, probe: &Probe) -> Result<StepResult, Failure> {
+        let Some(call) = self.call(&probe.action).await? else {
+            return Err(Failure::new(FailureKind::Check, "there is nothing to look at"));
+        };
+        let mut ticket = self.ticket(name, 0, None, step);
+        ticket.timeout = Some(probe.timeout.unwrap_or(DEFAULT_TIMEOUT));
+        self.hands.look(&call, &ticket).await
+    }
+
+    /// Asks a step's own check, to settle it or to guide its undo.
+    pub(super) async fn ask_check(&mut self, name: &str) -> Event {
+        let step = self.step(name);
+        let (answer, detail) = match &step.check {
+            Some(check) => self.probe(name, &step, check, Ask::Once).await,
+            None => (Answer::Unknown, "it has no check".to_owned()),
+        };
+        Event::CheckAnswered { step: name.to_owned(), answer, detail }
+    }
+}

@@ -1,0 +1,179 @@
+//! Questions to a person: their text with its evidence, and their answers.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::session::Session;
+use crate::action::execute::Executor;
+use crate::engine::questions::choices;
+use crate::expression::{evaluate, render_text};
+use crate::model::event::{Choice, Event, Intent, Question};
+use crate::model::runbook::ParameterType;
+use crate::model::status::OpenQuestion;
+use crate::model::step::{Action, Step};
+use crate::report::view::{Prompt, View};
+
+impl<H: Executor, V: View> Session<H, V> {
+    /// Puts a question.
+    pub(super) async fn question(&mut self, name: &str, question: Question) -> Event {
+        let step = self.step(name);
+        let text = match question {
+            Question::Confirm | Question::Manual => self.asked_by(&step).await,
+            Question::Unknown => self.unknown(name, "It may have had its effect or not"),
+            Question::UndoUnknown => self.unknown(name, "Its undo may have been carried out or not"),
+            Question::Failure => self.failed(name),
+        };
+        Event::QuestionAsked { step: name.to_owned(), question, text, choices: choices(question).to_vec() }
+    }
+
+    async fn asked_by(&mut self, step: &Step) -> String {
+        let (template, show) = match &step.action {
+            Action::Confirm(confirm) => (&confirm.message, confirm.show.as_slice()),
+            Action::Manual(manual) => (&manual.instructions, [].as_slice()),
+            _ => return String::new(),
+        };
+        let text = self.log.values.evaluate(None, |scope| render_text(&template.0, scope)).await;
+        let mut lines = vec![text.unwrap_or_else(|failure| format!("{} ({})", template.0, failure.message))];
+        for expression in show {
+            let value = self.log.values.evaluate(None, |scope| evaluate(&expression.0, scope)).await;
+            let value = value.map_or_else(|failure| failure.message, |value| value.to_string());
+            lines.push(format!("{} = {value}", expression.0));
+        }
+        lines.join("\n")
+    }
+
+    fn unknown(&self, name: &str, what: &str) -> String {
+        let Some(index) = self.log.engine.program.index(name) else { return what.to_owned() };
+        let fold = &self.log.engine.state.steps[index];
+        let reason = fold.undo.reason.as_ref().or(fold.reason.as_ref()).cloned().unwrap_or_default();
+        let who = match fold.undo.intent.as_ref().or(fold.intent.as_ref()) {
+            Some(Intent::Process(process)) => format!(" Its process was {}.", process.pid),
+            Some(Intent::Session { application_name }) => format!(" Its session was {application_name}."),
+            Some(Intent::File(file)) => format!(" Its file is {}.", file.path),
+            Some(Intent::Program | Intent::Person) | None => String::new(),
+        };
+        let runs =
+            if fold.may_run || fold.undo.may_run { " It may still be running: make sure that it is over." } else { "" };
+        format!("Nobody recorded how attempt {} of {name} ended. {what}: {reason}.{who}{runs}", fold.attempts)
+    }
+
+    fn failed(&self, name: &str) -> String {
+        let index = self.log.engine.program.index(name);
+        let reason = index.and_then(|index| self.log.engine.state.steps[index].reason.clone()).unwrap_or_default();
+        format!("{name} failed: {reason}")
+    }
+
+    /// Waits for the answer to the open question. `None` where nobody can give one.
+    pub(super) async fn answer(&mut self) -> Option<Event> {
+        let open = self.log.engine.state.question.clone()?;
+        let by = self.person.name.clone();
+        if open.question == Question::Confirm && self.person.yes {
+            let (step, choice, reason) = (open.step, Choice::Yes, "--yes".to_owned());
+            return Some(Event::DecisionMade { step, choice, by, reason, values: BTreeMap::new() });
+        }
+        let (choice, reason) = self.choose(&open).await?;
+        let step = self.step(&open.step);
+        let values = match &step.action {
+            Action::Manual(manual) if choice == Choice::Succeeded => self.values(&manual.inputs).await?,
+            _ => BTreeMap::new(),
+        };
+        Some(Event::DecisionMade { step: open.step, choice, by, reason, values })
+    }
+
+    /// Asks at once, for a part of an undo that a person carries out.
+    pub(super) async fn ask_now(&mut self, name: &str, text: String) -> Option<(Choice, String)> {
+        let question = Question::Manual;
+        let choices = choices(question).to_vec();
+        self.choose(&OpenQuestion { step: name.to_owned(), question, text, choices }).await
+    }
+
+    async fn choose(&mut self, open: &OpenQuestion) -> Option<(Choice, String)> {
+        if !self.person.is_there() {
+            return None;
+        }
+        self.log.view.question(open);
+        let choice = loop {
+            self.log.view.prompt(&Prompt::Choice(&open.choices));
+            let line = self.person.line(&self.stop).await?;
+            match open.choices.iter().find(|choice| is_meant(**choice, line.trim())) {
+                Some(choice) => break *choice,
+                None => self.log.view.not_understood("type one of the words"),
+            }
+        };
+        let manual = self.runbook.step(&open.step).and_then(|step| match &step.action {
+            Action::Manual(manual) => Some(manual.evidence_required),
+            _ => None,
+        });
+        let required = needs_reason(open.question, choice, manual.unwrap_or(false));
+        if !required && matches!(choice, Choice::Yes | Choice::Retry | Choice::Rollback | Choice::Stop) {
+            return Some((choice, String::new()));
+        }
+        loop {
+            self.log.view.prompt(&Prompt::Reason { required });
+            let reason = self.person.line(&self.stop).await?.trim().to_owned();
+            if !required || !reason.is_empty() {
+                return Some((choice, reason));
+            }
+            self.log.view.not_understood("a reason is needed");
+        }
+    }
+
+    async fn values(&mut self, inputs: &BTreeMap<String, ParameterType>) -> Option<BTreeMap<String, Value>> {
+        let mut values = BTreeMap::new();
+        for (name, kind) in inputs {
+            let value = loop {
+                self.log.view.prompt(&Prompt::Value { name, kind: *kind });
+                let line = self.person.line(&self.stop).await?;
+                match typed(*kind, line.trim()) {
+                    Ok(value) => break value,
+                    Err(why) => self.log.view.not_understood(&why),
+                }
+            };
+            values.insert(name.clone(), value);
+        }
+        Some(values)
+    }
+}
+
+/// Whether an answer does not count without its reason.
+#[must_use]
+pub const fn needs_reason(question: Question, choice: Choice, evidence_required: bool) -> bool {
+    match question {
+        Question::Unknown | Question::UndoUnknown => true,
+        Question::Failure => matches!(choice, Choice::Skip),
+        Question::Manual => evidence_required || matches!(choice, Choice::Failed),
+        Question::Confirm => false,
+    }
+}
+
+fn is_meant(choice: Choice, line: &str) -> bool {
+    line.eq_ignore_ascii_case(choice.as_str())
+        || match choice {
+            Choice::Yes => line.eq_ignore_ascii_case("y"),
+            Choice::No => line.eq_ignore_ascii_case("n"),
+            _ => false,
+        }
+}
+
+/// A typed value of what somebody entered.
+///
+/// # Errors
+///
+/// Says what was wanted.
+pub fn typed(kind: ParameterType, text: &str) -> Result<Value, String> {
+    match kind {
+        ParameterType::String | ParameterType::Duration => Ok(Value::from(text)),
+        ParameterType::Integer => {
+            text.parse::<i64>().map(Value::from).map_err(|_| format!("`{text}` is not a whole number"))
+        }
+        ParameterType::Number => text
+            .parse::<f64>()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .map(Value::Number)
+            .ok_or_else(|| format!("`{text}` is not a number")),
+        ParameterType::Boolean => text.parse::<bool>().map(Value::from).map_err(|_| "type true or false".to_owned()),
+        ParameterType::List => Ok(text.split(',').map(|item| Value::from(item.trim())).collect()),
+    }
+}

@@ -1,0 +1,188 @@
+//! Undoing: the parts of a step's rollback, the built-in one of a file first.
+
+use std::time::Duration;
+
+use super::conclude::Concluded;
+use super::session::{Session, watched};
+use crate::action::execute::{End, Ended, Executor};
+use crate::expression::{render_text, truth};
+use crate::model::call::{Call, RestoreCall};
+use crate::model::event::{Choice, Event, Intent, Outcome, SettledBy, Settlement};
+use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::step::{Action, Step, Undo};
+use crate::report::view::{Progress, View};
+
+/// One part of an undo.
+enum Part {
+    /// The file is put back as it was.
+    Restore(Box<Step>),
+    /// A step of its `rollback`.
+    Own(Box<Step>),
+}
+
+impl<H: Executor, V: View> Session<H, V> {
+    fn part(&self, name: &str, part: usize) -> Part {
+        let step = self.step(name);
+        let restores = matches!(step.action, Action::File(_));
+        let own = match &step.undo {
+            Undo::Steps(steps) => steps.get(part.wrapping_sub(usize::from(restores))).cloned(),
+            _ => None,
+        };
+        own.map_or_else(|| Part::Restore(Box::new(step)), |own| Part::Own(Box::new(own)))
+    }
+
+    /// The part as a call, `None` where the program or a person does it.
+    async fn undo_call(&mut self, name: &str, part: &Part) -> Result<Option<Call>, Failure> {
+        let step = match part {
+            Part::Own(step) => return self.call(&step.action).await,
+            Part::Restore(step) => step,
+        };
+        let index = self.log.engine.program.index(name);
+        let first = index.and_then(|index| self.log.engine.state.steps[index].first_intent.clone());
+        let (Some(Intent::File(intent)), Some(Call::File(file))) = (first, self.call(&step.action).await?) else {
+            return Err(Failure::new(FailureKind::File, "nothing was kept of the file"));
+        };
+        let step = name.to_owned();
+        Ok(Some(Call::Restore(RestoreCall { intent, step, reload: file.reload, cwd: file.cwd })))
+    }
+
+    /// Makes one part of an undo known.
+    pub(super) async fn undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
+        let what = self.part(name, part);
+        let shown = format!("undo {name}");
+        let estimate = what.step().estimate;
+        self.log.view.progress(&Progress::Running { step: name.to_owned(), name: shown, estimate });
+        let step = name.to_owned();
+        match self.prepare_undo(name, part, attempt, &what).await {
+            Ok(intent) => Event::UndoStarted { step, part, attempt, intent },
+            Err(failure) => Event::UndoRefused { step, part, attempt, failure },
+        }
+    }
+
+    async fn prepare_undo(&mut self, name: &str, part: usize, attempt: u32, what: &Part) -> Result<Intent, Failure> {
+        let step = what.step();
+        if let Part::Own(step) = what {
+            for expression in &step.when {
+                if !self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await? {
+                    return Ok(Intent::Program);
+                }
+            }
+            if step.action.is_by_person() {
+                return Ok(Intent::Person);
+            }
+        }
+        match self.undo_call(name, what).await? {
+            None => Ok(Intent::Program),
+            Some(call) => {
+                let ticket = self.ticket(name, attempt, Some(part), step);
+                let (intent, prepared) = self.hands.prepare(&call, &ticket).await?;
+                self.prepared = Some(prepared);
+                Ok(intent)
+            }
+        }
+    }
+
+    /// Carries out the part that was made known.
+    pub(super) async fn finish_undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
+        let what = self.part(name, part);
+        let ended = match self.prepared.take() {
+            Some(prepared) => {
+                self.crash.at(self.log.appended(), "after_spawn");
+                let Self { log, stop, hands, person, .. } = self;
+                watched(log, stop, &person.name, async |control| hands.carry_out(prepared, control).await).await
+            }
+            None => self.undo_alone(name, &what).await,
+        };
+        self.crash.at(self.log.appended(), "after_effect");
+        let concluded = self.judge_undo(what.step(), &ended).await;
+        undo_finished(name, part, attempt, ended, concluded)
+    }
+
+    /// Finds out what became of a part of an executor that is gone.
+    pub(super) async fn recover_undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
+        let what = self.part(name, part);
+        let index = self.log.engine.program.index(name);
+        let intent = index.and_then(|index| self.log.engine.state.steps[index].undo.intent.clone());
+        let call = self.undo_call(name, &what).await;
+        let ended = match (intent, call) {
+            (Some(Intent::Program | Intent::Person) | None, _) | (_, Ok(None)) => nothing_known("it is over", false),
+            (Some(_), Err(failure)) => nothing_known(&failure.message, true),
+            (Some(intent), Ok(Some(call))) => {
+                let ticket = self.ticket(name, attempt, Some(part), what.step());
+                let Self { log, stop, hands, person, .. } = self;
+                watched(log, stop, &person.name, async |control| hands.recover(&intent, &call, &ticket, control).await)
+                    .await
+            }
+        };
+        if let End::NotStarted { evidence } = ended.end {
+            let (step, r#as) = (name.to_owned(), Settlement::NotStarted);
+            return Event::UndoSettled { step, part, r#as, by: SettledBy::Supervisor, reason: evidence };
+        }
+        let concluded = self.judge_undo(what.step(), &ended).await;
+        undo_finished(name, part, attempt, ended, concluded)
+    }
+
+    async fn judge_undo(&mut self, step: &Step, ended: &Ended) -> Concluded {
+        self.judge(step, &ended.end, &ended.result).await
+    }
+
+    /// A part without a call: nothing to do, a pause, an assertion, or a person's.
+    async fn undo_alone(&mut self, name: &str, part: &Part) -> Ended {
+        let step = part.step();
+        let mut skipped = false;
+        for expression in &step.when {
+            skipped |= matches!(self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await, Ok(false));
+        }
+        let end = match &step.action {
+            _ if skipped => End::Returned,
+            Action::Wait(crate::model::step::WaitAction::For(pause)) => {
+                tokio::time::sleep(*pause).await;
+                End::Returned
+            }
+            Action::Manual(manual) => self.undone_by_person(name, &manual.instructions.0).await,
+            Action::Confirm(confirm) => self.undone_by_person(name, &confirm.message.0).await,
+            other => {
+                let message = format!("`{}` cannot be part of a rollback", other.kind());
+                End::Failed(Failure::new(FailureKind::Expression, message))
+            }
+        };
+        Ended { end, result: StepResult::default(), output: None, duration: Duration::ZERO }
+    }
+
+    async fn undone_by_person(&mut self, name: &str, template: &str) -> End {
+        let text = match self.log.values.evaluate(None, |scope| render_text(template, scope)).await {
+            Ok(text) => text,
+            Err(failure) => return End::Failed(failure),
+        };
+        match self.ask_now(name, text).await {
+            Some((Choice::Succeeded, _)) => End::Returned,
+            Some((_, reason)) => {
+                let message = format!("{} says that it is not undone: {reason}", self.person.name);
+                End::Failed(Failure::new(FailureKind::NoGo, message))
+            }
+            None => {
+                let message = "a person has to undo it, and nobody is at this terminal";
+                End::Failed(Failure::new(FailureKind::NoGo, message))
+            }
+        }
+    }
+}
+
+impl Part {
+    fn step(&self) -> &Step {
+        match self {
+            Self::Restore(step) | Self::Own(step) => step,
+        }
+    }
+}
+
+fn nothing_known(evidence: &str, may_run: bool) -> Ended {
+    let end = End::Lost { may_run, evidence: evidence.to_owned() };
+    Ended { end, result: StepResult::default(), output: None, duration: Duration::ZERO }
+}
+
+fn undo_finished(name: &str, part: usize, attempt: u32, ended: Ended, concluded: Concluded) -> Event {
+    let (outcome, failure): (Outcome, _) = concluded;
+    let duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
+    Event::UndoFinished { step: name.to_owned(), part, attempt, outcome, failure, duration_ms, output: ended.output }
+}

@@ -1,0 +1,106 @@
+//! What expressions see of a run: parameters, variables, secrets once they are needed, and finished steps.
+
+use std::collections::BTreeMap;
+
+use crate::action::secret::Secrets;
+use crate::engine::Engine;
+use crate::expression::{ExpressionError, Scope, SeenStep};
+use crate::model::event::Event;
+use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::runbook::Runbook;
+
+/// The scope of a run, kept as its records grow.
+pub struct Values {
+    scope: Scope,
+    secrets: Secrets,
+}
+
+impl Values {
+    /// At the start of a run: no step has run.
+    #[must_use]
+    pub fn new(runbook: &Runbook, parameters: &BTreeMap<String, serde_json::Value>, secrets: Secrets) -> Self {
+        let mut scope = Scope::new(parameters, &runbook.vars);
+        for step in runbook.leaves() {
+            scope.set_unknown(&step.id);
+        }
+        Self { scope, secrets }
+    }
+
+    /// Gives `run.<name>` a value.
+    pub fn set_run(&mut self, name: &str, value: &str) {
+        self.scope.set_run(name, value);
+    }
+
+    /// The scope as it is.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Evaluates something, resolving each secret that it turns out to need.
+    ///
+    /// # Errors
+    ///
+    /// A secret that cannot be had, or what the evaluation says.
+    pub async fn evaluate<T>(
+        &mut self,
+        own: Option<&StepResult>,
+        evaluate: impl Fn(&Scope) -> Result<T, ExpressionError>,
+    ) -> Result<T, Failure> {
+        loop {
+            let scope = own.map_or_else(|| self.scope.clone(), |result| self.scope.with_result(result.clone()));
+            match evaluate(&scope) {
+                Ok(value) => return Ok(value),
+                Err(ExpressionError::Unknown { path }) if path.starts_with("secrets.") => {
+                    // The clone has to go, else setting the secret would copy all values.
+                    drop(scope);
+                    let name = path.split('.').nth(1).unwrap_or_default().to_owned();
+                    let value = self.secrets.value(&name).await;
+                    let value = value.map_err(|error| Failure::of(FailureKind::Secret, &error))?;
+                    self.scope.set_secret(&name, value.clone());
+                }
+                Err(ExpressionError::Unknown { path }) => {
+                    return Err(Failure::new(FailureKind::Expression, format!("{path} has no value: it did not run")));
+                }
+                Err(error) => return Err(Failure::new(FailureKind::Expression, error.to_string())),
+            }
+        }
+    }
+
+    /// Takes in all steps that have an end.
+    pub fn refresh_all(&mut self, engine: &Engine) {
+        for index in 0..engine.program.own {
+            self.refresh_step(engine, index);
+        }
+    }
+
+    /// Takes in the step that an event is about.
+    pub fn refresh(&mut self, engine: &Engine, event: &Event) {
+        let (Event::StepSkipped { step, .. }
+        | Event::StepInPlace { step, .. }
+        | Event::StepRefused { step, .. }
+        | Event::AttemptFinished { step, .. }
+        | Event::StepSettled { step, .. }) = event
+        else {
+            return;
+        };
+        if let Some(index) = engine.program.index(step).filter(|index| *index < engine.program.own) {
+            self.refresh_step(engine, index);
+        }
+    }
+
+    fn refresh_step(&mut self, engine: &Engine, index: usize) {
+        let fold = &engine.state.steps[index];
+        let state = fold.shown();
+        if matches!(state, crate::model::status::StepState::Pending | crate::model::status::StepState::Started) {
+            return;
+        }
+        let seen = SeenStep {
+            result: fold.result.clone().unwrap_or_default(),
+            state: state.as_str().to_owned(),
+            started: fold.started.clone(),
+            finished: fold.finished.clone(),
+        };
+        self.scope.set_step(&engine.program.steps[index].name, seen);
+    }
+}

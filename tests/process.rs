@@ -1,0 +1,322 @@
+//! Steps as real processes behind their supervisors.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use runbook::action::execute::{Control, End, Ended};
+use runbook::action::process::{self, Launch};
+use runbook::model::call::{Hidden, ProcessCall, Ticket};
+use runbook::model::event::{Intent, ProcessIdentity};
+use tokio::sync::{mpsc, watch};
+
+struct Scene {
+    folder: tempfile::TempDir,
+    launch: Launch,
+    cancel: watch::Sender<bool>,
+    control: Control,
+    lines: mpsc::UnboundedReceiver<String>,
+}
+
+fn scene() -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = [("PATH", "/usr/bin:/bin"), ("HOME", "/root"), ("LC_ALL", "C"), ("PGPASSWORD", "not-passed-on")];
+    let launch = Launch {
+        executable: PathBuf::from(env!("CARGO_BIN_EXE_runbook")),
+        output: folder.path().join("output"),
+        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+    };
+    let (cancel, watched) = watch::channel(false);
+    let (output, lines) = mpsc::unbounded_channel();
+    Scene { folder, launch, cancel, control: Control { cancel: watched, output }, lines }
+}
+
+impl Scene {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn shell(&self, script: &str) -> ProcessCall {
+        ProcessCall {
+            argv: ["bash", "-c", script].map(str::to_owned).to_vec(),
+            env: BTreeMap::new(),
+            stdin: None,
+            cwd: self.folder.path().to_owned(),
+        }
+    }
+
+    fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        let made = rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        );
+        made.unwrap();
+        path
+    }
+
+    async fn run(&self, call: &ProcessCall, ticket: &Ticket) -> Ended {
+        let (_, prepared) = process::prepare(&self.launch, call, ticket).unwrap();
+        process::carry_out(prepared, &self.control).await
+    }
+
+    /// Everything in the output folder, one after the other.
+    fn stored(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&self.launch.output).unwrap() {
+            fs::File::open(entry.unwrap().path()).unwrap().read_to_end(&mut all).unwrap();
+        }
+        all
+    }
+}
+
+fn ticket() -> Ticket {
+    Ticket {
+        run: "20260201-2200-test".to_owned(),
+        step: "step".to_owned(),
+        attempt: 1,
+        undo: None,
+        timeout: Some(Duration::from_mins(1)),
+        sensitive: false,
+        secrets: Hidden(Vec::new()),
+    }
+}
+
+fn identity(intent: Intent) -> ProcessIdentity {
+    match intent {
+        Intent::Process(identity) => identity,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until a writer writes a line into a FIFO.
+async fn hear(fifo: &Path) -> String {
+    let fifo = fifo.to_owned();
+    tokio::task::spawn_blocking(move || fs::read_to_string(fifo).unwrap()).await.unwrap()
+}
+
+/// Waits until a reader opens a FIFO.
+async fn tell(fifo: &Path) {
+    let fifo = fifo.to_owned();
+    let write = move || fs::OpenOptions::new().write(true).open(fifo).unwrap().write_all(b"go\n").unwrap();
+    tokio::task::spawn_blocking(write).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_step_returns_its_code_and_both_streams_without_trailing_newlines() {
+    let scene = scene();
+    let ended = scene.run(&scene.shell("echo out; echo; echo err >&2; exit 7"), &ticket()).await;
+    assert_eq!(ended.end, End::Returned);
+    assert_eq!(ended.result.exit_code, Some(7));
+    assert_eq!(ended.result.stdout.as_deref(), Some("out"));
+    assert_eq!(ended.result.stderr.as_deref(), Some("err"));
+    let digest = ended.output.unwrap();
+    assert_eq!(digest.bytes, 9);
+    let stored = [fs::read(scene.path("output/step.1.stdout")), fs::read(scene.path("output/step.1.stderr"))];
+    let stored = stored.map(Result::unwrap).concat();
+    assert_eq!(stored, b"out\n\nerr\n");
+    assert_eq!(digest.sha256, "928f5928e2c010cb11941e08afa354bb4b782fbf61ee93dfae88c54d07dcaeb4");
+}
+
+#[tokio::test]
+async fn a_signal_that_nobody_here_sent_is_named() {
+    let scene = scene();
+    assert_eq!(scene.run(&scene.shell("kill -KILL $$"), &ticket()).await.end, End::Signaled(9));
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_a_failure_that_names_it() {
+    let scene = scene();
+    let mut call = scene.shell("");
+    call.argv = vec!["no-such-program".to_owned()];
+    let End::Failed(failure) = scene.run(&call, &ticket()).await.end else { panic!() };
+    assert_eq!(failure.message, "the step's program could not be started");
+    assert_eq!(failure.chain, ["no-such-program: No such file or directory (os error 2)"]);
+}
+
+#[tokio::test]
+async fn a_gate_that_is_closed_before_the_specification_came_runs_nothing() {
+    let scene = scene();
+    let call = scene.shell("touch witness");
+    let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket()).unwrap();
+    drop(prepared);
+    let ended = process::recover(&scene.launch, &identity(intent), &ticket(), &scene.control).await;
+    assert!(matches!(ended.end, End::NotStarted { .. }), "{ended:?}");
+    assert!(!scene.path("witness").exists());
+}
+
+#[tokio::test]
+async fn the_time_limit_ends_the_whole_tree() {
+    let scene = scene();
+    let held = scene.fifo("held");
+    // Two generations hold the FIFO open for writing; its reader sees the end only when all of them are gone.
+    let script = "exec 9>held; (set -m; (trap '' HUP; sleep 1000) & sleep 1000) & sleep 1000";
+    let call = scene.shell(script);
+    let ticket = Ticket { timeout: Some(Duration::from_millis(300)), ..ticket() };
+    let (ended, _) = tokio::join!(scene.run(&call, &ticket), hear(&held));
+    assert_eq!(ended.end, End::TimedOut);
+    assert_eq!(ended.result.exit_code, None);
+}
+
+#[tokio::test]
+async fn a_cancelled_step_gets_term_and_may_clean_up() {
+    let scene = scene();
+    let ready = scene.fifo("ready");
+    let call = scene.shell("trap 'echo cleaned; exit 0' TERM; echo > ready; while :; do sleep 1000 & wait; done");
+    let ticket = ticket();
+    let (ended, ()) = tokio::join!(scene.run(&call, &ticket), async {
+        hear(&ready).await;
+        scene.cancel.send(true).unwrap();
+    });
+    assert_eq!(ended.end, End::Cancelled);
+    assert_eq!(ended.result.stdout.as_deref(), Some("cleaned"));
+}
+
+#[tokio::test]
+async fn output_that_a_grandchild_holds_open_ends_soon_after_the_step() {
+    let scene = scene();
+    let ended = scene.run(&scene.shell("echo started; setsid sleep 20 & exit 0"), &ticket()).await;
+    assert_eq!(ended.end, End::Returned);
+    assert_eq!(ended.result.stdout.as_deref(), Some("started"));
+    assert!(ended.result.truncated);
+    assert!(ended.duration < Duration::from_secs(10), "{:?}", ended.duration);
+}
+
+#[tokio::test]
+async fn a_step_outlives_its_executor_and_its_end_is_found_later() {
+    let mut scene = scene();
+    let (ready, go) = (scene.fifo("ready"), scene.fifo("go"));
+    let call = scene.shell("echo > ready; read word < go; echo after; exit 3");
+    let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket()).unwrap();
+    let identity = identity(intent);
+    tokio::select! {
+        ended = process::carry_out(prepared, &scene.control) => panic!("{ended:?}"),
+        _ = hear(&ready) => {}
+    }
+    let ticket = ticket();
+    let (ended, ()) = tokio::join!(process::recover(&scene.launch, &identity, &ticket, &scene.control), tell(&go));
+    assert_eq!((ended.end, ended.result.exit_code), (End::Returned, Some(3)));
+    assert_eq!(scene.lines.recv().await.as_deref(), Some("after"));
+    let again = process::recover(&scene.launch, &identity, &ticket, &scene.control).await;
+    assert_eq!((again.end, again.result.stdout.as_deref()), (End::Returned, Some("after")));
+}
+
+#[tokio::test]
+async fn a_step_whose_supervisor_was_killed_is_lost_and_may_run_until_its_session_is_empty() {
+    let scene = scene();
+    let (ready, go, gone) = (scene.fifo("ready"), scene.fifo("go"), scene.fifo("gone"));
+    let call = scene.shell("exec 9>gone; echo > ready; read word < go");
+    let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket()).unwrap();
+    let identity = identity(intent);
+    let pid = rustix::process::Pid::from_raw(identity.pid).unwrap();
+    let over = tokio::spawn(async move { hear(&gone).await });
+    let (ended, ()) = tokio::join!(process::carry_out(prepared, &scene.control), async {
+        hear(&ready).await;
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    });
+    assert!(matches!(ended.end, End::Lost { may_run: true, .. }), "{ended:?}");
+    tell(&go).await;
+    over.await.unwrap();
+    // The FIFO is closed a moment before the process is gone.
+    for member in runbook::action::proc::session_members(identity.pid).unwrap() {
+        if let Ok(process) = runbook::action::proc::Watched::open(member) {
+            process.ended().await.unwrap();
+        }
+    }
+    let later = process::recover(&scene.launch, &identity, &ticket(), &scene.control).await;
+    assert!(matches!(later.end, End::Lost { may_run: false, .. }), "{later:?}");
+    let elsewhere = ProcessIdentity { boot_id: "another".to_owned(), ..identity };
+    let rebooted = process::recover(&scene.launch, &elsewhere, &ticket(), &scene.control).await;
+    assert!(matches!(rebooted.end, End::Lost { may_run: false, .. }), "{rebooted:?}");
+}
+
+#[tokio::test]
+async fn one_label_is_run_once() {
+    let scene = scene();
+    let call = scene.shell("echo ran >> witness");
+    scene.run(&call, &ticket()).await;
+    scene.run(&call, &ticket()).await;
+    assert_eq!(fs::read_to_string(scene.path("witness")).unwrap(), "ran\n");
+}
+
+#[tokio::test]
+async fn no_stored_file_and_no_argv_holds_a_secret() {
+    let scene = scene();
+    let secret = "correct-horse-battery";
+    let mut call = scene.shell(
+        "tr '\\0' ' ' < /proc/$PPID/cmdline; printf %s \"${PW:0:9}\"; sleep 0.05; echo \"${PW:9}\"; \
+         printf %s \"$PW\" | base64; cat >&2",
+    );
+    call.env.insert("PW".to_owned(), Hidden(secret.to_owned()));
+    call.stdin = Some(Hidden(format!("from stdin {secret}\n")));
+    let ended = scene.run(&call, &Ticket { secrets: Hidden(vec![secret.to_owned()]), ..ticket() }).await;
+    let program = env!("CARGO_BIN_EXE_runbook");
+    assert_eq!(ended.result.stdout.unwrap(), format!("{program} __supervise [secret]\n[secret]"));
+    assert_eq!(ended.result.stderr.unwrap(), "from stdin [secret]");
+    let stored = String::from_utf8(scene.stored()).unwrap();
+    assert!(!stored.contains("horse"), "{stored}");
+}
+
+#[tokio::test]
+async fn the_output_of_a_sensitive_step_is_counted_and_not_stored() {
+    let scene = scene();
+    let ended = scene.run(&scene.shell("echo private"), &Ticket { sensitive: true, ..ticket() }).await;
+    assert_eq!(ended.output.unwrap().bytes, 8);
+    assert_eq!(ended.result.stdout, None);
+    assert!(!String::from_utf8(scene.stored()).unwrap().contains("private"));
+}
+
+#[tokio::test]
+async fn the_environment_is_the_allowed_one_the_calls_and_what_a_step_may_know() {
+    let scene = scene();
+    let mut call = scene.shell("");
+    call.argv = vec!["env".to_owned()];
+    call.env.insert("EXTRA".to_owned(), Hidden("yes".to_owned()));
+    let ended = scene.run(&call, &Ticket { undo: Some(0), ..ticket() }).await;
+    let stdout = ended.result.stdout.unwrap();
+    let mut lines: Vec<&str> = stdout.lines().collect();
+    lines.sort_unstable();
+    let wanted = [
+        "EXTRA=yes",
+        "HOME=/root",
+        "LC_ALL=C",
+        "PATH=/usr/bin:/bin",
+        "RUNBOOK_ATTEMPT=1",
+        "RUNBOOK_DIRECTION=undo",
+        "RUNBOOK_RUN=20260201-2200-test",
+        "RUNBOOK_STEP=step",
+    ];
+    assert_eq!(lines, wanted);
+}
+
+#[tokio::test]
+async fn a_step_inherits_no_file_and_has_no_terminal() {
+    let scene = scene();
+    let inheritable = fs::File::open("/").unwrap();
+    rustix::io::fcntl_setfd(&inheritable, rustix::io::FdFlags::empty()).unwrap();
+    let ended = scene.run(&scene.shell("echo /proc/self/fd/*; cat; (: < /dev/tty) 2>&1 | wc -l"), &ticket()).await;
+    // The fourth is the shell's own, on the folder that it lists.
+    let wanted = "/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n1";
+    assert_eq!(ended.result.stdout.as_deref(), Some(wanted));
+}
+
+#[tokio::test]
+async fn any_amount_of_output_is_counted_and_its_head_kept() {
+    let scene = scene();
+    let call = scene.shell("head -c 80000000 /dev/zero | tr '\\0' x; grep VmHWM /proc/$PPID/status >&2");
+    let ended = scene.run(&call, &ticket()).await;
+    assert_eq!(ended.result.stdout.as_ref().map(String::len), Some(64 * 1024));
+    assert!(ended.result.truncated);
+    assert!(ended.output.unwrap().bytes > 80_000_000);
+    assert_eq!(fs::metadata(scene.path("output/step.1.stdout")).unwrap().len(), 1024 * 1024);
+    let peak = ended.result.stderr.unwrap();
+    let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(peak < 64 * 1024, "{peak} KiB");
+}
