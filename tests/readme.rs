@@ -83,7 +83,9 @@ fn every_command_of_the_readme_prints_what_the_readme_shows() {
     std::os::unix::fs::symlink(root.join("runbooks"), scratch.path().join("runbooks")).expect("a link");
     std::os::unix::fs::symlink(root.join("tests"), scratch.path().join("tests")).expect("a link");
     for Example { command, shown } in &examples {
-        let run = command.replace("cargo run --release --", "runbook").replace("/tmp/", &format!("{}/", scratch.path().display()));
+        let run = command
+            .replace("cargo run --release --", "runbook")
+            .replace("/tmp/", &format!("{}/", scratch.path().display()));
         let output = Command::new("bash")
             .args(["-c", &run])
             .current_dir(scratch.path())
