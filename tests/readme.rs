@@ -3,6 +3,8 @@
 //! A block marked `console` holds commands behind `$ ` and their output. What differs from run to run (times, ids,
 //! digests, durations) is compared by its shape. A line of only `…` stands for any lines.
 
+#![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a test says what it expects, and runs programs")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

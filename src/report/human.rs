@@ -236,7 +236,7 @@ impl View for Human {
                 self.note(at, &format!("hook {} failed: {}", hook.as_str(), detail.as_deref().unwrap_or("")));
             }
             Event::QuestionAsked { step, text, .. } if !self.looks.is_terminal => {
-                self.step_line(at, Mark::Unknown, step, &format!("asks: {text}"));
+                self.step_line(at, Mark::Note, step, &format!("asks: {}", text.replace('\n', ", ")));
             }
             Event::DecisionMade { step, choice, by, reason, .. } => {
                 let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
