@@ -336,7 +336,7 @@ pub fn ending(status: &Status) -> String {
         RunState::Blocked => "A person has to answer before this can go on.".to_owned(),
         RunState::Running | RunState::RollingBack => "Not at its end.".to_owned(),
         RunState::RolledBack => {
-            format!("Failed or given up, and rolled back whole: {} undone.", count(of(StepState::Undone), "step"))
+            format!("Rolled back whole: {} undone.", count(of(StepState::Undone), "step"))
         }
         RunState::PartlyRolledBack => "Rolled back in part.".to_owned(),
         RunState::Stuck => "The rollback is stuck.".to_owned(),
