@@ -49,7 +49,7 @@ fn shape(text: &str) -> String {
         (r"ms=\d+", "ms=N"),
         (r"process \d+", "process N"),
         (r"\b(\d+ m \d+ s|\d+(\.\d+)? (ms|s))\b", "DURATION"),
-        (r"/[^ ]*/runs/", "STATE/runs/"),
+        (r"[~/][^ ]*/runs/", "STATE/runs/"),
         (r"(— )\S+ on \S+,", "${1}WHO,"),
         (r"\w+ answered", "WHO answered"),
         (r"by=\w+", "by=WHO"),
