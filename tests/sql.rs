@@ -197,9 +197,9 @@ async fn rows_and_notices_of_statements_are_given_back_without_secrets() {
     let mut watcher = watcher();
     let ended = sql::carry_out(prepared, &watcher.control).await;
     assert_eq!(ended.end, End::Returned);
-    assert_eq!(ended.result.stdout.as_deref(), Some("NOTICE: one ***\nWARNING: two"));
-    assert_eq!(json!(ended.result.rows), json!([{"a": 1, "b": "a *** b"}]));
-    assert_eq!(watcher.lines.recv().await.as_deref(), Some("NOTICE: one ***"));
+    assert_eq!(ended.result.stdout.as_deref(), Some("NOTICE: one [secret]\nWARNING: two"));
+    assert_eq!(json!(ended.result.rows), json!([{"a": 1, "b": "a [secret] b"}]));
+    assert_eq!(watcher.lines.recv().await.as_deref(), Some("NOTICE: one [secret]"));
 }
 
 #[tokio::test]
@@ -309,7 +309,7 @@ async fn recovery_waits_for_a_session_that_still_works_and_then_says_that_it_is_
     let cluster = Cluster::start();
     let database = cluster.database("recover");
     let working = call(database.connection(), "select pg_sleep(60)", &[], true);
-    let step = ticket("recover", LONG);
+    let step = Ticket { secrets: Hidden(Vec::new()), ..ticket("recover", LONG) };
     let (intent, prepared) = sql::prepare(&Environment::new(), &working, &step).await.unwrap();
     let Intent::Session { application_name } = intent.clone() else { panic!("{intent:?}") };
     assert!(application_name.starts_with("runbook/") && application_name.len() <= 63);
@@ -333,7 +333,7 @@ async fn recovery_waits_for_a_session_that_still_works_and_then_says_that_it_is_
     };
     let (_, (early, late)) = tokio::join!(sql::carry_out(prepared, &worker.control), recovering);
     assert!(
-        matches!(&early.end, End::Lost { may_run: true, evidence } if evidence.contains("pg_sleep(60)")),
+        matches!(&early.end, End::Lost { may_run: true, evidence } if evidence.ends_with("active: select pg_sleep(60)")),
         "{early:?}"
     );
     let evidence = format!("session {application_name} is gone");
@@ -393,4 +393,98 @@ async fn a_service_and_a_password_file_are_read_as_by_psql() {
     let unknown = call("service=order".to_owned(), "select 1", &[], true);
     let failure = sql::look(&environment, &unknown, &ticket("service", LONG)).await.unwrap_err();
     assert!(failure.message.starts_with("target orders: no service [order] in "), "{failure:?}");
+}
+
+#[tokio::test]
+async fn tls_proves_what_sslmode_asks_for() {
+    let cluster = Cluster::start();
+    let (port, authority) = cluster.listen_with_tls();
+    let other = support::authority(cluster.socket_folder(), "other");
+    let encrypted = async |host: &str, options: &str| {
+        let connection = format!("host={host} hostaddr=127.0.0.1 port={port} user=postgres dbname=postgres {options}");
+        let call = call(connection, "select ssl from pg_stat_ssl where pid = pg_backend_pid()", &[], true);
+        let looked = sql::look(&Environment::new(), &call, &ticket("tls", LONG)).await;
+        looked.map(|result| result.rows.unwrap_or_default()[0]["ssl"] == json!(true)).map_err(|failure| failure.message)
+    };
+    let (ca, wrong) = (format!("sslrootcert={}", authority.display()), format!("sslrootcert={}", other.display()));
+
+    assert_eq!(encrypted("localhost", "sslmode=disable").await, Ok(false));
+    assert_eq!(encrypted("localhost", "").await, Ok(true));
+    assert_eq!(encrypted("elsewhere", "sslmode=require").await, Ok(true));
+    assert_eq!(encrypted("elsewhere", &format!("sslmode=verify-ca {ca}")).await, Ok(true));
+    assert_eq!(encrypted("localhost", &format!("sslmode=verify-full {ca}")).await, Ok(true));
+
+    let name = encrypted("elsewhere", &format!("sslmode=verify-full {ca}")).await.unwrap_err();
+    assert!(name.contains("not valid for name"), "{name}");
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let unknown = encrypted("localhost", &format!("sslmode={mode} {wrong}")).await.unwrap_err();
+        assert!(unknown.contains("invalid peer certificate"), "{unknown}");
+    }
+    let missing = encrypted("localhost", "sslmode=verify-ca sslrootcert=/nonexistent").await.unwrap_err();
+    assert!(missing.starts_with("target orders: /nonexistent: "), "{missing}");
+}
+
+#[tokio::test]
+async fn a_statement_is_cancelled_over_tls_too() {
+    let cluster = Cluster::start();
+    let (port, authority) = cluster.listen_with_tls();
+    let options = format!("sslmode=verify-full sslrootcert={}", authority.display());
+    let connection = format!("host=localhost hostaddr=127.0.0.1 port={port} user=postgres dbname=postgres {options}");
+    let text = "set statement_timeout = 0; select pg_sleep(60)";
+    let ended = attempt(&call(connection, text, &[], true), &ticket("tls", Duration::from_millis(500))).await;
+    assert_eq!(ended.end, End::TimedOut);
+}
+
+/// A table whose rows make `COMMIT` take a minute.
+const SLOW_COMMIT: &str = "create table slow (a int); \
+    create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(60); return null; end'; \
+    create constraint trigger dawdle after insert on slow deferrable initially deferred \
+    for each row execute function dawdle()";
+
+#[tokio::test]
+async fn a_session_that_is_terminated_in_commit_is_lost_and_proven_to_be_over() {
+    let cluster = Cluster::start();
+    let database = cluster.database("commit");
+    database.psql(SLOW_COMMIT);
+    let inserting = call(database.connection(), "insert into slow values (1)", &[], true);
+    let step = ticket("commit", LONG);
+    let killing = async {
+        let mine = "application_name like 'runbook/%' and query = 'commit' and wait_event = 'PgSleep'";
+        eventually(&database, &format!("select count(*) from pg_stat_activity where {mine}"), "1").await;
+        database.psql(&format!("select pg_terminate_backend(pid) from pg_stat_activity where {mine}"));
+    };
+    let (ended, ()) = tokio::join!(attempt(&inserting, &step), killing);
+    match ended.end {
+        End::Lost { may_run: false, evidence } => {
+            assert!(evidence.starts_with("COMMIT: FATAL 57P01") && evidence.ends_with("is gone"), "{evidence}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_is_cancelled_by_the_time_limit_has_committed_nothing() {
+    let cluster = Cluster::start();
+    let database = cluster.database("late");
+    database.psql(SLOW_COMMIT);
+    let inserting = call(database.connection(), "insert into slow values (1)", &[], true);
+    let ended = attempt(&inserting, &ticket("late", Duration::from_millis(500))).await;
+    assert_eq!(ended.end, End::TimedOut);
+    assert_eq!(database.psql("select count(*) from slow"), "0");
+}
+
+#[tokio::test]
+async fn nothing_happens_between_being_prepared_and_being_let_go() {
+    let cluster = Cluster::start();
+    let database = cluster.database("gate");
+    let before = database.dump();
+    let creating = call(database.connection(), "create table t ()", &[], true);
+    let step = ticket("gate", LONG);
+    let (intent, prepared) = sql::prepare(&Environment::new(), &creating, &step).await.unwrap();
+    let Intent::Session { application_name } = intent else { panic!("{intent:?}") };
+    let mine = format!("select count(*) from pg_stat_activity where application_name = '{application_name}'");
+    assert_eq!(database.psql(&mine), "1");
+    drop(prepared);
+    eventually(&database, &mine, "0").await;
+    assert_eq!(database.dump(), before);
 }

@@ -7,7 +7,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot have its server has failed")]
 #![expect(dead_code, reason = "each test binary needs a part of it")]
 
+use std::cell::Cell;
 use std::ffi::OsStr;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +20,7 @@ use tempfile::TempDir;
 pub struct Cluster {
     folder: TempDir,
     programs: PathBuf,
+    port: Cell<u16>,
 }
 
 impl Cluster {
@@ -26,7 +29,7 @@ impl Cluster {
         // A socket's path has to be shorter than 108 bytes, so it does not go where `TMPDIR` may point.
         let folder = tempfile::Builder::new().prefix("rbpg").tempdir_in("/tmp").unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        let cluster = Self { folder, programs: programs() };
+        let cluster = Self { folder, programs: programs(), port: Cell::new(5432) };
         if is_root() {
             run(Command::new("chown").arg("postgres:").arg(cluster.folder.path()));
         }
@@ -52,6 +55,43 @@ impl Cluster {
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, format!("local all {user} scram-sha-256\n{text}")).unwrap();
         run(self.server_program("pg_ctl").arg("-D").arg(self.data()).arg("reload"));
+    }
+
+    /// From now on it also listens on 127.0.0.1, with TLS and a certificate for `localhost`. Gives the port, and the
+    /// file with the certificate of the authority that signed it.
+    pub fn listen_with_tls(&self) -> (u16, PathBuf) {
+        self.stop_immediate();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        self.port.set(port);
+        let folder = self.folder.path();
+        let authority = authority(folder, "ca");
+        let (key, request, certificate) =
+            (folder.join("data/server.key"), folder.join("server.csr"), folder.join("data/server.crt"));
+        run(openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost")
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&request));
+        let extensions = folder.join("extensions");
+        std::fs::write(&extensions, "subjectAltName = DNS:localhost\n").unwrap();
+        run(openssl("x509 -req -days 2 -CAcreateserial")
+            .arg("-in")
+            .arg(&request)
+            .arg("-CA")
+            .arg(&authority)
+            .arg("-CAkey")
+            .arg(folder.join("ca.key"))
+            .arg("-extfile")
+            .arg(&extensions)
+            .arg("-out")
+            .arg(&certificate));
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres:").arg(&key).arg(&certificate));
+        }
+        self.configure(&format!("listen_addresses = '127.0.0.1'\nport = {port}\nssl = on\n"));
+        self.boot();
+        (port, authority)
     }
 
     /// Starts the server again after [`Cluster::stop_immediate`].
@@ -97,7 +137,8 @@ impl Cluster {
 
     fn client_program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
-        command.arg("-h").arg(self.socket_folder()).args(["-U", "postgres"]).current_dir("/");
+        let port = self.port.get().to_string();
+        command.arg("-h").arg(self.socket_folder()).args(["-U", "postgres", "-p", &port]).current_dir("/");
         for variable in ["PGSERVICE", "PGOPTIONS", "PGHOST", "PGPORT", "PGUSER", "PGDATABASE"] {
             command.env_remove(variable);
         }
@@ -123,7 +164,8 @@ pub struct Database<'a> {
 impl Database<'_> {
     /// The connection string.
     pub fn connection(&self) -> String {
-        format!("host={} user=postgres dbname={}", self.cluster.socket_folder().display(), self.name)
+        let (folder, port) = (self.cluster.socket_folder().display(), self.cluster.port.get());
+        format!("host={folder} port={port} user=postgres dbname={}", self.name)
     }
 
     /// What psql prints for a text: unaligned, without headers.
@@ -151,6 +193,23 @@ impl Database<'_> {
             },
         )
     }
+}
+
+/// Makes a certificate authority and gives the file of its certificate, `<name>.crt`; its key is `<name>.key`.
+pub fn authority(folder: &Path, name: &str) -> PathBuf {
+    let certificate = folder.join(format!("{name}.crt"));
+    run(openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority")
+        .arg("-keyout")
+        .arg(folder.join(format!("{name}.key")))
+        .arg("-out")
+        .arg(&certificate));
+    certificate
+}
+
+fn openssl(arguments: &str) -> Command {
+    let mut command = Command::new("openssl");
+    command.args(arguments.split(' '));
+    command
 }
 
 /// The newest server programs that there are.
