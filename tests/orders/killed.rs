@@ -5,19 +5,23 @@ use serde_json::{Value, json};
 
 use crate::ended;
 use crate::program::event;
-use crate::scene::{Scene, Stage};
+use crate::scene::{MUTATING, Scene, Stage};
 
-/// The points at which a process can be killed that writes these records, from the given one on.
+/// The points at which a process can be killed that writes these records, from the given one on. While somebody else
+/// acts there are three: the intent is durable, the actor is ready, its effect is there. Between steps of which nobody
+/// acts one is enough.
 fn points(records: &[Value], first: usize) -> Vec<String> {
     let mut points = Vec::new();
     for (number, record) in records.iter().enumerate().skip(first).map(|(index, record)| (index + 1, record)) {
-        points.push(format!("{number}:after_sync"));
-        if matches!(event(record).0, "attempt_started" | "undo_started") {
-            if record["intent"] != json!("program") && record["intent"] != json!("person") {
-                points.push(format!("{number}:after_spawn"));
-            }
-            points.push(format!("{number}:after_effect"));
-        }
+        let (kind, step) = event(record);
+        let acts = record["intent"].get("session").is_some();
+        let names: &[&str] = match kind {
+            "attempt_started" | "undo_started" if acts => &["after_sync", "after_spawn", "after_effect"],
+            "attempt_finished" if !MUTATING.contains(&step) => &[],
+            "undo_finished" => &[],
+            _ => &["after_sync"],
+        };
+        points.extend(names.iter().map(|name| format!("{number}:{name}")));
     }
     points
 }

@@ -16,9 +16,13 @@ use crate::program::{Program, Ran};
 /// The steps that change something, in their order.
 pub const MUTATING: [&str; 6] = ["add-references", "clear-index", "build-index", "log-slow", "reload", "drop-reference"];
 
+/// What counts now, asked by a session that has just begun.
+const SLOW: &str = "select setting from pg_settings where name = 'log_min_duration_statement'";
+
 /// One server with the sample database to copy from.
 pub struct Stage {
     cluster: Cluster,
+    first_settings: String,
     cases: Cell<u32>,
 }
 
@@ -46,7 +50,14 @@ impl Stage {
     pub fn set() -> Self {
         let cluster = Cluster::start();
         cluster.database("sample").load(shipped().join("schema.sql"));
-        Self { cluster, cases: Cell::new(0) }
+        let mut stage = Self { cluster, first_settings: String::new(), cases: Cell::new(0) };
+        stage.first_settings = stage.settings();
+        stage
+    }
+
+    /// The server's own file.
+    fn settings(&self) -> String {
+        std::fs::read_to_string(self.cluster.data().join("postgresql.auto.conf")).expect("the server's own file")
     }
 
     pub fn cluster(&self) -> &Cluster {
@@ -57,8 +68,10 @@ impl Stage {
     pub fn scene(&self) -> Scene<'_> {
         self.cases.set(self.cases.get() + 1);
         let database = self.cluster.copy(&format!("case{}", self.cases.get()), "sample");
-        database.psql("alter system reset all");
-        reload(&database, "-1");
+        if self.settings() != self.first_settings {
+            database.psql("alter system reset all");
+            reload(&database, "-1");
+        }
         let folder = tempfile::tempdir().expect("a folder");
         for entry in std::fs::read_dir(shipped()).expect("the runbook").map(|entry| entry.expect("a file")) {
             std::fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("a copy");
@@ -76,8 +89,7 @@ pub fn reload(database: &Database<'_>, wanted: &str) {
 }
 
 fn settled(database: &Database<'_>, wanted: &str) {
-    let counts = || database.psql("select setting from pg_settings where name = 'log_min_duration_statement'");
-    assert!((0..500).any(|_| counts() == wanted), "log_min_duration_statement never became {wanted}");
+    assert!((0..500).any(|_| database.psql(SLOW) == wanted), "log_min_duration_statement never became {wanted}");
 }
 
 impl Scene<'_> {
@@ -138,21 +150,20 @@ impl Scene<'_> {
         self.program.start(&self.arguments("exec", &["--yes", "--json"], &runbook))
     }
 
-    /// What there is outside of the run's own state, as soon as the server logs statements as slow as that: it reads its
-    /// settings a moment after it was asked to.
-    pub fn world_once_reloaded(&self, slow: &str) -> World {
-        settled(&self.database, slow);
-        self.world()
-    }
-
     /// What there is outside of the run's own state.
     pub fn world(&self) -> World {
-        let settings = self.stage.cluster.data().join("postgresql.auto.conf");
-        World {
-            dump: self.database.dump(),
-            settings: std::fs::read_to_string(settings).expect("the server's own file"),
-            slow: self.database.psql("select setting from pg_settings where name = 'log_min_duration_statement'"),
-        }
+        self.world_that_logs(self.database.psql(SLOW))
+    }
+
+    /// The same, as soon as the server logs statements as slow as that: it reads its settings a moment after it was asked
+    /// to.
+    pub fn world_once_reloaded(&self, slow: &str) -> World {
+        settled(&self.database, slow);
+        self.world_that_logs(slow.to_owned())
+    }
+
+    fn world_that_logs(&self, slow: String) -> World {
+        World { dump: self.database.dump(), settings: self.stage.settings(), slow }
     }
 }
 
