@@ -112,6 +112,13 @@ impl Cluster {
         Database { cluster: self, name: name.to_owned() }
     }
 
+    /// Makes a copy of a database and gives it. Nobody may be connected to the one that is copied.
+    pub fn copy(&self, name: &str, template: &str) -> Database<'_> {
+        let postgres = Database { cluster: self, name: "postgres".to_owned() };
+        postgres.psql(&format!("create database \"{name}\" template \"{template}\""));
+        Database { cluster: self, name: name.to_owned() }
+    }
+
     /// Where its files are.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
