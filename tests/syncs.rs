@@ -1,6 +1,6 @@
 //! Missing syncs, which no kill can find: the order of writes and syncs of a whole run, read from its system calls.
 
-#![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a test says what it expects, and runs programs")]
+#![expect(clippy::disallowed_methods, reason = "a test runs programs")]
 
 use std::fs;
 use std::path::Path;
@@ -70,9 +70,7 @@ fn too_early(calls: &[Call]) -> Option<(usize, Call)> {
 
 #[test]
 fn nothing_is_let_go_or_shown_before_its_record_is_synced() {
-    if !Path::new("/usr/bin/strace").exists() {
-        panic!("strace is not there; tests/run installs it");
-    }
+    assert!(Path::new("/usr/bin/strace").exists(), "strace is not there; tests/run installs it");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let trace = scratch.path().join("trace");
