@@ -1,5 +1,7 @@
 //! The layers, the doors and the pinned minimums, read from the sources and the lock file.
 
+#![expect(clippy::expect_used, reason = "a test says what it expects")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

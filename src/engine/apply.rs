@@ -68,13 +68,19 @@ impl Engine {
         }
     }
 
+    /// Taking up again. Where the run had halted, or was about to, a person gives what failed a new beginning; after a
+    /// crash the run goes on as if nothing had been.
     fn resumed(&mut self) -> Applied {
         let state = &mut self.state;
         allowed(!state.is_over(), "the run has ended for good")?;
         let halted = state.ended.take();
+        let anew = halted.is_some() || state.stopping;
         state.remaining.clear();
         state.stopping = false;
         state.lost = true;
+        if !anew {
+            return Ok(());
+        }
         for fold in &mut state.steps {
             fold.verdict = None;
             if fold.has_failed() && !fold.passed_over {

@@ -34,10 +34,15 @@ impl Engine {
             return self.settled(index, Settlement::Failed, SettledBy::Rule, reason);
         }
         if !back && (node.idempotent || node.read_only) {
-            let reason = if node.read_only { "it only reads" } else { "it is idempotent" };
-            return self.settled(index, Settlement::RunAgain, SettledBy::Idempotent, reason.to_owned());
+            return self.run_again(index);
         }
         Decision::Ask { step, question: Question::Unknown }
+    }
+
+    /// An unknown that is over and may simply be run again.
+    pub(super) fn run_again(&self, index: usize) -> Decision {
+        let reason = if self.program.steps[index].read_only { "it only reads" } else { "it is idempotent" };
+        self.settled(index, Settlement::RunAgain, SettledBy::Idempotent, reason.to_owned())
     }
 
     fn settled(&self, index: usize, settlement: Settlement, by: SettledBy, reason: String) -> Decision {

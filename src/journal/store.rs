@@ -286,23 +286,29 @@ impl RunFolder {
         durable::write_file(&path, bytes).map_err(|source| StoreError::Io { action: "write", path, source })
     }
 
-    /// When the run began; `None` when its journal has no record. A damaged first record does not hide a run: then the
-    /// minute in its id is taken.
+    /// When the run began; `None` when its journal has no whole record, because nothing was done then. A damaged first
+    /// record does not hide a run: then the minute in its id is taken.
     fn began(&self) -> Option<Timestamp> {
-        if std::fs::metadata(self.journal()).ok()?.len() == 0 {
+        let line = self.first_line()?;
+        if line.last() != Some(&b'\n') && line.len() < MAX_LINE {
             return None;
         }
-        let recorded = self.first_record().and_then(|record| record.at.parse().ok());
+        let recorded = format::decode(&line).ok().and_then(|record| record.at.parse().ok());
         let stamp = self.id.get(..STAMP_LENGTH).and_then(|stamp| DateTime::strptime(STAMP_FORMAT, stamp).ok());
         let named = || stamp.and_then(|stamp| stamp.to_zoned(TimeZone::UTC).ok()).map(|zoned| zoned.timestamp());
         Some(recorded.or_else(named).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
     fn first_record(&self) -> Option<Record> {
+        format::decode(&self.first_line()?).ok()
+    }
+
+    /// The first line of the journal with its newline, if it has one, or as much as a line may have.
+    fn first_line(&self) -> Option<Vec<u8>> {
         let mut line = Vec::new();
         let file = File::open(self.journal()).ok()?;
         BufReader::new(file).take(MAX_LINE as u64).read_until(b'\n', &mut line).ok()?;
-        format::decode(&line).ok()
+        Some(line)
     }
 
     /// The last whole record, read from the end. It is not verified.

@@ -25,7 +25,8 @@ use crate::action::target::postgres::{self, Remote as Wire};
 use crate::model::call::{Connection, Ticket};
 use crate::model::result::{Failure, FailureKind, StepResult};
 
-/// How long a statement may wait for a lock, unless its whole limit is shorter: others queue behind it.
+/// How long a statement may wait for a lock, unless its whole limit is shorter: others queue behind it. A text may set
+/// another `lock_timeout` for itself, as a concurrent index build has to, which waits for every older transaction.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The name of an attempt's session. No other attempt of any run has it.
