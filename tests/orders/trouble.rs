@@ -83,9 +83,9 @@ fn a_broken_index_build_is_never_taken_for_done() {
     // Left by somebody else, long ago.
     let scene = stage.scene();
     scene.database.psql("create index orders_status_placed_at on orders (status, placed_at)");
-    scene.database.psql(
-        "update pg_index set indisvalid = false where indexrelid = 'orders_status_placed_at'::regclass",
-    );
+    scene
+        .database
+        .psql("update pg_index set indisvalid = false where indexrelid = 'orders_status_placed_at'::regclass");
     assert!(planned(&scene).contains(&("build-index".to_owned(), "changes".to_owned())));
     ended(&scene.run("exec", &["--yes", "--json"]), 0, "succeeded");
     all_is_in_place(&scene, &scene.world_once_reloaded("500"));
