@@ -278,6 +278,13 @@ async fn an_absent_file_comes_back_with_its_mode() {
 }
 
 #[tokio::test]
+async fn what_is_absent_already_needs_no_folder() {
+    let scene = scene();
+    let (_, ended) = scene.make(&scene.call("no/such/file", Some(Desired::Absent))).await;
+    assert_eq!((ended.end, ended.result.changed), (End::Returned, Some(false)));
+}
+
+#[tokio::test]
 async fn a_copy_stays_where_it_was_asked_for() {
     let scene = scene();
     scene.write("a.cfg", "old");

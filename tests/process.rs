@@ -23,7 +23,10 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let folder = tempfile::tempdir().unwrap();
+    scene_in(tempfile::tempdir().unwrap())
+}
+
+fn scene_in(folder: tempfile::TempDir) -> Scene {
     let environment = [("PATH", "/usr/bin:/bin"), ("HOME", "/root"), ("LC_ALL", "C"), ("PGPASSWORD", "not-passed-on")];
     let launch = Launch {
         executable: PathBuf::from(env!("CARGO_BIN_EXE_runbook")),
@@ -159,7 +162,7 @@ async fn the_time_limit_ends_the_whole_tree() {
     // Two generations hold the FIFO open for writing; its reader sees the end only when all of them are gone.
     let script = "exec 9>held; (set -m; (trap '' HUP; sleep 1000) & sleep 1000) & sleep 1000";
     let call = scene.shell(script);
-    let ticket = Ticket { timeout: Some(Duration::from_millis(300)), ..ticket() };
+    let ticket = Ticket { timeout: Some(Duration::from_millis(1500)), ..ticket() };
     let (ended, _) = tokio::join!(scene.run(&call, &ticket), hear(&held));
     assert_eq!(ended.end, End::TimedOut);
     assert_eq!(ended.result.exit_code, None);
@@ -177,6 +180,35 @@ async fn a_cancelled_step_gets_term_and_may_clean_up() {
     });
     assert_eq!(ended.end, End::Cancelled);
     assert_eq!(ended.result.stdout.as_deref(), Some("cleaned"));
+}
+
+#[tokio::test]
+async fn what_does_not_heed_term_is_killed() {
+    let scene = scene();
+    let (ready, held) = (scene.fifo("ready"), scene.fifo("held"));
+    let call = scene.shell("exec 9>held; trap '' TERM; (while :; do sleep 1000; done) & echo > ready; wait; wait; cat");
+    let ticket = Ticket { timeout: None, ..ticket() };
+    let (ended, _, ()) = tokio::join!(scene.run(&call, &ticket), hear(&held), async {
+        hear(&ready).await;
+        scene.cancel.send(true).unwrap();
+    });
+    assert_eq!(ended.end, End::Cancelled);
+    assert!(ended.duration >= Duration::from_secs(10), "{:?}", ended.duration);
+}
+
+#[tokio::test]
+async fn a_step_that_is_found_again_can_be_cancelled() {
+    let scene = scene();
+    let ready = scene.fifo("ready");
+    let call = scene.shell("echo > ready; sleep 1000");
+    let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket()).unwrap();
+    tokio::select! {
+        ended = process::carry_out(prepared, &scene.control) => panic!("{ended:?}"),
+        _ = hear(&ready) => {}
+    }
+    scene.cancel.send(true).unwrap();
+    let ended = process::recover(&scene.launch, &identity(intent), &ticket(), &scene.control).await;
+    assert_eq!(ended.end, End::Cancelled);
 }
 
 #[tokio::test]
@@ -206,6 +238,48 @@ async fn a_step_outlives_its_executor_and_its_end_is_found_later() {
     assert_eq!(scene.lines.recv().await.as_deref(), Some("after"));
     let again = process::recover(&scene.launch, &identity, &ticket, &scene.control).await;
     assert_eq!((again.end, again.result.stdout.as_deref()), (End::Returned, Some("after")));
+}
+
+/// An executor in a process of its own, in whose working folder everything is.
+#[tokio::test]
+#[ignore = "started by `kill_9_of_the_executor_stops_no_step`, which kills it"]
+async fn executor_that_is_killed() {
+    let mut folder = tempfile::TempDir::new_in(".").unwrap();
+    folder.disable_cleanup(true);
+    let scene = scene_in(folder);
+    let go = scene.fifo("go");
+    let call = scene.shell("read word < go; for i in {1..20000}; do echo $i; done; exit 5");
+    let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket()).unwrap();
+    let told = serde_json::to_string(&(scene.folder.path().canonicalize().unwrap(), identity(intent))).unwrap();
+    let told = tokio::task::spawn_blocking(move || fs::write("told", told).unwrap());
+    // The step is running when its FIFO has a reader, and then this process is killed.
+    let (ended, ()) = tokio::join!(process::carry_out(prepared, &scene.control), async { told.await.unwrap() });
+    panic!("{} {ended:?}", go.display());
+}
+
+#[tokio::test]
+async fn kill_9_of_the_executor_stops_no_step() {
+    let scene = scene();
+    let told = scene.fifo("told");
+    let mut executor = runbook::action::spawn::command(std::env::current_exe().unwrap())
+        .args(["--exact", "executor_that_is_killed", "--ignored"])
+        .current_dir(scene.folder.path())
+        .spawn()
+        .unwrap();
+    let told = hear(&told).await;
+    let (folder, identity): (PathBuf, ProcessIdentity) = serde_json::from_str(&told).unwrap();
+    // The step opens its FIFO before this writer gets on, so that it has begun when the executor is killed.
+    let go = folder.join("go");
+    let mut go =
+        tokio::task::spawn_blocking(move || fs::OpenOptions::new().write(true).open(go).unwrap()).await.unwrap();
+    executor.kill().await.unwrap();
+    go.write_all(b"go\n").unwrap();
+    drop(go);
+    let launch = Launch { output: folder.join("output"), ..scene.launch.clone() };
+    let ended = process::recover(&launch, &identity, &ticket(), &scene.control).await;
+    assert_eq!((ended.end, ended.result.exit_code), (End::Returned, Some(5)));
+    // What `seq 20000` writes.
+    assert_eq!(ended.output.unwrap().bytes, 108_894);
 }
 
 #[tokio::test]

@@ -77,6 +77,9 @@ fn located(call: &FileCall) -> Result<(PathBuf, FilePreview), Failure> {
         let message = format!("{path} is a symbolic link: say with a command whether it is to go, or what it leads to");
         return Err(Failure::new(FailureKind::File, message));
     }
+    if call.content == Some(Desired::Absent) && !call.path.exists() {
+        return Ok((call.path.clone(), FilePreview { before: None, after: None }));
+    }
     let path = disk::resolve(&call.path)?;
     let before = disk::snapshot(&path)?;
     let after = content::wanted(call, &path, before.as_ref())?;

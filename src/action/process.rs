@@ -1,10 +1,10 @@
 //! Local steps as the executor sees them: each behind its [`super::supervisor`], which outlives the executor.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub fn prepare(launch: &Launch, call: &ProcessCall, ticket: &Ticket) -> Result<(
         chain: vec![error.to_string()],
         ..Failure::new(FailureKind::Spawn, "the supervisor of the step could not be started")
     };
-    DirBuilder::new().recursive(true).mode(0o700).create(&launch.output).map_err(failed)?;
+    make_folder(&launch.output).map_err(failed)?;
     let supervisor = spawn::command(&launch.executable)
         .arg(COMMAND)
         .stdin(Stdio::piped())
@@ -83,6 +83,8 @@ pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
     let Prepared { mut supervisor, identity, specification } = prepared;
     let files = specification.files.clone();
     let mut screen = Screen::new(&files, control);
+    // Nobody reaps the supervisor before the end of this function, so the number is still its own.
+    let process = Watched::open(identity.pid).ok();
     if let (Some(mut gate), Ok(mut line)) = (supervisor.stdin.take(), serde_json::to_vec(&specification)) {
         line.push(b'\n');
         // A supervisor that is gone already left nothing, and that is found out below.
@@ -99,7 +101,7 @@ pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
             let _status = supervisor.wait().await;
         }
     };
-    until_over(ended, identity.pid, control, &mut screen).await;
+    until_over(ended, process.as_ref(), control, &mut screen).await;
     settle(&files, &identity, specification.sensitive)
 }
 
@@ -119,10 +121,19 @@ pub async fn recover(launch: &Launch, identity: &ProcessIdentity, ticket: &Ticke
                     None => drop(process.ended().await),
                 }
             };
-            until_over(ended, identity.pid, control, &mut screen).await;
+            until_over(ended, Some(&process), control, &mut screen).await;
         }
     }
     settle(&files, identity, ticket.sensitive)
+}
+
+/// Makes the folder for output, durably, when it is not there.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    File::open(folder.parent().unwrap_or(folder))?.sync_all()
 }
 
 fn files(launch: &Launch, ticket: &Ticket) -> Files {
@@ -130,10 +141,15 @@ fn files(launch: &Launch, ticket: &Ticket) -> Files {
 }
 
 /// Waits, passing output on to the screen and a wish to cancel on to the supervisor.
-async fn until_over(ended: impl Future<Output = ()>, supervisor: i32, control: &Control, screen: &mut Screen<'_>) {
+async fn until_over(
+    ended: impl Future<Output = ()>,
+    supervisor: Option<&Watched>,
+    control: &Control,
+    screen: &mut Screen<'_>,
+) {
     let cancelled = async {
         cancelled(control.cancel.clone()).await;
-        if let Ok(process) = Watched::open(supervisor) {
+        if let Some(process) = supervisor {
             process.signal(Signal::TERM);
         }
         std::future::pending::<()>().await;
@@ -242,5 +258,5 @@ fn result(files: &Files, sensitive: bool) -> StepResult {
 #[must_use]
 pub fn text(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(SHOWN)];
-    String::from_utf8_lossy(head).trim_end_matches(['\n', '\r']).to_owned()
+    String::from_utf8_lossy(head).trim_end_matches('\n').to_owned()
 }

@@ -10,8 +10,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::broken::Broken;
 use self::limit::Cause;
-use self::session::{Broken, Session};
+use self::secrets::Secrets;
+use self::session::Session;
 use self::statement::Statement;
 use super::execute::{Control, End, Ended};
 use super::target::Environment;
@@ -19,12 +21,15 @@ use crate::model::call::{Connection, SqlCall, Ticket};
 use crate::model::event::Intent;
 use crate::model::result::{Failure, FailureKind, StepResult};
 
+pub mod broken;
 pub mod lexer;
 pub mod limit;
+pub mod notices;
 pub mod presence;
 pub mod quote;
 pub mod rows;
 pub mod rules;
+pub mod secrets;
 pub mod session;
 pub mod statement;
 
@@ -57,7 +62,7 @@ pub async fn look(environment: &Environment, call: &SqlCall, ticket: &Ticket) ->
     match (waited.outcome, waited.cause) {
         (Some(Ok(())), _) => Ok(session.result()),
         (None, _) | (Some(Err(_)), Some(_)) => Err(overdue(ticket.timeout)),
-        (Some(Err(broken)), None) => Err(session.failure(&broken, &[statement], "")),
+        (Some(Err(broken)), None) => Err(broken.failure(&[statement], "", session.secrets())),
     }
 }
 
@@ -107,16 +112,16 @@ pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
         Some(Ok(())) => End::Returned,
         Some(Err(broken)) if !broken.is_lost() => refused(&session, &broken, &statements, transaction, cause),
         unknown => {
-            let name = session.name().to_owned();
+            let (name, secrets) = (session.name().to_owned(), session.secrets().clone());
             let broken = unknown.and_then(Result::err);
             let committing = session.is_committing();
             let failure = broken.map(|broken| {
                 let consequence = if transaction && !committing { "nothing was committed" } else { "" };
-                session.failure(&broken, &statements, consequence)
+                broken.failure(&statements, consequence, &secrets)
             });
             drop(session);
             let seen = presence::wait(&environment, &connection, &name, Some(AFTERMATH), &mut never()).await;
-            lost(failure, &seen, transaction && !committing, cause)
+            lost(failure, &seen.without(&secrets), transaction && !committing, cause)
         }
     };
     Ended { end, result, output: None, duration: started.elapsed() }
@@ -135,7 +140,9 @@ pub async fn recover(
     let end = match intent {
         Intent::Session { application_name } => {
             let mut cancel = control.cancel.clone();
-            presence::wait(environment, &call.connection, application_name, ticket.timeout, &mut cancel).await.lost()
+            let connection = &call.connection;
+            let seen = presence::wait(environment, connection, application_name, ticket.timeout, &mut cancel).await;
+            seen.without(&Secrets(ticket.secrets.0.clone())).lost()
         }
         other => End::Lost { may_run: true, evidence: format!("no session was recorded for it, but {other:?}") },
     };
@@ -159,7 +166,7 @@ fn refused(
     match cause {
         Some(Cause::Timeout) if broken.is_cancelled() => End::TimedOut,
         Some(Cause::Operator) if broken.is_cancelled() => End::Cancelled,
-        _ => End::Failed(session.failure(broken, statements, &consequence)),
+        _ => End::Failed(broken.failure(statements, &consequence, session.secrets())),
     }
 }
 

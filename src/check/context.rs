@@ -7,122 +7,16 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::decode::{DecodeError, decode_all};
+use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::{Probe, Step};
 use super::document::{Choice, Document};
+use super::place::Places;
 use super::source::Source;
+use super::steps::{ACTIONS, Kind, ProbeAt, Role, StepAt};
 use super::tree::{Entry, Kind as NodeKind, NodeId, Tree};
-use super::{Files, texts};
+use super::{Files, suggest, texts};
 use crate::model::diagnostic::Span;
 use crate::model::runbook::Hook;
-use crate::model::step::Effect;
-
-/// The keys of a step that say what it does.
-pub const ACTIONS: [&str; 12] =
-    ["shell", "command", "sql", "query", "file", "http", "wait", "confirm", "manual", "assert", "steps", "runbook"];
-
-/// The names that an expression can begin with, beside those of a step's own result.
-pub const ROOTS: [&str; 6] = ["parameters", "vars", "secrets", "steps", "run", "window"];
-
-/// What a step does, by its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the key of the format")]
-pub enum Kind {
-    Shell,
-    Command,
-    Sql,
-    Query,
-    File,
-    Wait,
-    Confirm,
-    Manual,
-    Assert,
-    Group,
-    Unbuilt,
-}
-
-impl Kind {
-    fn of(key: &str) -> Self {
-        match key {
-            "shell" => Self::Shell,
-            "command" => Self::Command,
-            "sql" => Self::Sql,
-            "query" => Self::Query,
-            "file" => Self::File,
-            "wait" => Self::Wait,
-            "confirm" => Self::Confirm,
-            "manual" => Self::Manual,
-            "assert" => Self::Assert,
-            "steps" => Self::Group,
-            _ => Self::Unbuilt,
-        }
-    }
-}
-
-/// Which list a step stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The runbook's steps.
-    Forward,
-    /// The rollback of the step with that number.
-    Undo(usize),
-    /// A hook's steps.
-    Hook(Hook),
-}
-
-/// One step, wherever it stands.
-#[derive(Debug)]
-pub struct StepAt {
-    /// Its mapping.
-    pub node: NodeId,
-    /// As typed, if it could be decoded; without the values at fault.
-    pub fields: Option<Step>,
-    /// Whether there was nothing at fault. Where there was, nothing is said of what else is missing.
-    pub sound: bool,
-    /// Its list.
-    pub role: Role,
-    /// The group it is a member of.
-    pub parent: Option<usize>,
-    /// The first action that it has.
-    pub kind: Option<Kind>,
-    /// The keys of all actions that it has.
-    pub actions: Vec<&'static str>,
-    /// As typed.
-    pub id: Option<String>,
-}
-
-impl StepAt {
-    /// Whether it changes something: what it says, else what its action does by default. `None` for a group and
-    /// for what cannot be known.
-    #[must_use]
-    pub fn effect(&self) -> Option<Effect> {
-        let said = self.fields.as_ref()?.effect;
-        match self.kind? {
-            Kind::Group | Kind::Unbuilt => None,
-            kind => Some(said.unwrap_or(default_effect(kind))),
-        }
-    }
-}
-
-/// What an action does to the world when nothing else is said.
-#[must_use]
-pub const fn default_effect(kind: Kind) -> Effect {
-    match kind {
-        Kind::Query | Kind::Wait | Kind::Confirm | Kind::Assert => Effect::ReadOnly,
-        _ => Effect::Mutating,
-    }
-}
-
-/// A check, verify or precondition.
-#[derive(Debug)]
-pub struct ProbeAt<'a> {
-    /// The key it stands under.
-    pub name: &'static str,
-    /// Its mapping.
-    pub node: NodeId,
-    /// As typed.
-    pub fields: &'a Probe,
-}
 
 /// A file that the runbook names.
 #[derive(Debug)]
@@ -384,10 +278,23 @@ impl<'a> Context<'a> {
         self.field(step.node, "rollback").is_some_and(|node| self.field(node, "not_needed").is_some())
     }
 
-    /// Whether a step that sets no timeout has one.
+    /// Whether a step that sets no timeout has one, or would have one if `defaults` were as it was meant.
     #[must_use]
     pub fn has_default_timeout(&self) -> bool {
-        self.field(self.root, "defaults").is_some_and(|node| self.field(node, "timeout").is_some())
+        let Some(defaults) = self.field(self.root, "defaults") else { return self.is_misspelt("defaults") };
+        self.field(defaults, "timeout").is_some() || self.mistakes.iter().any(|mistake| mistake.node == defaults)
+    }
+
+    /// Whether an unknown field of the document was probably meant to be that key: then nothing is said of what it
+    /// would have declared.
+    #[must_use]
+    pub fn is_misspelt(&self, key: &str) -> bool {
+        self.mistakes.iter().filter(|mistake| mistake.node == self.root).any(|mistake| match &mistake.kind {
+            DecodeErrorKind::UnknownField { name, expected } => {
+                suggest::nearest(name, expected.iter().copied()) == Some(key)
+            }
+            _ => false,
+        })
     }
 
     /// The names declared under a key of the document, such as `parameters`.
@@ -426,11 +333,16 @@ impl<'a> Context<'a> {
         own.or_else(|| step.parent.and_then(|parent| self.on_failure(&self.steps[parent])))
     }
 
-    /// Where a part of a scalar's text stands in the file, from its offset within the text. The whole scalar (on its
-    /// first line) where escapes or folding make the two differ.
+    /// The places within a scalar's text.
     #[must_use]
-    pub fn span_within(&self, node: NodeId, offset: usize, length: usize) -> Span {
-        super::place::within(&self.source.text, self.span(node), self.text(node).unwrap_or_default(), offset, length)
-            .unwrap_or_else(|| self.first_line(self.span(node)))
+    pub fn places(&self, node: NodeId) -> Places<'a> {
+        Places::new(&self.source.text, self.span(node), self.text(node).unwrap_or_default())
+    }
+
+    /// Where a part of a scalar's text stands in the file; the whole scalar (on its first line) where escapes make
+    /// the two differ.
+    #[must_use]
+    pub fn span_within(&self, node: NodeId, places: &Places<'_>, offset: usize, length: usize) -> Span {
+        places.span(offset, length).unwrap_or_else(|| self.first_line(self.span(node)))
     }
 }

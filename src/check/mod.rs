@@ -10,6 +10,7 @@ pub mod resolve;
 pub mod rules;
 pub mod scalar;
 pub mod source;
+pub mod steps;
 mod suggest;
 mod syntax;
 pub mod texts;

@@ -183,3 +183,78 @@ const fn with_article(kind: ParameterType) -> &'static str {
         ParameterType::List => "a list",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn declared() -> BTreeMap<String, Parameter> {
+        let declarations = json!({
+            "count": { "type": "integer", "default": 3, "minimum": 1.0, "maximum": 9.0, "enum": [] },
+            "mode": { "type": "string", "enum": ["link", "copy"], "default": "link" },
+            "backup": { "type": "string", "pattern": "^base_", "default": "base_1", "enum": [] },
+            "hosts": { "type": "list", "items": "string", "default": ["a"], "enum": [] },
+            "ports": { "type": "list", "items": "integer", "default": [], "enum": [] },
+            "ratio": { "type": "number", "default": 1, "enum": [] },
+            "pause": { "type": "duration", "default": "5s", "enum": [] },
+            "fast": { "type": "boolean", "enum": [] },
+        });
+        serde_json::from_value(declarations).unwrap()
+    }
+
+    fn given(values: &[(&str, &str)]) -> Result<BTreeMap<String, Value>, Vec<String>> {
+        let mut given: BTreeMap<_, _> = values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        given.entry("fast".to_owned()).or_insert_with(|| "true".to_owned());
+        typed(&declared(), &given).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    }
+
+    fn refused(name: &str, value: &str) -> String {
+        given(&[(name, value)]).unwrap_err().join("\n")
+    }
+
+    #[test]
+    fn values_have_the_types_of_their_declarations_and_defaults_fill_in() {
+        let values = given(&[("hosts", "x, y"), ("ports", "[1, 2]"), ("ratio", "0.5"), ("pause", "1h30m")]).unwrap();
+        let expected = json!({
+            "backup": "base_1", "count": 3, "fast": true, "hosts": ["x", "y"], "mode": "link", "pause": "1h30m",
+            "ports": [1, 2], "ratio": 0.5,
+        });
+        assert_eq!(json!(values), expected);
+        assert_eq!(given(&[("hosts", "")]).unwrap()["hosts"], json!([]));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_refused_with_the_reason() {
+        for (name, value, reason) in [
+            ("count", "many", "`many` is not an integer"),
+            ("count", "1.5", "`1.5` is not an integer"),
+            ("count", "10", "10 is above the maximum 9"),
+            ("count", "0", "0 is below the minimum 1"),
+            ("mode", "move", "`move` is none of link, copy"),
+            ("backup", "x", "`x` does not match `^base_`"),
+            ("ports", "1,x", "`x` is not an integer"),
+            ("ports", "[\"1\"]", "`1` is not an integer"),
+            ("ratio", "NaN", "`NaN` is not a number"),
+            ("fast", "yes", "`yes` is not a boolean: write true or false"),
+            ("pause", "90", "`90` has no unit: write 90s for seconds, 90m for minutes, 90h for hours"),
+        ] {
+            assert_eq!(refused(name, value), format!("parameter `{name}`: {reason}"));
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let given = BTreeMap::from([("cuont".to_owned(), "1".to_owned()), ("mode".to_owned(), "x".to_owned())]);
+        let errors: Vec<String> = typed(&declared(), &given).unwrap_err().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            errors,
+            [
+                "the runbook has no parameter `cuont`: did you mean `count`?",
+                "parameter `fast` is required: give it with -p fast=<boolean>",
+                "parameter `mode`: `x` is none of link, copy",
+            ]
+        );
+    }
+}

@@ -2,70 +2,142 @@
 
 use crate::model::diagnostic::Span;
 
-/// Where `length` bytes at `offset` of a scalar's text stand in the file. `None` where escapes or folded lines make
-/// the text differ from what is in the file so that the place is not certain.
+/// Where each byte of a scalar's text stands in the file, up to the first whose place is not certain.
 ///
-/// The text and the file are followed together: quotes are passed over, and so is the indentation of a block scalar.
-#[must_use]
-pub fn within(file: &str, span: Span, text: &str, offset: usize, length: usize) -> Option<Span> {
-    let raw = file.get(span.start..span.end)?;
-    let inside = raw.strip_prefix(['"', '\'']).map_or(0, |_| 1);
-    let start = follow(raw, inside, text, offset)?;
-    let wanted = text.get(offset..offset + length)?;
-    let line = wanted.lines().next().unwrap_or_default();
-    raw.get(start..start + line.len()).filter(|found| *found == line)?;
-    Some(Span { start: span.start + start, end: span.start + start + line.len() })
+/// The text and what is in the file are followed side by side: quotes and the indentation of further lines are passed
+/// over, a folded line is a space or a line feed, an escaped character stands for itself.
+#[derive(Debug)]
+pub struct Places<'t> {
+    text: &'t str,
+    file: &'t str,
+    offsets: Vec<usize>,
 }
 
-fn follow(raw: &str, from: usize, text: &str, offset: usize) -> Option<usize> {
-    let (raw, text) = (raw.as_bytes(), text.as_bytes());
-    let (mut at, mut line_start) = (from, false);
-    for position in 0..offset {
-        let wanted = *text.get(position)?;
-        if line_start && wanted != b' ' {
-            at += blanks(&raw[at..]);
+impl<'t> Places<'t> {
+    /// Follows the text of the scalar that stands at `span`.
+    #[must_use]
+    pub fn new(file: &'t str, span: Span, text: &'t str) -> Self {
+        let raw = file.get(span.start..span.end).unwrap_or_default();
+        let mut follower = Follower::new(raw.as_bytes());
+        let offsets = text.bytes().map_while(|byte| follower.find(byte)).map(|at| span.start + at).collect();
+        Self { text, file, offsets }
+    }
+
+    /// Where a part of the text stands, as far as it is on one line. `None` where that is not certain.
+    #[must_use]
+    pub fn span(&self, offset: usize, length: usize) -> Option<Span> {
+        let wanted = self.text.get(offset..offset + length)?;
+        let line = wanted.lines().next().unwrap_or_default();
+        let start = match self.offsets.get(offset) {
+            Some(start) => *start,
+            // Just behind the last character.
+            None => self.offsets.last().filter(|_| offset == self.offsets.len())? + 1,
+        };
+        let span = Span { start, end: start + line.len() };
+        self.file.get(span.start..span.end).filter(|found| *found == line).map(|_| span)
+    }
+}
+
+struct Follower<'r> {
+    raw: &'r [u8],
+    at: usize,
+    quote: Option<u8>,
+    /// Whether the byte before was a line feed of the text, or an indentation after one.
+    in_margin: bool,
+}
+
+impl<'r> Follower<'r> {
+    fn new(raw: &'r [u8]) -> Self {
+        let quote = raw.first().copied().filter(|byte| matches!(byte, b'"' | b'\''));
+        Self { raw, at: usize::from(quote.is_some()), quote, in_margin: false }
+    }
+
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        self.raw.get(self.at + ahead).copied()
+    }
+
+    /// The place of the next byte of the text.
+    fn find(&mut self, wanted: u8) -> Option<usize> {
+        if self.in_margin && wanted != b' ' {
+            self.skip_margin(wanted == b'\n');
         }
-        if raw.get(at) == Some(&b'\r') && wanted == b'\n' {
-            at += 1;
+        if wanted == b' ' && matches!(self.peek(0), Some(b'\n' | b'\r')) {
+            return Some(self.folded());
         }
-        if *raw.get(at)? != wanted {
+        if self.peek(0) == Some(b'\r') && wanted == b'\n' {
+            self.at += 1;
+        }
+        let escaped = match self.quote {
+            Some(b'"') => self.peek(0) == Some(b'\\') && matches!(wanted, b'"' | b'\\' | b'/'),
+            Some(_) => wanted == b'\'' && self.peek(1) == Some(b'\''),
+            None => false,
+        };
+        self.at += usize::from(escaped);
+        if self.peek(0)? != wanted {
             return None;
         }
-        line_start = wanted == b'\n' || line_start && wanted == b' ';
-        at += 1;
+        self.in_margin = wanted == b'\n' || self.in_margin && wanted == b' ';
+        self.at += 1;
+        Some(self.at - 1)
     }
-    if line_start && text.get(offset) != Some(&b' ') {
-        at += blanks(&raw[at..]);
-    }
-    Some(at)
-}
 
-fn blanks(raw: &[u8]) -> usize {
-    raw.iter().take_while(|byte| **byte == b' ').count()
+    /// A line break that the text has as a space, with the indentation behind it.
+    fn folded(&mut self) -> usize {
+        let place = self.at;
+        self.skip_margin(false);
+        self.in_margin = false;
+        place
+    }
+
+    fn skip_margin(&mut self, keep_breaks: bool) {
+        while let Some(byte) = self.peek(0) {
+            match byte {
+                b' ' => self.at += 1,
+                b'\n' | b'\r' if !keep_breaks => self.at += 1,
+                _ => break,
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn place<'f>(file: &'f str, raw: &str, text: &str, part: &str) -> Option<&'f str> {
-        let start = file.find(raw).unwrap();
-        let span = Span { start, end: start + raw.len() };
-        let found = within(file, span, text, text.find(part).unwrap(), part.len())?;
-        Some(&file[found.start..])
+    /// Whatever stands in the file where the part of the text is said to be, and what follows on its line.
+    fn place<'f>(file: &'f str, text: &str, part: &str) -> Option<&'f str> {
+        let start = file.find(": ").unwrap() + 2;
+        let start = if file[start..].starts_with(['|', '>']) { file.find("\n  ").unwrap() + 3 } else { start };
+        let span = Span { start, end: file.len() };
+        let found = Places::new(file, span, text).span(text.find(part).unwrap(), part.len())?;
+        file[found.start..].lines().next()
     }
 
     #[test]
-    fn a_place_in_a_plain_quoted_or_block_scalar_is_found() {
-        assert_eq!(place("a: x + yy", "x + yy", "x + yy", "yy"), Some("yy"));
-        assert_eq!(place("a: \"x + yy\"", "\"x + yy\"", "x + yy", "yy"), Some("yy\""));
+    fn a_place_in_a_plain_or_quoted_scalar_is_found() {
+        assert_eq!(place("a: x + yy", "x + yy", "yy"), Some("yy"));
+        assert_eq!(place("a: \"x + yy\"", "x + yy", "yy"), Some("yy\""));
+        assert_eq!(place("a: 'it''s yy'", "it's yy", "yy"), Some("yy'"));
+        assert_eq!(place("a: \"say \\\"x\\\" yy\"", "say \"x\" yy", "yy"), Some("yy\""));
+    }
+
+    #[test]
+    fn a_place_in_a_block_scalar_is_found() {
         let block = "a: |\n  one\n    two\n\n  three\n";
-        assert_eq!(place(block, "one\n    two\n\n  three\n", "one\n  two\n\nthree\n", "three"), Some("three\n"));
-        assert_eq!(place(block, "one\n    two\n\n  three\n", "one\n  two\n\nthree\n", "two"), Some("two\n\n  three\n"));
+        assert_eq!(place(block, "one\n  two\n\nthree\n", "three"), Some("three"));
+        assert_eq!(place(block, "one\n  two\n\nthree\n", "two"), Some("two"));
+        assert_eq!(place("a: |\r\n  one\r\n  two\r\n", "one\ntwo\n", "two"), Some("two"));
     }
 
     #[test]
-    fn a_place_behind_an_escape_is_not_guessed() {
-        assert_eq!(place("a: \"x\\ty\"", "\"x\\ty\"", "x\ty", "y"), None);
+    fn a_place_behind_a_folded_line_is_found() {
+        assert_eq!(place("a: >\n  one\n  two yy\n", "one two yy\n", "yy"), Some("yy"));
+        assert_eq!(place("a: one\n  two yy\n", "one two yy", "yy"), Some("yy"));
+        assert_eq!(place("a: one\n\n  two yy\n", "one\ntwo yy", "yy"), Some("yy"));
+    }
+
+    #[test]
+    fn a_place_behind_another_escape_is_not_guessed() {
+        assert_eq!(place("a: \"x\\ty\"", "x\ty", "y"), None);
     }
 }

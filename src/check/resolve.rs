@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::context::{Context, Role};
+use super::context::Context;
 use super::document::{Choice, Declaration, Document, Secret, Text};
 use super::duration;
+use super::steps::Role;
 use crate::model::runbook::{Expression, Followup, Hook, Parameter, Runbook, SecretSource, Target, Template};
 use crate::model::step::{OnFailure, Step};
 

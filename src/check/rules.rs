@@ -11,7 +11,9 @@ pub mod parts;
 pub mod places;
 pub mod safety;
 pub mod shape;
+pub mod silence;
 pub mod time;
+pub mod unbuilt;
 pub mod undo;
 
 use std::path::Path;
@@ -49,7 +51,7 @@ pub const RULES: &[Rule] = &[
     error("RB0205", "no action in a step", actions::none),
     error("RB0206", "file mode read as a number", shape::unquoted_mode),
     error("RB0207", "format version that is not 1", shape::format_version),
-    error("RB0208", "not carried out by this version yet", shape::not_built_yet),
+    error("RB0208", "not carried out by this version yet", unbuilt::not_built_yet),
     error("RB0209", "empty list of steps", shape::empty_steps),
     error("RB0210", "malformed id or name", shape::malformed_name),
     error("RB0211", "option that does not belong to the action", options::misplaced),
@@ -86,6 +88,8 @@ pub const RULES: &[Rule] = &[
     error("RB0602", "secret where it could be read", safety::exposed_secret),
     error("RB0701", "file that is not there", files::missing),
     error("RB0702", "file that is not text", files::not_text),
+    warning("RB0901", "suppression without effect", silence::without_effect),
+    warning("RB0902", "suppression of nothing", silence::useless),
 ];
 
 /// Findings as they are reported, by whichever rule is being asked.
@@ -134,5 +138,7 @@ pub fn run(context: &Context, file: &Path) -> Vec<Diagnostic> {
         found = findings.found;
     }
     found.sort_by_key(|finding| (finding.span.start, finding.span.end, finding.code));
+    // What an alias repeats stands in the file once.
+    found.dedup();
     found
 }

@@ -1,11 +1,15 @@
 //! "Did you mean": the nearest known name.
 
+/// So many known names are compared, so that a file full of mistakes is answered soon.
+const CONSIDERED: usize = 1000;
+
 /// The known name that is nearest to what was typed, when it is near enough to have been meant.
 #[must_use]
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(typed);
     known
         .into_iter()
+        .take(CONSIDERED)
         .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), name))
         .filter(|(distance, name)| *distance <= allowed(typed.len().min(name.len())))
         .min_by_key(|(distance, _)| *distance)

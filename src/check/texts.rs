@@ -5,6 +5,9 @@ use super::tree::{Kind as NodeKind, NodeId};
 use crate::expression;
 use crate::model::diagnostic::Span;
 
+/// The names that an expression can begin with, beside those of a step's own result.
+pub const ROOTS: [&str; 6] = ["parameters", "vars", "secrets", "steps", "run", "window"];
+
 /// A name that a template or expression reads.
 #[derive(Debug)]
 pub struct Reference {
@@ -217,9 +220,9 @@ fn durations(context: &mut Context, node: Option<NodeId>, keys: &[&str]) {
 }
 
 fn parse(context: &mut Context, node: NodeId, text: Text) {
-    if let Some(body) = context.text(node) {
-        read(context, body, text, "", |context, offset, length| context.span_within(node, offset, length));
-    }
+    let Some(body) = context.text(node).filter(|body| text.expression || body.contains('{')) else { return };
+    let places = context.places(node);
+    read(context, body, text, "", |context, at, length| context.span_within(node, &places, at, length));
 }
 
 fn read(context: &mut Context, body: &str, text: Text, prefix: &str, place: impl Fn(&Context, usize, usize) -> Span) {

@@ -42,11 +42,18 @@ impl Environment {
         }
     }
 
-    /// The person, as records have them.
+    /// The person, as records have them: the name of the account that runs the program.
     #[must_use]
     pub fn user(&self) -> String {
-        let named = self.get("USER").or_else(|| self.get("LOGNAME")).map(str::to_owned);
-        named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+        let uid = rustix::process::getuid().as_raw().to_string();
+        let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let named = accounts.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == uid).then(|| name.to_owned())
+        });
+        // Accounts of a directory service are not in the file.
+        named.or_else(|| self.get("USER").map(str::to_owned)).unwrap_or_else(|| format!("uid {uid}"))
     }
 
     /// The machine's name.

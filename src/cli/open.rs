@@ -62,7 +62,7 @@ pub fn fold(runbook: &Runbook, records: &[Record]) -> Result<Engine, Exit> {
     Ok(engine)
 }
 
-/// The path of this program, to start supervisors with.
-pub fn executable() -> Result<PathBuf, Exit> {
-    std::env::current_exe().map_err(|error| Exit::new(STOPPED, format!("cannot find this program's own file: {error}")))
+/// This program as it runs, also after its file was replaced: what supervisors are started with.
+pub fn executable() -> PathBuf {
+    PathBuf::from("/proc/self/exe")
 }

@@ -77,7 +77,7 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     values.set_run("started", &turn.started);
     let mut session = Session {
         run: turn.folder.id.clone(),
-        hands: World::new(&turn.folder.path, open::executable()?, environment.variables.clone()),
+        hands: World::new(&turn.folder.path, open::executable(), environment.variables.clone()),
         inputs: turn.folder.path.join("inputs"),
         crash: crash_plan(environment)?,
         log: Log::new(turn.engine, values, view, turn.journal),

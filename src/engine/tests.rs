@@ -1,1 +1,225 @@
+//! Single decisions, by name: what the engine asks for after a few events.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::program::{Node, NodeUndo, Program};
+use super::state::State;
+use super::{Decision, Engine};
+use crate::model::event::{
+    Answer, Choice, Event, Intent, Outcome, Question, ResumeIntent, RunOutcome, SettledBy, Settlement,
+};
+use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::step::{OnFailure, Retry};
+
+fn node(name: &str) -> Node {
+    Node {
+        name: name.to_owned(),
+        by_person: false,
+        is_confirm: false,
+        read_only: false,
+        idempotent: false,
+        has_check: false,
+        atomic: false,
+        retry: Retry::default(),
+        on_failure: OnFailure::Stop,
+        undo: NodeUndo::Parts(vec![Retry::default()]),
+    }
+}
+
+fn run(nodes: Vec<Node>) -> Engine {
+    let own = nodes.len();
+    let program = Program::new(nodes, own, BTreeMap::new());
+    let state = State::new(own);
+    let mut engine = Engine { program, state };
+    engine.apply(&run_started(), "").expect("a first record");
+    engine
+}
+
+impl Engine {
+    /// Folds events in, and gives the decision that follows.
+    fn after(&mut self, events: impl IntoIterator<Item = Event>) -> Decision {
+        for event in events {
+            self.apply(&event, "").expect("an event that may come");
+        }
+        self.next()
+    }
+}
+
+fn run_started() -> Event {
+    Event::RunStarted {
+        format: 1,
+        program: "0".to_owned(),
+        runbook: "r".to_owned(),
+        digest: String::new(),
+        parameters: BTreeMap::new(),
+        previous: None,
+    }
+}
+
+fn started(step: &str, attempt: u32) -> Event {
+    Event::AttemptStarted { step: step.to_owned(), attempt, intent: Intent::Program }
+}
+
+fn ended(step: &str, attempt: u32, outcome: Outcome) -> Event {
+    let failed = outcome != Outcome::Succeeded;
+    let failure = failed.then(|| Failure::new(FailureKind::Exit, "exit 1"));
+    let result = StepResult::default();
+    Event::AttemptFinished { step: step.to_owned(), attempt, outcome, failure, duration_ms: 0, output: None, result }
+}
+
+fn resumed() -> Event {
+    Event::RunResumed { program: "0".to_owned(), intent: ResumeIntent::Continue }
+}
+
+fn attempt(step: &str, attempt: u32) -> Decision {
+    Decision::Attempt { step: step.to_owned(), attempt, delay: Duration::ZERO }
+}
+
+fn finished(outcome: RunOutcome) -> Decision {
+    Decision::Append(Event::RunFinished { outcome, remaining: Vec::new() })
+}
+
+#[test]
+fn steps_follow_each_other_and_the_run_succeeds() {
+    let mut engine = run(vec![node("a"), node("b")]);
+    assert_eq!(engine.next(), attempt("a", 1));
+    assert_eq!(engine.after([started("a", 1)]), Decision::Await { step: "a".to_owned(), attempt: 1 });
+    assert_eq!(engine.after([ended("a", 1, Outcome::Succeeded)]), attempt("b", 1));
+    let last = engine.after([started("b", 1), ended("b", 1, Outcome::Succeeded)]);
+    assert_eq!(last, finished(RunOutcome::Succeeded));
+}
+
+#[test]
+fn a_failed_step_is_tried_again_after_a_growing_delay_and_then_stops_the_run() {
+    let seconds = Duration::from_secs;
+    let retry = Retry { max_attempts: 3, delay: seconds(5), backoff: 2.0, max_delay: None };
+    let mut engine = run(vec![Node { retry, ..node("a") }]);
+    let again = |attempt, delay| Decision::Attempt { step: "a".to_owned(), attempt, delay };
+    assert_eq!(engine.after([started("a", 1), ended("a", 1, Outcome::Failed)]), again(2, seconds(5)));
+    assert_eq!(engine.after([started("a", 2), ended("a", 2, Outcome::TimedOut)]), again(3, seconds(10)));
+    assert_eq!(engine.after([started("a", 3), ended("a", 3, Outcome::Failed)]), finished(RunOutcome::Failed));
+}
+
+#[test]
+fn what_was_in_flight_when_the_executor_died_is_recovered_and_not_awaited() {
+    let mut engine = run(vec![node("a")]);
+    let decision = engine.after([started("a", 1), resumed()]);
+    assert_eq!(decision, Decision::Recover { step: "a".to_owned(), attempt: 1 });
+}
+
+#[test]
+fn an_unknown_step_is_settled_by_its_check_first() {
+    let mut engine = run(vec![Node { has_check: true, idempotent: true, ..node("a") }]);
+    let decision = engine.after([started("a", 1), resumed(), ended("a", 1, Outcome::Unknown)]);
+    assert_eq!(decision, Decision::AskCheck { step: "a".to_owned() });
+    let answered = Event::CheckAnswered { step: "a".to_owned(), answer: Answer::Holds, detail: "exit 0".to_owned() };
+    let Decision::Append(Event::StepSettled { r#as, by, .. }) = engine.after([answered]) else {
+        panic!("it is to be settled");
+    };
+    assert_eq!((r#as, by), (Settlement::Succeeded, SettledBy::Check));
+}
+
+#[test]
+fn an_unknown_step_that_may_still_run_is_asked_about_whatever_it_declares() {
+    let mut engine = run(vec![Node { has_check: true, idempotent: true, ..node("a") }]);
+    let decision = engine.after([started("a", 1), resumed(), ended("a", 1, Outcome::UnknownMayRun)]);
+    assert_eq!(decision, Decision::Ask { step: "a".to_owned(), question: Question::Unknown });
+}
+
+#[test]
+fn an_unknown_step_that_declares_nothing_is_asked_about() {
+    let mut engine = run(vec![node("a")]);
+    let decision = engine.after([started("a", 1), resumed(), ended("a", 1, Outcome::Unknown)]);
+    assert_eq!(decision, Decision::Ask { step: "a".to_owned(), question: Question::Unknown });
+}
+
+#[test]
+fn a_rollback_undoes_the_newest_first_and_the_failed_step_too() {
+    let rollback = OnFailure::Rollback;
+    let mut engine = run(vec![node("a"), Node { on_failure: rollback, ..node("b") }]);
+    let events = [started("a", 1), ended("a", 1, Outcome::Succeeded), started("b", 1), ended("b", 1, Outcome::Failed)];
+    let Decision::Append(began) = engine.after(events) else { panic!("a rollback is to begin") };
+    assert_eq!(began, Event::RollbackStarted { reason: "b failed: exit 1".to_owned(), to: None });
+    let undo = |step: &str| Decision::Undo { step: step.to_owned(), part: 0, attempt: 1, delay: Duration::ZERO };
+    assert_eq!(engine.after([began]), undo("b"));
+    assert_eq!(engine.after(undone("b")), undo("a"));
+    assert_eq!(engine.after(undone("a")), finished(RunOutcome::RolledBack));
+}
+
+fn undone(step: &str) -> [Event; 2] {
+    let step = step.to_owned();
+    [
+        Event::UndoStarted { step: step.clone(), part: 0, attempt: 1, intent: Intent::Program },
+        Event::UndoFinished {
+            step,
+            part: 0,
+            attempt: 1,
+            outcome: Outcome::Succeeded,
+            failure: None,
+            duration_ms: 0,
+            output: None,
+        },
+    ]
+}
+
+#[test]
+fn a_rollback_ends_at_a_point_of_no_return_and_names_what_stays() {
+    let line = Node { undo: NodeUndo::PointOfNoReturn("traffic moved".to_owned()), ..node("line") };
+    let mut engine = run(vec![node("a"), line, Node { on_failure: OnFailure::Rollback, ..node("b") }]);
+    let mut events = Vec::new();
+    for (step, outcome) in [("a", Outcome::Succeeded), ("line", Outcome::Succeeded), ("b", Outcome::Failed)] {
+        events.extend([started(step, 1), ended(step, 1, outcome)]);
+    }
+    events.push(Event::RollbackStarted { reason: String::new(), to: None });
+    events.extend(undone("b"));
+    let Decision::Append(Event::RunFinished { outcome, remaining }) = engine.after(events) else {
+        panic!("the run is to end");
+    };
+    let names: Vec<&str> = remaining.iter().map(|remaining| remaining.step.as_str()).collect();
+    assert_eq!((outcome, names), (RunOutcome::PartlyRolledBack, vec!["line", "a"]));
+}
+
+#[test]
+fn a_transaction_that_the_server_refused_needs_no_undo() {
+    let mut engine = run(vec![Node { atomic: true, on_failure: OnFailure::Rollback, ..node("a") }]);
+    let mut refused = ended("a", 1, Outcome::Failed);
+    if let Event::AttemptFinished { failure, .. } = &mut refused {
+        *failure = Some(Failure::new(FailureKind::Sql, "23505"));
+    }
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let decision = engine.after([started("a", 1), refused, back]);
+    assert!(matches!(decision, Decision::Append(Event::UndoSkipped { .. })), "{decision:?}");
+}
+
+#[test]
+fn a_person_chooses_what_follows_a_failure() {
+    let ask = Node { on_failure: OnFailure::Ask, ..node("a") };
+    let answers = [
+        (Choice::Retry, attempt("a", 2)),
+        (Choice::Skip, attempt("b", 1)),
+        (Choice::Stop, finished(RunOutcome::Failed)),
+    ];
+    for (choice, follows) in answers {
+        let mut engine = run(vec![ask.clone(), node("b")]);
+        let failed = engine.after([started("a", 1), ended("a", 1, Outcome::Failed)]);
+        assert_eq!(failed, Decision::Ask { step: "a".to_owned(), question: Question::Failure });
+        let choices = super::questions::choices(Question::Failure).to_vec();
+        let (step, text, question) = ("a".to_owned(), String::new(), Question::Failure);
+        let asked = Event::QuestionAsked { step: step.clone(), question, text, choices };
+        assert_eq!(engine.after([asked]), Decision::Answer);
+        let (by, reason, values) = (String::new(), String::new(), BTreeMap::new());
+        let decided = Event::DecisionMade { step, choice, by, reason, values };
+        assert_eq!(engine.after([decided]), follows, "after {choice:?}");
+    }
+}
+
+#[test]
+fn an_event_that_cannot_follow_is_refused_and_changes_nothing() {
+    let mut engine = run(vec![node("a"), node("b")]);
+    engine.after([started("a", 1)]);
+    let before = engine.state.clone();
+    let refused = engine.apply(&started("b", 1), "").expect_err("one attempt is under way");
+    assert_eq!(refused.to_string(), "attempt_started of b cannot follow: another attempt is under way");
+    assert_eq!(engine.state, before);
+}

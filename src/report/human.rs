@@ -236,7 +236,7 @@ impl View for Human {
                 self.note(at, &format!("hook {} failed: {}", hook.as_str(), detail.as_deref().unwrap_or("")));
             }
             Event::QuestionAsked { step, text, .. } if !self.looks.is_terminal => {
-                self.step_line(at, Mark::Unknown, step, &format!("asks: {text}"));
+                self.step_line(at, Mark::Note, step, &format!("asks: {}", text.replace('\n', ", ")));
             }
             Event::DecisionMade { step, choice, by, reason, .. } => {
                 let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
@@ -336,7 +336,7 @@ pub fn ending(status: &Status) -> String {
         RunState::Blocked => "A person has to answer before this can go on.".to_owned(),
         RunState::Running | RunState::RollingBack => "Not at its end.".to_owned(),
         RunState::RolledBack => {
-            format!("Failed or given up, and rolled back whole: {} undone.", count(of(StepState::Undone), "step"))
+            format!("Rolled back whole: {} undone.", count(of(StepState::Undone), "step"))
         }
         RunState::PartlyRolledBack => "Rolled back in part.".to_owned(),
         RunState::Stuck => "The rollback is stuck.".to_owned(),

@@ -14,6 +14,7 @@ pub struct Live {
     name: String,
     estimate: Option<Duration>,
     last: String,
+    paused: bool,
 }
 
 impl Live {
@@ -25,13 +26,16 @@ impl Live {
         let style =
             ProgressStyle::with_template(" {spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(if looks.unicode { style } else { style.tick_chars("-\\|/ ") });
-        Self { bar, name: String::new(), estimate: None, last: String::new() }
+        Self { bar, name: String::new(), estimate: None, last: String::new(), paused: false }
     }
 
     /// Takes in what is going on.
     pub fn show(&mut self, progress: &Progress) {
         match progress {
             Progress::Running { step, name, estimate } => {
+                if std::mem::take(&mut self.paused) {
+                    self.bar.reset();
+                }
                 self.name = if step == name { step.clone() } else { format!("{step}  {}", escape(name)) };
                 self.estimate = *estimate;
                 self.last.clear();
@@ -42,7 +46,9 @@ impl Live {
             Progress::Tick => {}
             Progress::Idle => return self.clear(),
         }
-        self.draw();
+        if !self.paused {
+            self.draw();
+        }
     }
 
     fn draw(&self) {
@@ -61,11 +67,9 @@ impl Live {
     }
 
     /// Takes the line away until something is going on again.
-    pub fn pause(&self) {
-        self.bar.set_message(String::new());
-        self.bar.suspend(|| {});
+    pub fn pause(&mut self) {
         self.bar.finish_and_clear();
-        self.bar.reset();
+        self.paused = true;
     }
 
     /// Takes the line away.

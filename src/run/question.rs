@@ -37,7 +37,7 @@ impl<H: Executor, V: View> Session<H, V> {
         let mut lines = vec![text.unwrap_or_else(|failure| format!("{} ({})", template.0, failure.message))];
         for expression in show {
             let value = self.log.values.evaluate(None, |scope| evaluate(&expression.0, scope)).await;
-            let value = value.map_or_else(|failure| failure.message, |value| value.to_string());
+            let value = value.map_or_else(|failure| failure.message, |value| evidence(&value));
             lines.push(format!("{} = {value}", expression.0));
         }
         lines.join("\n")
@@ -133,6 +133,17 @@ impl<H: Executor, V: View> Session<H, V> {
             values.insert(name.clone(), value);
         }
         Some(values)
+    }
+}
+
+/// A value as a person reads it: lists and mappings as YAML below their name.
+fn evidence(value: &Value) -> String {
+    match value {
+        Value::Array(_) | Value::Object(_) => match serde_yaml::to_string(value) {
+            Ok(text) => text.lines().fold(String::new(), |block, line| block + "\n  " + line),
+            Err(_) => value.to_string(),
+        },
+        _ => value.to_string(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::expression::{ExpressionError, Scope, SeenStep};
 use crate::model::event::Event;
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::Runbook;
+use crate::model::status::StepState;
 
 /// The scope of a run, kept as its records grow.
 pub struct Values {
@@ -92,7 +93,12 @@ impl Values {
     fn refresh_step(&mut self, engine: &Engine, index: usize) {
         let fold = &engine.state.steps[index];
         let state = fold.shown();
-        if matches!(state, crate::model::status::StepState::Pending | crate::model::status::StepState::Started) {
+        if matches!(state, StepState::Pending | StepState::Started) {
+            return;
+        }
+        if state == StepState::Skipped {
+            // Absent, so that `is defined` and `default` can ask for it.
+            self.scope.forget(&engine.program.steps[index].name);
             return;
         }
         let seen = SeenStep {

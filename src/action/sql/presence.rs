@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 
 use super::limit::asked;
+use super::secrets::Secrets;
 use crate::action::execute::End;
 use crate::action::target::Environment;
 use crate::action::target::postgres::{self, ConnectError};
@@ -30,8 +31,10 @@ pub enum Seen {
     There {
         /// Its application name.
         name: String,
-        /// Process, state and statement.
+        /// Process and state.
         what: String,
+        /// What it runs, as far as the server shows it.
+        query: String,
     },
     /// The server could not be asked.
     Unreachable {
@@ -41,19 +44,32 @@ pub enum Seen {
 }
 
 impl Seen {
+    /// The same without secrets. A server shows only the head of a statement, so a secret may be cut and no longer be
+    /// recognised: where there are any, no statement is shown.
+    #[must_use]
+    pub fn without(self, secrets: &Secrets) -> Self {
+        match self {
+            Self::Gone { name } => Self::Gone { name },
+            Self::There { name, what, query } if secrets.0.is_empty() => Self::There { name, what, query },
+            Self::There { name, what, .. } => Self::There { name, what, query: "(hidden)".to_owned() },
+            Self::Unreachable { reason } => Self::Unreachable { reason: secrets.remove(&reason) },
+        }
+    }
+
     /// As the end of an attempt of which nothing else is known.
     #[must_use]
     pub fn lost(&self) -> End {
         let (may_run, evidence) = match self {
             Self::Gone { name } => (false, format!("session {name} is gone")),
-            Self::There { name, what } => (true, format!("session {name} is still there: {what}")),
+            Self::There { name, what, query } => (true, format!("session {name} is still there: {what}: {query}")),
             Self::Unreachable { reason } => (true, format!("the server could not be asked: {reason}")),
         };
         End::Lost { may_run, evidence }
     }
 }
 
-/// Waits until no session of that name is left, at most so long (one look when there is no limit but the operator's).
+/// Waits until no session of that name is left, at most so long, or until the operator
+/// has enough of it.
 pub async fn wait(
     environment: &Environment,
     connection: &Connection,
@@ -103,7 +119,7 @@ async fn look(
         Ok(None) => Seen::Gone { name: name.to_owned() },
         Ok(Some(row)) => {
             let (pid, state, query): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
-            Seen::There { name: name.to_owned(), what: format!("process {pid}, {state}: {query}") }
+            Seen::There { name: name.to_owned(), what: format!("process {pid}, {state}"), query }
         }
         Err(error) => {
             *session = None;

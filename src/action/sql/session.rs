@@ -3,19 +3,21 @@
 use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::Stream;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc::UnboundedSender;
-use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::error::DbError;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
+use super::broken::{Broken, causes};
+use super::notices::Notices;
 use super::rows;
+use super::secrets::Secrets;
 use super::statement::Statement;
 use crate::action::execute::Control;
 use crate::action::target::Environment;
@@ -23,11 +25,9 @@ use crate::action::target::postgres::{self, Remote as Wire};
 use crate::model::call::{Connection, Ticket};
 use crate::model::result::{Failure, FailureKind, StepResult};
 
-/// How long a statement may wait for a lock, unless its whole limit is shorter: others queue behind it.
+/// How long a statement may wait for a lock, unless its whole limit is shorter: others queue behind it. A text may set
+/// another `lock_timeout` for itself, as a concurrent index build has to, which waits for every older transaction.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How many bytes of notices are kept.
-const MOST_NOTICES: usize = 64 * 1024;
 
 /// The name of an attempt's session. No other attempt of any run has it.
 #[must_use]
@@ -72,46 +72,6 @@ impl Remote {
     }
 }
 
-/// What went wrong at which statement.
-#[derive(Debug)]
-pub enum Broken {
-    /// The server's answer, or a connection that broke, at the statement of that index; `COMMIT` comes after the last.
-    At(usize, tokio_postgres::Error),
-    /// Nothing more was sent from the statement of that index on, because an end was wanted.
-    Stopped(usize),
-}
-
-impl Broken {
-    /// Whether the connection broke: what the server did last is not known from it.
-    #[must_use]
-    pub fn is_lost(&self) -> bool {
-        match self {
-            Self::Stopped(_) => false,
-            Self::At(_, error) => error.as_db_error().is_none_or(|server| {
-                let code = server.code().code();
-                matches!(server.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) || code.starts_with("57P")
-            }),
-        }
-    }
-
-    /// Whether an end was asked for and this is its answer.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        match self {
-            Self::Stopped(_) => true,
-            Self::At(_, error) => error.code() == Some(&SqlState::QUERY_CANCELED),
-        }
-    }
-
-    /// How many statements came before.
-    #[must_use]
-    pub const fn statement(&self) -> usize {
-        match self {
-            Self::At(index, _) | Self::Stopped(index) => *index,
-        }
-    }
-}
-
 /// What the last statement gave.
 #[derive(Debug, Default)]
 struct Answer {
@@ -120,21 +80,14 @@ struct Answer {
     truncated: bool,
 }
 
-#[derive(Default)]
-struct Notices {
-    kept: String,
-    truncated: bool,
-    screen: Option<UnboundedSender<String>>,
-}
-
 /// An open session with its limits set.
 pub struct Session {
     wire: postgres::Session,
     stop: Arc<AtomicBool>,
     name: String,
-    secrets: Vec<String>,
+    secrets: Secrets,
     sensitive: bool,
-    notices: Arc<Mutex<Notices>>,
+    notices: Notices,
     answer: Answer,
     committing: bool,
 }
@@ -151,15 +104,15 @@ impl Session {
         name: &str,
         ticket: &Ticket,
     ) -> Result<Self, Failure> {
-        let notices = Arc::new(Mutex::new(Notices::default()));
-        let (kept, secrets) = (notices.clone(), ticket.secrets.0.clone());
-        let keep = move |notice: &DbError| keep(&kept, &secrets, notice);
+        let (notices, secrets) = (Notices::default(), Secrets(ticket.secrets.0.clone()));
+        let (list, hidden) = (notices.clone(), secrets.clone());
+        let keep = move |notice: &DbError| list.keep(notice, &hidden);
         let wire = postgres::connect(environment, connection, name, keep).await?;
         let session = Self {
             wire,
             stop: Arc::default(),
             name: name.to_owned(),
-            secrets: ticket.secrets.0.clone(),
+            secrets,
             sensitive: ticket.sensitive,
             notices,
             answer: Answer::default(),
@@ -168,7 +121,7 @@ impl Session {
         let limits = limits(ticket.timeout);
         session.wire.client.batch_execute(&limits).await.map_err(|error| {
             let message = format!("target {}: the session's limits could not be set: {error}", connection.name);
-            Failure { kind: FailureKind::Connection, message, chain: session.causes(&error) }
+            Failure { kind: FailureKind::Connection, message, chain: causes(&error, &session.secrets) }
         })?;
         Ok(session)
     }
@@ -177,6 +130,12 @@ impl Session {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What may not be seen of what it gives.
+    #[must_use]
+    pub const fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Whether `COMMIT` was sent.
@@ -194,12 +153,8 @@ impl Session {
     /// From now on notices are shown as they come, unless the step's output is sensitive.
     pub fn forward_notices(&self, control: &Control) {
         if !self.sensitive {
-            self.lock().screen = Some(control.output.clone());
+            self.notices.show(control.output.clone());
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Notices> {
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One statement in a read-only transaction that is rolled back.
@@ -254,73 +209,15 @@ impl Session {
     /// What the last statement gave, with all notices as standard output. Empties both.
     pub fn result(&mut self) -> StepResult {
         let answer = std::mem::take(&mut self.answer);
-        let (kept, cut) = {
-            let mut notices = self.lock();
-            (std::mem::take(&mut notices.kept), notices.truncated)
-        };
-        let rows = answer.rows.map(|rows| {
-            rows.into_iter().map(|row| row.into_iter().map(|(name, value)| (name, self.clean_value(value))).collect())
-        });
+        let (notices, cut) = self.notices.take();
+        let clean = |rows: Vec<_>| rows.into_iter().map(|row| self.secrets.remove_from_row(row)).collect();
         StepResult {
-            stdout: Some(kept.trim_end_matches('\n').to_owned()),
-            rows: rows.map(Iterator::collect),
+            stdout: Some(notices),
+            rows: answer.rows.map(clean),
             row_count: Some(answer.count),
             truncated: answer.truncated || cut,
             ..StepResult::default()
         }
-    }
-
-    fn clean_value(&self, value: Value) -> Value {
-        match value {
-            Value::String(text) => Value::String(clean(&text, &self.secrets)),
-            Value::Array(items) => items.into_iter().map(|item| self.clean_value(item)).collect(),
-            Value::Object(pairs) => {
-                pairs.into_iter().map(|(name, value)| (name, self.clean_value(value))).collect::<Map<_, _>>().into()
-            }
-            other => other,
-        }
-    }
-
-    /// In words: which statement, what the server said, and what that means.
-    #[must_use]
-    pub fn failure(&self, broken: &Broken, statements: &[Statement], consequence: &str) -> Failure {
-        let place = |line: Option<usize>| match statements.get(broken.statement()) {
-            None => "COMMIT".to_owned(),
-            Some(statement) => {
-                let number = broken.statement() + 1;
-                format!("statement {number} of {} (line {})", statements.len(), line.unwrap_or(statement.line))
-            }
-        };
-        let (what, chain) = match broken {
-            Broken::Stopped(_) => (format!("{} was not sent", place(None)), Vec::new()),
-            Broken::At(index, error) => match error.as_db_error() {
-                None => (format!("{}: the connection was lost", place(None)), self.causes(error)),
-                Some(server) => {
-                    let line = statements.get(*index).and_then(|statement| line(statement, server));
-                    let said = format!("{} {}: {}", server.severity(), server.code().code(), server.message());
-                    (format!("{}: {said}", place(line)), self.causes(error))
-                }
-            },
-        };
-        let message = if consequence.is_empty() { what } else { format!("{what}; {consequence}") };
-        Failure { kind: FailureKind::Sql, message: clean(&message, &self.secrets), chain }
-    }
-
-    fn causes(&self, error: &tokio_postgres::Error) -> Vec<String> {
-        let Some(server) = error.as_db_error() else {
-            let source = std::error::Error::source(error);
-            return source.map(|source| clean(&source.to_string(), &self.secrets)).into_iter().collect();
-        };
-        let parts = [("detail", server.detail()), ("hint", server.hint()), ("where", server.where_())];
-        let said = parts.into_iter().filter_map(|(name, text)| text.map(|text| format!("{name}: {text}")));
-        said.map(|text| clean(&text, &self.secrets)).collect()
-    }
-}
-
-fn line(statement: &Statement, server: &DbError) -> Option<usize> {
-    match server.position() {
-        Some(tokio_postgres::error::ErrorPosition::Original(character)) => Some(statement.line_at(*character)),
-        _ => None,
     }
 }
 
@@ -370,23 +267,4 @@ fn mapping(row: &SimpleQueryRow, types: &[Type]) -> Map<String, Value> {
         let kind = types.get(index).unwrap_or(&Type::TEXT);
         (column.name(), rows::value(kind, row.get(index)))
     }))
-}
-
-fn keep(notices: &Mutex<Notices>, secrets: &[String], notice: &DbError) {
-    let line = clean(&format!("{}: {}", notice.severity(), notice.message()), secrets);
-    let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(screen) = &notices.screen {
-        // Nobody looks: the line is kept all the same.
-        let _ = screen.send(line.clone());
-    }
-    if notices.kept.len() + line.len() < MOST_NOTICES {
-        notices.kept.push_str(&line);
-        notices.kept.push('\n');
-    } else {
-        notices.truncated = true;
-    }
-}
-
-fn clean(text: &str, secrets: &[String]) -> String {
-    secrets.iter().filter(|secret| !secret.is_empty()).fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }

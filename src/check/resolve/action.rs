@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::step::template;
 use super::{Inherited, Resolver, mode};
-use crate::check::context::Kind;
 use crate::check::document::step as document;
 use crate::check::document::{OneOrMore, Text};
 use crate::check::duration;
+use crate::check::steps::Kind;
 use crate::check::tree::NodeId;
 use crate::model::runbook::{Expression, Template};
 use crate::model::step::{

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::step::{polling, template, time};
 use super::{Inherited, Resolver};
-use crate::check::context::StepAt;
 use crate::check::document::step as document;
+use crate::check::steps::StepAt;
 use crate::check::tree::NodeId;
 use crate::model::runbook::Expression;
 use crate::model::step::{Action, Precondition, Probe};

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Inherited, Resolver, word};
-use crate::check::context::{Kind, Role, StepAt};
 use crate::check::document::Text;
 use crate::check::document::step as document;
 use crate::check::duration;
+use crate::check::steps::{Kind, Role, StepAt};
 use crate::model::runbook::{Expression, Template};
 use crate::model::step::{Action, Effect, Probe, Retry, Step, Success, Undo, Until, WaitAction};
 

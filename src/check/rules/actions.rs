@@ -1,7 +1,8 @@
 //! Exactly one action in a step.
 
 use super::Findings;
-use crate::check::context::{ACTIONS, Context};
+use crate::check::context::Context;
+use crate::check::steps::ACTIONS;
 
 /// Two things in one step.
 pub fn more_than_one(context: &Context, findings: &mut Findings) {

@@ -1,11 +1,12 @@
 //! Names: given once, and known where they are read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::Findings;
-use crate::check::context::{Context, Kind, ROOTS, Role};
+use crate::check::context::Context;
+use crate::check::steps::{Kind, Role};
 use crate::check::suggest;
-use crate::check::texts::Reference;
+use crate::check::texts::{ROOTS, Reference};
 use crate::model::runbook::Hook;
 
 /// The names of a step's own result, known in `outputs`, `until` and `success`.
@@ -58,11 +59,11 @@ fn reads<'a>(context: &'a Context, root: &'a str) -> impl Iterator<Item = (&'a R
 
 /// `steps.<id>` without such a step.
 pub fn unknown_step(context: &Context, findings: &mut Findings) {
+    let mut known: Vec<&str> = context.ids.keys().map(String::as_str).collect();
+    known.sort_unstable();
     for (reference, id) in reads(context, "steps") {
         if context.step_named(id).is_none() {
-            let ids = context.steps.iter().filter_map(|step| step.id.as_deref());
-            let known: HashSet<String> = ids.map(|id| id.replace('-', "_")).collect();
-            let help = suggest::help(id, known.iter().map(String::as_str), "steps");
+            let help = suggest::help(id, known.iter().copied(), "steps");
             findings.report(reference.span, format!("there is no step `{id}`"), help);
         }
     }
@@ -84,10 +85,13 @@ pub fn unknown_var(context: &Context, findings: &mut Findings) {
 }
 
 fn unknown(context: &Context, findings: &mut Findings, root: &str, what: &str) {
+    if context.is_misspelt(root) {
+        return;
+    }
     let declared = context.declared_set(root);
     for (reference, name) in reads(context, root) {
         if !declared.contains(name) {
-            let help = suggest::help(name, declared.iter().copied(), root);
+            let help = suggest::help(name, context.declared(root), root);
             let help = if declared.is_empty() { format!("{help}: declare it under `{root}:`") } else { help };
             findings.report(reference.span, format!("there is no {what} `{name}`"), help);
         }
@@ -220,7 +224,9 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
             .unwrap_or_default();
         if !declared.contains(&name.as_str()) && !reference.guarded {
             let help = if declared.is_empty() {
-                format!("declare it there: `outputs: {{ {name}: \"{{{{ stdout }}}}\" }}`")
+                let of_server = matches!(step.kind, Some(Kind::Sql | Kind::Query));
+                let from = if of_server { format!("rows[0].{name}") } else { "stdout".to_owned() };
+                format!("declare it there: `outputs: {{ {name}: \"{{{{ {from} }}}}\" }}`")
             } else {
                 suggest::help(name, declared, "outputs")
             };

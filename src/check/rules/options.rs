@@ -1,7 +1,8 @@
 //! Fields that go with some actions and not with others.
 
 use super::Findings;
-use crate::check::context::{Context, Kind};
+use crate::check::context::Context;
+use crate::check::steps::Kind;
 
 const PROCESS: &[&str] = &["shell", "command"];
 const SERVER: &[&str] = &["sql", "query"];

@@ -1,7 +1,8 @@
 //! Fields that exclude or need each other, and regular expressions.
 
 use super::Findings;
-use crate::check::context::{Context, Kind, StepAt};
+use crate::check::context::Context;
+use crate::check::steps::{Kind, StepAt};
 use crate::check::tree::NodeId;
 use crate::model::step::Effect;
 

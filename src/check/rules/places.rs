@@ -1,7 +1,8 @@
 //! Where steps and their parts run.
 
 use super::Findings;
-use crate::check::context::{Context, Kind, StepAt};
+use crate::check::context::Context;
+use crate::check::steps::{Kind, StepAt};
 use crate::check::suggest;
 use crate::check::tree::NodeId;
 
@@ -19,6 +20,9 @@ fn named(context: &Context) -> Vec<NodeId> {
 
 /// A target that is not declared.
 pub fn unknown_target(context: &Context, findings: &mut Findings) {
+    if context.is_misspelt("targets") {
+        return;
+    }
     let mut known = context.declared("targets");
     known.push("local");
     for node in named(context) {

@@ -1,8 +1,8 @@
 //! Values that must not become code, and secrets that must not be seen.
 
 use super::Findings;
-use crate::check::context::{Context, ROOTS};
-use crate::check::texts::Exposure;
+use crate::check::context::Context;
+use crate::check::texts::{Exposure, ROOTS};
 use crate::check::tree::NodeId;
 
 /// `{{ parameters.x }}` in a script or a statement.
@@ -22,6 +22,7 @@ pub fn template_in_code(context: &Context, findings: &mut Findings) {
 
 fn look_into(context: &Context, findings: &mut Findings, key: &str, value: NodeId) {
     let Some(text) = context.text(value) else { return };
+    let places = context.places(value);
     for (at, _) in text.match_indices("{{") {
         let inside = text[at + 2..].trim_start_matches(['-', '+']).trim_start();
         let name_length = inside.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
@@ -35,7 +36,7 @@ fn look_into(context: &Context, findings: &mut Findings, key: &str, value: NodeI
             "give it by `variables: { name: \"{{ … }}\" }` and write :'name' for a literal, :\"name\" for an identifier"
         };
         findings.report(
-            context.span_within(value, at, length),
+            context.span_within(value, &places, at, length),
             format!(
                 "`{key}` is never a template: values come in by `{}:` only",
                 if key == "shell" { "env" } else { "variables" }

@@ -1,11 +1,11 @@
 //! The shape of a document: known fields, their types, their names.
 
 use super::Findings;
-use crate::check::context::{Context, Kind, Role};
+use crate::check::context::Context;
 use crate::check::decode::DecodeErrorKind;
+use crate::check::steps::{Kind, Role};
 use crate::check::tree::{Kind as NodeKind, NodeId};
 use crate::check::{parameters, resolve, suggest};
-use crate::model::diagnostic::Span;
 
 /// What other tools call what the format calls something else.
 const FOREIGN: &[(&str, &str)] = &[
@@ -222,95 +222,6 @@ pub fn not_first(context: &Context, findings: &mut Findings) {
     }
 }
 
-const ROOT: &[&str] = &["window", "review", "groups", "locks"];
-const STEP: &[&str] = &[
-    "http",
-    "runbook",
-    "rehearse",
-    "preview",
-    "observe",
-    "become",
-    "parallel",
-    "hold",
-    "artifacts",
-    "for_each",
-    "repeat",
-    "background",
-    "watch",
-];
-/// Keys that mean something beside another: said only where that one is not there to be refused.
-const BESIDE: &[(&str, &str)] = &[
-    ("as", "for_each"),
-    ("serial", "for_each"),
-    ("canary", "for_each"),
-    ("between", "for_each"),
-    ("max_failures", "for_each"),
-    ("release_on", "hold"),
-    ("retake", "hold"),
-    ("until_end", "background"),
-];
-
-/// A key of the format that is refused, never ignored.
-pub fn not_built_yet(context: &Context, findings: &mut Findings) {
-    refuse(context, findings, context.root, ROOT);
-    if let Some(targets) = context.field(context.root, "targets") {
-        for target in context.entries(targets) {
-            refuse(context, findings, target.value, &["hosts"]);
-            if context.field(target.value, "hosts").is_none() {
-                refuse(context, findings, target.value, &["user", "become"]);
-            }
-        }
-    }
-    if let Some(defaults) = context.field(context.root, "defaults") {
-        handler(context, findings, defaults);
-    }
-    for step in &context.steps {
-        refuse(context, findings, step.node, STEP);
-        for (key, principal) in BESIDE {
-            if context.field(step.node, principal).is_none() {
-                refuse(context, findings, step.node, &[*key]);
-            }
-        }
-        handler(context, findings, step.node);
-        let parts =
-            [("confirm", &["by", "second_person"][..]), ("wait", &["for"]), ("check", PROBE), ("verify", PROBE)];
-        for (part, keys) in parts {
-            if let Some(node) = context.field(step.node, part) {
-                refuse(context, findings, node, keys);
-            }
-        }
-        let asked = context.field(step.node, "preconditions").map(|node| context.items(node)).unwrap_or_default();
-        for node in asked {
-            refuse(context, findings, *node, PROBE);
-        }
-    }
-}
-
-const PROBE: &[&str] = &["http", "become"];
-
-fn refuse(context: &Context, findings: &mut Findings, node: NodeId, keys: &[&str]) {
-    for key in keys {
-        if context.field(node, key).is_some() {
-            unbuilt(findings, context.entry_key_span(node, key), key);
-        }
-    }
-}
-
-/// `on_failure: {do, then}`.
-fn handler(context: &Context, findings: &mut Findings, node: NodeId) {
-    if let Some(value) = context.field(node, "on_failure").filter(|value| !context.entries(*value).is_empty()) {
-        unbuilt(findings, context.first_line(context.span(value)), "on_failure: {do, then}");
-    }
-}
-
-fn unbuilt(findings: &mut Findings, span: Span, what: &str) {
-    findings.report(
-        span,
-        format!("`{what}` is part of the format, but this version cannot carry it out yet"),
-        "remove it, or do that part in a `shell` or `manual` step",
-    );
-}
-
 /// Names that become parts of paths, and ids that become parts of expressions.
 pub fn malformed_name(context: &Context, findings: &mut Findings) {
     if let Some(node) = context.field(context.root, "name") {
@@ -333,7 +244,7 @@ fn name(context: &Context, findings: &mut Findings, node: NodeId, what: &str, un
     let better = slug(text);
     let help =
         if better.is_empty() { "write, for example, `upgrade-db`".to_owned() } else { format!("write `{better}`") };
-    findings.report(context.first_line(context.span(node)), format!("{what} has only {letters}"), help);
+    findings.report(context.first_line(context.span(node)), format!("{what} may have only {letters}"), help);
 }
 
 /// A text as an id: lower case, everything else a hyphen.

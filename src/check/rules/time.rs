@@ -1,8 +1,9 @@
 //! Limits, pauses and estimates.
 
 use super::Findings;
-use crate::check::context::{Context, Kind, StepAt};
+use crate::check::context::Context;
 use crate::check::duration;
+use crate::check::steps::{Kind, Role, StepAt};
 use crate::model::step::Effect;
 
 /// A text where a duration is wanted that is none.
@@ -85,9 +86,9 @@ fn runs_something(step: &StepAt) -> bool {
     }
 }
 
-/// Trying again what may have happened already.
+/// Trying again what may have happened already. A rollback has to bear that anyway.
 pub fn unsafe_retry(context: &Context, findings: &mut Findings) {
-    for step in context.decoded() {
+    for step in context.decoded().filter(|step| !matches!(step.role, Role::Undo(_))) {
         let Some(fields) = &step.fields else { continue };
         let Some(retry) = &fields.retry else { continue };
         let transactional = match step.kind {

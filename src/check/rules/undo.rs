@@ -1,7 +1,8 @@
 //! How a step is undone, and how it is known to be done.
 
 use super::Findings;
-use crate::check::context::{Context, Kind, Role, StepAt};
+use crate::check::context::Context;
+use crate::check::steps::{Kind, Role, StepAt};
 use crate::model::step::Effect;
 
 const WAYS: [&str; 3] = ["rollback", "irreversible", "point_of_no_return"];
@@ -60,9 +61,9 @@ pub fn needless(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// After a crash nobody could tell whether the statements were carried out.
+/// After a crash nobody could tell whether the statements were carried out. A rollback is simply run again.
 pub fn unsettled_sql(context: &Context, findings: &mut Findings) {
-    for step in context.sound() {
+    for step in context.sound().filter(|step| !matches!(step.role, Role::Undo(_))) {
         let Some(fields) = &step.fields else { continue };
         if step.kind == Some(Kind::Sql)
             && fields.transaction == Some(false)

@@ -377,3 +377,48 @@ fn seconds(option: &'static str, value: &str) -> Result<Duration, SettingsError>
 fn parsed<T: std::str::FromStr>(option: &'static str, value: &str, wanted: &'static str) -> Result<T, SettingsError> {
     value.parse().map_err(|_| SettingsError::Value { option, value: value.to_owned(), wanted })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::call::Hidden;
+
+    fn resolved(string: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let string = Hidden(string.to_owned());
+        resolve(&environment, &Connection { name: "t".to_owned(), string, password: None, database: None })
+    }
+
+    #[test]
+    fn the_string_comes_before_the_environment_and_that_before_the_defaults() {
+        let environment = [("PGHOST", "db2"), ("PGPORT", "5433"), ("PGUSER", "ben"), ("PGDATABASE", "")];
+        let settings = resolved("host=db1", &environment).unwrap();
+        assert_eq!(settings.to_string(), "cannot connect to db1 port 5433, database ben, as ben");
+        assert_eq!(settings.limit(), Some(Duration::from_secs(10)));
+        assert_eq!(resolved("host=a,b connect_timeout=3", &[]).unwrap().limit(), Some(Duration::from_secs(6)));
+        assert_eq!(resolved("connect_timeout=0", &[]).unwrap().limit(), None);
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let settings = resolved("host=db1 user=ana password=hunter22", &[]).unwrap();
+        assert!(!format!("{settings}{}", settings.psql()).contains("hunter22"));
+    }
+
+    #[test]
+    fn tls_is_never_spoken_over_a_socket_file_and_authorities_that_are_named_are_asked() {
+        assert_eq!(resolved("host=/run/pg sslmode=require", &[]).unwrap().mode, Mode::Disable);
+        assert_eq!(resolved("host=db1 sslmode=require", &[]).unwrap().mode, Mode::Require);
+        assert_eq!(resolved("host=db1 sslmode=require sslrootcert=/ca", &[]).unwrap().mode, Mode::VerifyCa);
+        assert_eq!(resolved("host=db1", &[]).unwrap().mode, Mode::Prefer);
+    }
+
+    #[test]
+    fn what_is_not_honoured_is_refused_and_not_passed_over() {
+        let refused = |string| resolved(string, &[]).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(refused("host=a sslcrl=/crl"), "the connection option `sslcrl` is not supported; leave it out");
+        assert!(refused("host=a sslmode=verify").contains("verify-full"));
+        assert_eq!(refused("host=a port=x"), "`port` cannot be \"x\"; wanted: a number from 1 to 65535");
+        assert!(refused("host=a gssencmode=require").contains("gssencmode"));
+    }
+}

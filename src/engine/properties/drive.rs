@@ -1,0 +1,272 @@
+//! A scenario carried out against a world that knows what is true.
+
+use std::collections::BTreeMap;
+
+use super::promises::violations;
+use super::{Bug, Scenario, Truth};
+use crate::engine::program::NodeUndo;
+use crate::engine::{Decision, Engine, questions};
+use crate::model::event::{Answer, Choice, Event, Intent, Outcome, Question, ResumeIntent, SettledBy, Settlement};
+use crate::model::result::{Failure, FailureKind, StepResult};
+
+pub(super) struct Drive<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) bug: &'a Bug,
+    pub(super) engine: Engine,
+    pub(super) truth: Vec<Truth>,
+    pub(super) records: Vec<Event>,
+    pub(super) chances: std::slice::Iter<'a, u8>,
+}
+
+impl Drive<'_> {
+    fn chance(&mut self, of: u8) -> u8 {
+        self.chances.next().copied().unwrap_or(0) % of
+    }
+
+    fn append(&mut self, event: Event) -> Result<(), String> {
+        self.engine.apply(&event, "").map_err(|illegal| illegal.to_string())?;
+        (self.bug.after)(&mut self.engine, &event);
+        self.records.push(event);
+        let mut replayed = self.scenario.engine();
+        for event in &self.records {
+            replayed.apply(event, "").map_err(|illegal| format!("replay: {illegal}"))?;
+            if !self.bug.live_only {
+                (self.bug.after)(&mut replayed, event);
+            }
+        }
+        if replayed.state != self.engine.state {
+            return Err("replay differs from the live state".to_owned());
+        }
+        Ok(())
+    }
+
+    pub(super) fn index(&self, step: &str) -> usize {
+        self.engine.program.index(step).expect("a step of the program")
+    }
+
+    fn act(&mut self, decision: Decision) -> Result<Option<Event>, String> {
+        let event = match decision {
+            Decision::Append(event) => event,
+            Decision::Attempt { step, attempt, .. } => self.begin(step, attempt),
+            Decision::Await { step, attempt } => self.finish(step, attempt)?,
+            Decision::Recover { step, attempt } => self.recover(step, attempt),
+            Decision::AskCheck { step } => {
+                let honest = self.chance(4) > 0;
+                let holds = self.truth[self.index(&step)].in_place;
+                let answer = if !honest {
+                    Answer::Unknown
+                } else if holds {
+                    Answer::Holds
+                } else {
+                    Answer::DoesNotHold
+                };
+                Event::CheckAnswered { step, answer, detail: String::new() }
+            }
+            Decision::Undo { step, part, attempt, .. } => {
+                if self.chance(6) == 5 {
+                    Event::UndoRefused { step, part, attempt, failure: failure(FailureKind::Connection) }
+                } else {
+                    Event::UndoStarted { step, part, attempt, intent: Intent::Program }
+                }
+            }
+            Decision::AwaitUndo { step, part, attempt } => {
+                if !matches!(self.records.last(), Some(Event::UndoStarted { step: of, .. }) if *of == step) {
+                    return Err(format!("an undo of {step} goes on without its intent"));
+                }
+                self.undo_finished(step, part, attempt)
+            }
+            Decision::RecoverUndo { step, part, attempt } => {
+                let index = self.index(&step);
+                self.truth[index].still_runs = self.chance(8) == 7;
+                let outcome = if self.truth[index].still_runs { Outcome::UnknownMayRun } else { Outcome::Unknown };
+                Event::UndoFinished { step, part, attempt, outcome, failure: None, duration_ms: 0, output: None }
+            }
+            Decision::Ask { step, question } => {
+                let choices = questions::choices(question).to_vec();
+                Event::QuestionAsked { step, question, text: String::new(), choices }
+            }
+            Decision::Answer => return Ok(self.answer()),
+            Decision::End(_) => return Ok(None),
+        };
+        Ok(Some(event))
+    }
+
+    fn begin(&mut self, step: String, attempt: u32) -> Event {
+        let index = self.index(&step);
+        let fold = self.engine.state.steps[index].clone();
+        let node = &self.scenario.nodes[index];
+        if node.has_check && (self.truth[index].in_place || self.truth[index].was_there_before) {
+            let reason = String::new();
+            return if fold.maybe_in_place {
+                Event::StepSettled { step, attempt, r#as: Settlement::Succeeded, by: SettledBy::Check, reason }
+            } else {
+                Event::StepInPlace { step, reason }
+            };
+        }
+        match self.chance(8) {
+            6 if fold.attempts == 0 => Event::StepSkipped { step, reason: String::new() },
+            7 => Event::StepRefused { step, attempt, failure: failure(FailureKind::Precondition) },
+            _ => {
+                let intent = if node.by_person { Intent::Person } else { Intent::Program };
+                Event::AttemptStarted { step, attempt, intent }
+            }
+        }
+    }
+
+    fn finish(&mut self, step: String, attempt: u32) -> Result<Event, String> {
+        let index = self.index(&step);
+        let node = self.scenario.nodes[index].clone();
+        if node.by_person {
+            let choice = self.engine.state.decision.as_ref().map(|decided| decided.choice);
+            let yes = choice == Some(Choice::Yes) || choice == Some(Choice::Succeeded);
+            self.truth[index].in_place = !node.read_only && (yes || self.chance(2) == 1);
+            let outcome = if yes { Outcome::Succeeded } else { Outcome::Failed };
+            return Ok(finished(step, attempt, outcome, None));
+        }
+        if !matches!(self.records.last(), Some(Event::AttemptStarted { step: of, .. }) if *of == step) {
+            return Err(format!("{step} goes on without its intent"));
+        }
+        Ok(self.attempt_ended(step, attempt))
+    }
+
+    fn attempt_ended(&mut self, step: String, attempt: u32) -> Event {
+        let index = self.index(&step);
+        let node = self.scenario.nodes[index].clone();
+        let (outcome, kind, effect) = match self.chance(8) {
+            0..=4 => (Outcome::Succeeded, None, true),
+            5 if node.atomic => (Outcome::Failed, Some(FailureKind::Sql), false),
+            5 => (Outcome::Failed, Some(FailureKind::Exit), self.chance(2) == 1),
+            6 => (Outcome::TimedOut, Some(FailureKind::Timeout), self.chance(2) == 1),
+            _ => (Outcome::Failed, Some(FailureKind::Verify), true),
+        };
+        self.truth[index].in_place |= effect && !node.read_only;
+        finished(step, attempt, outcome, kind)
+    }
+
+    fn recover(&mut self, step: String, attempt: u32) -> Event {
+        let index = self.index(&step);
+        let before = self.truth[index].in_place;
+        match self.chance(4) {
+            0 => {
+                let r#as = Settlement::NotStarted;
+                Event::StepSettled { step, attempt, r#as, by: SettledBy::Supervisor, reason: String::new() }
+            }
+            1 => self.attempt_ended(step, attempt),
+            chance => {
+                self.truth[index].in_place = before || (self.chance(2) == 1 && !self.scenario.nodes[index].read_only);
+                self.truth[index].still_runs = chance == 3;
+                let outcome = if chance == 3 { Outcome::UnknownMayRun } else { Outcome::Unknown };
+                finished(step, attempt, outcome, None)
+            }
+        }
+    }
+
+    fn undo_finished(&mut self, step: String, part: usize, attempt: u32) -> Event {
+        let index = self.index(&step);
+        let outcome = if self.chance(8) == 7 { Outcome::Failed } else { Outcome::Succeeded };
+        if outcome == Outcome::Succeeded {
+            self.truth[index].undone_parts = part + 1;
+            if part + 1 == self.parts(index) {
+                self.truth[index].in_place = false;
+            }
+        }
+        Event::UndoFinished { step, part, attempt, outcome, failure: None, duration_ms: 0, output: None }
+    }
+
+    fn parts(&self, index: usize) -> usize {
+        match &self.scenario.nodes[index].undo {
+            NodeUndo::Parts(parts) => parts.len(),
+            _ => 0,
+        }
+    }
+
+    /// A person answers, truthfully where it is about what happened; or nobody is there.
+    fn answer(&mut self) -> Option<Event> {
+        let open = self.engine.state.question.clone()?;
+        if self.chance(6) == 5 {
+            return None;
+        }
+        let index = self.index(&open.step);
+        let choice = match open.question {
+            Question::Unknown => {
+                self.truth[index].still_runs = false;
+                match (self.truth[index].in_place, self.chance(3)) {
+                    (_, 0) => Choice::RunAgain,
+                    (true, _) => Choice::Succeeded,
+                    (false, _) => Choice::Failed,
+                }
+            }
+            Question::UndoUnknown => {
+                self.truth[index].still_runs = false;
+                Choice::RunAgain
+            }
+            _ => {
+                let chance = usize::from(self.chance(4)) % open.choices.len();
+                open.choices[chance]
+            }
+        };
+        let values = BTreeMap::new();
+        Some(Event::DecisionMade { step: open.step, choice, by: String::new(), reason: String::new(), values })
+    }
+}
+
+pub(super) fn failure(kind: FailureKind) -> Failure {
+    Failure::new(kind, "chance")
+}
+
+fn finished(step: String, attempt: u32, outcome: Outcome, kind: Option<FailureKind>) -> Event {
+    let failure = kind.map(failure);
+    let result = StepResult::default();
+    Event::AttemptFinished { step, attempt, outcome, failure, duration_ms: 0, output: None, result }
+}
+
+/// Runs a scenario to its end and holds it against the promises.
+pub(super) fn run(scenario: &Scenario, bug: &Bug) -> Result<(), String> {
+    let mut drive = Drive {
+        scenario,
+        bug,
+        engine: scenario.engine(),
+        truth: vec![Truth::default(); scenario.nodes.len()],
+        records: Vec::new(),
+        chances: scenario.chances.iter(),
+    };
+    for index in 0..scenario.nodes.len() {
+        drive.truth[index].was_there_before = drive.chance(8) == 7;
+    }
+    drive.append(Event::RunStarted {
+        format: 1,
+        program: String::new(),
+        runbook: String::new(),
+        digest: String::new(),
+        parameters: BTreeMap::new(),
+        previous: None,
+    })?;
+    let mut turns = scenario.crashes.iter().copied().map(usize::from).chain(std::iter::repeat(usize::MAX));
+    for turn in 0..200_u8 {
+        let mut left = turns.next().unwrap_or(usize::MAX);
+        if turn > 0 {
+            if drive.engine.state.is_over() {
+                break;
+            }
+            let back = scenario.rollback_at == Some(turn);
+            let intent = if back { ResumeIntent::Rollback } else { ResumeIntent::Continue };
+            drive.append(Event::RunResumed { program: String::new(), intent })?;
+            if back && !drive.engine.state.is_going_back() {
+                drive.append(Event::RollbackStarted { reason: "asked for".to_owned(), to: None })?;
+            }
+        }
+        for steps in 0.. {
+            if steps > 2_000 {
+                return Err("the run does not end".to_owned());
+            }
+            let decision = (bug.decide)(&drive.engine, drive.engine.next());
+            let Some(event) = drive.act(decision)? else { break };
+            drive.append(event)?;
+            left -= 1;
+            if left == 0 {
+                break;
+            }
+        }
+    }
+    violations(&drive)
+}

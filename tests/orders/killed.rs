@@ -1,0 +1,87 @@
+//! The executor killed at every record that it writes, and while each step is under way, then resumed: the end is as
+//! if it had never been killed, and nobody has to be asked what became of it.
+
+use serde_json::{Value, json};
+
+use crate::ended;
+use crate::program::event;
+use crate::scene::{MUTATING, Scene, Stage};
+
+/// The points at which a process can be killed that writes these records, from the given one on. While somebody else
+/// acts there are three: the intent is durable, the actor is ready, its effect is there. Between steps of which nobody
+/// acts one is enough.
+fn points(records: &[Value], first: usize) -> Vec<String> {
+    let mut points = Vec::new();
+    for (number, record) in records.iter().enumerate().skip(first).map(|(index, record)| (index + 1, record)) {
+        let (kind, step) = event(record);
+        let acts = record["intent"].get("session").is_some();
+        let names: &[&str] = match kind {
+            "attempt_started" | "undo_started" if acts => &["after_sync", "after_spawn", "after_effect"],
+            "attempt_finished" if !MUTATING.contains(&step) => &[],
+            "undo_finished" => &[],
+            _ => &["after_sync"],
+        };
+        points.extend(names.iter().map(|name| format!("{number}:{name}")));
+    }
+    points
+}
+
+/// The records without the status that follows them.
+fn records(scene: &Scene<'_>) -> Vec<Value> {
+    let mut lines = scene.run("exec", &["--yes", "--json"]).lines();
+    lines.pop();
+    lines
+}
+
+/// Kills a run at that point, resumes it, and holds its end against what is wanted.
+fn killed_and_resumed(scene: &Scene<'_>, point: &str, code: i32, state: &str) {
+    let crashed = scene.crash(point);
+    assert_eq!(crashed.code, None, "{point}: it did not stop there: {}", crashed.stderr);
+    let ran = scene.program.run(&["resume", "--yes", "--json"]);
+    assert_eq!(ran.code, Some(code), "{point}: {}{}", ran.stdout, ran.stderr);
+    ended(&ran, code, state);
+    let asked: Vec<Value> = scene.program.records();
+    let asked = asked.iter().map(event).filter(|(kind, step)| *kind == "question_asked" && *step != "go").count();
+    assert_eq!(asked, 0, "{point}: a person was asked");
+}
+
+/// Every `part`-th of `of` points on the way forward.
+fn forward(part: usize, of: usize) {
+    let stage = Stage::set();
+    let scene = stage.scene();
+    let records = records(&scene);
+    let done = scene.world_once_reloaded("500");
+    for point in points(&records, 0).into_iter().skip(part).step_by(of) {
+        let scene = stage.scene();
+        killed_and_resumed(&scene, &point, 0, "succeeded");
+        assert_eq!(scene.world_once_reloaded("500"), done, "{point}");
+    }
+}
+
+#[test]
+fn killed_at_any_point_on_the_way_forward_it_goes_on_to_the_same_end() {
+    forward(0, 2);
+}
+
+#[test]
+fn killed_at_any_other_point_on_the_way_forward_it_goes_on_to_the_same_end() {
+    forward(1, 2);
+}
+
+#[test]
+fn killed_at_any_point_of_the_rollback_it_goes_on_to_undo_everything() {
+    let stage = Stage::set();
+    let failing = |scene: &Scene<'_>| scene.edit_step("nothing-lost", "assert", json!([{"that": "1 == 2"}]));
+    let scene = stage.scene();
+    let before = scene.world();
+    failing(&scene);
+    let records = records(&scene);
+    assert_eq!(scene.world_once_reloaded(&before.slow), before);
+    let begins = records.iter().position(|record| event(record).0 == "rollback_started").expect("a rollback");
+    for point in points(&records, begins) {
+        let scene = stage.scene();
+        failing(&scene);
+        killed_and_resumed(&scene, &point, 4, "rolled_back");
+        assert_eq!(scene.world_once_reloaded(&before.slow), before, "{point}");
+    }
+}
