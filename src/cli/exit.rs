@@ -47,6 +47,12 @@ impl Exit {
         self
     }
 
+    /// The same, with another code.
+    #[must_use]
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
     /// Prints it; the code.
     pub fn show(self) -> u8 {
         if !self.message.is_empty() {
@@ -81,7 +87,9 @@ impl From<LockError> for Exit {
             LockError::Held { holder, .. } => {
                 exit.help(format!("wait for it, or look at it with: runbook status {}", holder.run))
             }
-            LockError::Io { .. } => exit,
+            LockError::Io { .. } => exit.help(
+                "nothing was run; make room or make it writable, or name another folder with RUNBOOK_STATE=FOLDER",
+            ),
         }
     }
 }

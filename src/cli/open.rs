@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::environment::Environment;
-use super::exit::{Exit, STOPPED};
+use super::exit::{Exit, REFUSED, STOPPED};
 use crate::engine::Engine;
 use crate::journal::chain;
 use crate::journal::store::{RunFolder, Store};
@@ -33,7 +33,11 @@ impl Opened {
 
 /// The store of this environment.
 pub fn store(environment: &Environment) -> Result<Store, Exit> {
-    Ok(Store::open(environment.state())?)
+    let state = environment.state().ok_or_else(|| {
+        Exit::new(REFUSED, "there is no place to keep runs: HOME is not set")
+            .help("name a folder with RUNBOOK_STATE=FOLDER")
+    })?;
+    Ok(Store::open(state)?)
 }
 
 /// The run that is meant.
@@ -44,7 +48,9 @@ pub fn find(store: &Store, run: Option<&str>) -> Result<RunFolder, Exit> {
 
 /// Reads and folds a run's records.
 pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
-    let records = chain::read(&folder.path)?.records;
+    let records = chain::read(&folder.path)
+        .map_err(|error| Exit::of(REFUSED, &error).help("look at it with: runbook audit verify"))?
+        .records;
     let runbook = folder.read_runbook()?;
     let engine = fold(&runbook, &records)?;
     Ok(Opened { folder, runbook, engine, records })

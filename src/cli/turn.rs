@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::environment::Environment;
 use super::exec::crash_plan;
-use super::exit::{Exit, STOPPED};
+use super::exit::{Exit, REFUSED, STOPPED};
 use super::open;
 use crate::action::secret::Secrets;
 use crate::action::world::World;
@@ -86,8 +86,10 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         stop,
         prepared: None,
     };
+    // Without its first record nothing of a run has happened.
+    let code = if session.log.engine.state.begun { STOPPED } else { REFUSED };
     for event in first {
-        session.log.append(event)?;
+        session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
     }
     let state = session.drive().await?;
     drop(turn.locks);
