@@ -42,8 +42,7 @@ pub fn store(environment: &Environment) -> Result<Store, Exit> {
 
 /// The run that is meant.
 pub fn find(store: &Store, run: Option<&str>) -> Result<RunFolder, Exit> {
-    let is_finished = |folder: &RunFolder| open(folder.clone()).is_ok_and(|opened| opened.engine.state.is_over());
-    Ok(store.find_run(run, is_finished)?)
+    Ok(store.find_run(run, RunFolder::seems_over)?)
 }
 
 /// Reads and folds a run's records.

@@ -10,7 +10,9 @@ use super::turn::{Turn, take};
 use crate::engine::Engine;
 use crate::journal::file::{Cut, Journal};
 use crate::journal::lock::{lock, lock_run};
+use crate::journal::store::RunFolder;
 use crate::model::event::{Event, ResumeIntent};
+use crate::model::runbook::Runbook;
 use crate::report::human::ending;
 use crate::report::{json, terminal};
 
@@ -36,11 +38,15 @@ pub struct How {
 impl Resume {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
-        let opened = open::open(open::find(&store, self.run.as_deref())?)?;
-        if opened.engine.state.is_over() {
-            return Ok(ended(&opened, self.how.json));
+        let folder = open::find(&store, self.run.as_deref())?;
+        if folder.seems_over() {
+            let opened = open::open(folder.clone())?;
+            if opened.engine.state.is_over() {
+                return Ok(ended(&opened, self.how.json));
+            }
         }
-        take_up(opened, self.how, environment, |_| Ok((ResumeIntent::Continue, Vec::new())))
+        let runbook = folder.read_runbook()?;
+        take_up(folder, runbook, self.how, environment, |_| Ok((ResumeIntent::Continue, Vec::new())))
     }
 }
 
@@ -57,13 +63,13 @@ pub fn ended(opened: &Opened, as_json: bool) -> u8 {
 
 /// Locks the run, opens its journal for writing, and goes on with what `begin` adds.
 pub fn take_up(
-    opened: Opened,
+    folder: RunFolder,
+    runbook: Runbook,
     how: How,
     environment: &Environment,
     begin: impl FnOnce(&Engine) -> Result<(ResumeIntent, Vec<Event>), Exit>,
 ) -> Result<u8, Exit> {
     let store = open::store(environment)?;
-    let Opened { folder, runbook, .. } = opened;
     let holder = holder(&folder, environment);
     let run_lock = lock_run(&store, &folder, &holder)?;
     let locks = vec![run_lock, lock(&store, std::slice::from_ref(&runbook.name), &holder)?];

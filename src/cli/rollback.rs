@@ -36,7 +36,9 @@ impl Rollback {
         }
         let by = environment.user();
         let to = self.to;
-        take_up(opened, self.how, environment, |engine| Ok((ResumeIntent::Rollback, begin(engine, to, &by)?)))
+        take_up(opened.folder, opened.runbook, self.how, environment, |engine| {
+            Ok((ResumeIntent::Rollback, begin(engine, to, &by)?))
+        })
     }
 }
 

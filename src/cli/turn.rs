@@ -1,6 +1,7 @@
 //! One executor's turn with a run: everything is put together, and the loop goes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -81,6 +82,7 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         inputs: turn.folder.path.join("inputs"),
         crash: crash_plan(environment)?,
         log: Log::new(turn.engine, values, view, turn.journal),
+        steps: turn.runbook.steps_by_name().into_iter().map(|(name, step)| (name, Arc::new(step.clone()))).collect(),
         runbook: turn.runbook,
         person,
         stop,
