@@ -2,7 +2,6 @@
 //! for each case, and everything that the runbook may touch, to be compared.
 
 #![expect(clippy::expect_used, reason = "a test that cannot have its scene has failed")]
-#![expect(dead_code, reason = "each test binary needs a part of it")]
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,8 @@ use crate::postgres::{Cluster, Database};
 use crate::program::{Program, Ran};
 
 /// The steps that change something, in their order.
-pub const MUTATING: [&str; 6] = ["add-references", "clear-index", "build-index", "log-slow", "reload", "drop-reference"];
+pub const MUTATING: [&str; 6] =
+    ["add-references", "clear-index", "build-index", "log-slow", "reload", "drop-reference"];
 
 /// What counts now, asked by a session that has just begun.
 const SLOW: &str = "select setting from pg_settings where name = 'log_min_duration_statement'";
