@@ -139,6 +139,7 @@ impl Scene<'_> {
     }
 
     /// The same, until it stops itself at a crash point.
+    #[cfg(feature = "crash-points")]
     pub fn crash(&self, point: &str) -> Ran {
         let runbook = self.file("runbook.yaml").display().to_string();
         self.program.crash(point, &self.arguments("exec", &["--yes", "--json"], &runbook))

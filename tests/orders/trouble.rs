@@ -45,7 +45,7 @@ fn done(stage: &Stage) -> World {
 }
 
 /// A run whose index build waits for an old snapshot, which is given back when the session is dropped.
-fn building<'a>(stage: &'a Stage) -> (Scene<'a>, crate::postgres::Session, Child) {
+fn building(stage: &Stage) -> (Scene<'_>, crate::postgres::Session, Child) {
     let scene = stage.scene();
     let mut reader = scene.database.session();
     reader.say("begin isolation level repeatable read; select 1");
