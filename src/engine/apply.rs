@@ -78,9 +78,11 @@ impl Engine {
         state.remaining.clear();
         state.stopping = false;
         state.lost = true;
+        self.look_again();
         if !anew {
             return Ok(());
         }
+        let state = &mut self.state;
         for fold in &mut state.steps {
             fold.verdict = None;
             if fold.has_failed() && !fold.passed_over {
@@ -104,6 +106,29 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// What could not be found out may be known by now, so whoever acted is asked again, and a person only after that.
+    fn look_again(&mut self) {
+        let state = &mut self.state;
+        let decided = state.decision.as_ref().map(|decided| decided.step);
+        state.question.take_if(|open| matches!(open.question, Question::Unknown | Question::UndoUnknown));
+        for (index, fold) in state.steps.iter_mut().enumerate().take(self.program.own) {
+            if decided == Some(index) {
+                continue;
+            }
+            if fold.state == Standing::Unknown {
+                fold.answer = None;
+                if fold.may_run {
+                    fold.state = Standing::Started;
+                    state.in_flight = Some(index);
+                }
+            }
+            if fold.undo.state == UndoStanding::Unknown && fold.undo.may_run {
+                fold.undo.state = UndoStanding::Started;
+                state.in_flight = Some(index);
+            }
+        }
     }
 
     fn passed(&mut self, step: &str, reason: &str, standing: Standing) -> Applied {
@@ -209,7 +234,8 @@ impl Engine {
         let fold = &mut self.state.steps[index];
         fold.answer = Some(answer);
         if fold.state == Standing::Unknown {
-            fold.reason = Some(format!("its check says: {detail}"));
+            let lost = fold.failure.as_ref().map_or("", |failure| failure.message.as_str());
+            fold.reason = Some(format!("{lost}; its check says: {detail}").trim_start_matches("; ").to_owned());
         }
         Ok(())
     }

@@ -146,6 +146,7 @@ impl Drive<'_> {
     fn recover(&mut self, step: String, attempt: u32) -> Event {
         let index = self.index(&step);
         let before = self.truth[index].in_place;
+        self.truth[index].still_runs = false;
         match self.chance(4) {
             0 => {
                 let r#as = Settlement::NotStarted;
