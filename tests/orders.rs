@@ -17,8 +17,8 @@ mod trouble;
 
 use std::collections::BTreeMap;
 
-use scene::{MUTATING, Scene, Stage, World, ids, reload};
 use program::{Ran, event};
+use scene::{MUTATING, Scene, Stage, World, ids, reload};
 use serde_json::{Value, json};
 
 /// Id and status of each planned step.

@@ -25,6 +25,30 @@ pub fn escape_lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
+/// A text with the ornaments that this program draws, in ASCII. Other letters stay.
+#[must_use]
+pub fn ascii(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '─' | '·' | '−' | '—' | '–' => plain.push('-'),
+            '…' => plain.push_str("..."),
+            '→' => plain.push_str("->"),
+            letter => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// At most `width` letters of a text; where some are cut, the last one kept is `…`.
+#[must_use]
+pub fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// The last lines of a text.
 #[must_use]
 pub fn tail(text: &str, lines: usize) -> Vec<&str> {
@@ -109,6 +133,16 @@ mod tests {
     #[test]
     fn nothing_that_steers_a_terminal_stays() {
         assert_eq!(escape("a\u{1b}[31mb\r\n\tc\u{9b}\u{202e}\u{0}é"), "a\\u{1b}[31mb\\r\\n\tc\\u{9b}\\u{202e}\\u{0}é");
+    }
+
+    #[test]
+    fn ornaments_have_a_form_in_ascii_and_letters_stay() {
+        assert_eq!(ascii("── a · +2 −1 … → é"), "-- a - +2 -1 ... -> é");
+    }
+
+    #[test]
+    fn a_text_that_is_cut_says_so() {
+        assert_eq!([cut("abcd", 4), cut("abcde", 4), cut("ab", 1)], ["abcd", "abc…", "…"]);
     }
 
     #[test]

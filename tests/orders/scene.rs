@@ -14,7 +14,8 @@ use crate::postgres::{Cluster, Database};
 use crate::program::{Program, Ran};
 
 /// The steps that change something, in their order.
-pub const MUTATING: [&str; 6] = ["add-references", "clear-index", "build-index", "log-slow", "reload", "drop-reference"];
+pub const MUTATING: [&str; 6] =
+    ["add-references", "clear-index", "build-index", "log-slow", "reload", "drop-reference"];
 
 /// What counts now, asked by a session that has just begun.
 const SLOW: &str = "select setting from pg_settings where name = 'log_min_duration_statement'";
