@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::journal::file::{Cut, Journal};
 use crate::journal::lock::{lock, lock_run};
 use crate::model::event::{Event, ResumeIntent};
-use crate::report::human::ending;
+use crate::report::ending::ending;
 use crate::report::{json, terminal};
 
 #[derive(Debug, Args)]

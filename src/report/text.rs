@@ -1,6 +1,8 @@
-//! Text for a terminal: made safe, wrapped, and with durations that people read.
+//! Text for a terminal: made safe, wrapped, and with times and durations that people read.
 
 use anstyle::Style;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// A text with everything that could steer a terminal, or reorder what it shows, written out as `\u{1b}`. Tabs stay;
 /// newlines stay only as `\n` written out, so that the text is one line.
@@ -126,9 +128,31 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A moment as records have it, in a zone, by a format of `strftime`. What is no moment stays as it is.
+#[must_use]
+pub fn local_time(at: &str, zone: &TimeZone, format: &str) -> String {
+    at.parse::<Timestamp>()
+        .map_or_else(|_| escape(at), |moment| moment.to_zoned(zone.clone()).strftime(format).to_string())
+}
+
+/// Seconds between two moments as records have them; `None` where one is no moment.
+#[must_use]
+pub fn seconds_between(from: &str, to: &str) -> Option<f64> {
+    let (from, to) = (from.parse::<Timestamp>().ok()?, to.parse::<Timestamp>().ok()?);
+    Some(to.duration_since(from).as_secs_f64().max(0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_shown_in_the_zone_of_who_looks() {
+        let zone = TimeZone::fixed(jiff::tz::offset(-5));
+        assert_eq!(local_time("2026-02-02T03:00:04.000000Z", &zone, "%d %H:%M:%S"), "01 22:00:04");
+        assert_eq!(local_time("no time\u{1b}", &zone, "%H"), "no time\\u{1b}");
+        assert_eq!(seconds_between("2026-02-02T03:00:04.000000Z", "2026-02-02T03:01:05.500000Z"), Some(61.5));
+    }
 
     #[test]
     fn nothing_that_steers_a_terminal_stays() {
