@@ -13,7 +13,7 @@ use crate::journal::lock::{lock, lock_run};
 use crate::journal::store::RunFolder;
 use crate::model::event::{Event, ResumeIntent};
 use crate::model::runbook::Runbook;
-use crate::report::human::ending;
+use crate::report::ending::ending;
 use crate::report::{json, terminal};
 
 #[derive(Debug, Args)]

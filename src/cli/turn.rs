@@ -57,8 +57,8 @@ pub fn take(turn: Turn, first: Vec<Event>, environment: &Environment) -> Result<
     let code = if turn.json {
         runtime.block_on(go(turn, first, Json, environment))
     } else {
-        let folder = turn.folder.path.display().to_string();
-        let view = Human::new(&turn.runbook, folder, environment.looks());
+        let zone = crate::run::clock::local().time_zone().clone();
+        let view = Human::new(&turn.runbook, turn.folder.path.clone(), environment.looks(), zone);
         runtime.block_on(go(turn, first, view, environment))
     };
     // A thread may still wait for a line from the terminal, and never gets one.
