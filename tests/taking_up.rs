@@ -133,3 +133,20 @@ fn an_undo_asserts_waits_and_polls_like_a_step() {
     let ended = scene.exec();
     assert_eq!((ended.code, scene.text("polls")), (Some(4), "again\nagain\n".to_owned()), "{}", ended.shown);
 }
+
+#[test]
+fn a_rollback_has_the_files_that_it_puts_in_place() {
+    let scene = Scene::new(
+        "steps:
+  - id: it
+    shell: exit 3
+    on_failure: rollback
+    rollback: { file: { path: \"@/put\", source: safe.txt } }
+hooks:
+  on_rollback: [ { id: tell, file: { path: \"@/told\", source: safe.txt } } ]
+",
+    );
+    scene.put("safe.txt", "safe\n");
+    let ended = scene.exec();
+    assert_eq!((ended.code, scene.text("put"), scene.text("told")), (Some(4), "safe\n".into(), "safe\n".into()));
+}

@@ -17,7 +17,8 @@ use crate::journal::format::timestamp;
 use crate::journal::lock::{Holder, Locks, lock, lock_run};
 use crate::journal::store::{RunFolder, Store};
 use crate::model::event::{Event, FORMAT};
-use crate::model::step::{Action, FileContent};
+use crate::model::runbook::Runbook;
+use crate::model::step::{Action, FileContent, Step, Undo};
 use crate::run::clock;
 
 #[derive(Debug, Args)]
@@ -96,7 +97,7 @@ fn begin(
 /// Keeps what the run executes: later turns read nothing else.
 fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
     let refused = |message: String| Exit::new(REFUSED, message).help("nothing was run");
-    for step in loaded.runbook.leaves() {
+    for step in acting(&loaded.runbook) {
         if let Action::File(file) = &step.action
             && let Some(FileContent::Source { path, sha256 }) = &file.content
         {
@@ -109,6 +110,16 @@ fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
         }
     }
     Ok(folder.write_runbook(&loaded.bytes, &loaded.runbook)?)
+}
+
+/// Every step that may act: the runbook's own, those of its hooks, and the parts of all undos.
+fn acting(runbook: &Runbook) -> Vec<&Step> {
+    let own = runbook.leaves().into_iter().chain(runbook.hooks.values().flatten());
+    let with_undo = own.flat_map(|step| {
+        let parts = if let Undo::Steps(parts) = &step.undo { parts.as_slice() } else { &[] };
+        std::iter::once(step).chain(parts)
+    });
+    with_undo.collect()
 }
 
 /// Who holds a run's locks.
