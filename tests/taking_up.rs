@@ -150,3 +150,19 @@ hooks:
     let ended = scene.exec();
     assert_eq!((ended.code, scene.text("put"), scene.text("told")), (Some(4), "safe\n".into(), "safe\n".into()));
 }
+
+#[test]
+fn a_secret_that_an_earlier_turn_used_is_removed_from_the_output_of_a_later_one() {
+    let scene = Scene::new(
+        "secrets: { token: { env: TOKEN } }
+steps:
+  - { id: keep, shell: 'echo \"$T\" > kept', env: { T: \"{{ secrets.token }}\" }, rollback: { not_needed: a note } }
+  - { id: show, shell: cat kept; test -e mended, rollback: { not_needed: it looks } }
+",
+    );
+    assert_eq!(scene.exec().code, Some(1));
+    scene.put("mended", "");
+    assert_eq!(scene.type_in(&["resume"]).code, Some(0));
+    assert!(!scene.journal().contains("tr0ub4dor"), "{}", scene.journal());
+    assert_eq!(scene.journal().matches("[secret]").count(), 2);
+}
