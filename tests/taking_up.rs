@@ -166,3 +166,20 @@ steps:
     assert!(!scene.journal().contains("tr0ub4dor"), "{}", scene.journal());
     assert_eq!(scene.journal().matches("[secret]").count(), 2);
 }
+
+#[test]
+fn a_runbook_that_was_changed_after_the_run_began_is_not_executed() {
+    let scene = Scene::new("steps:\n  - { id: it, shell: exit 3, rollback: { shell: echo undone } }\n");
+    assert_eq!(scene.exec().code, Some(1));
+    let kept = scene.run().join("runbook.json");
+    let text = fs::read_to_string(&kept).expect("the runbook as resolved");
+    fs::write(&kept, text.replace("exit 3", "touch evil")).expect("a changed runbook");
+    for command in ["resume", "rollback"] {
+        let refused = scene.type_in(&[command]);
+        assert_eq!(refused.code, Some(1), "{}", refused.shown);
+        assert!(refused.shown.contains("is not what this run began with"), "{}", refused.shown);
+    }
+    assert!(!scene.path("evil").exists());
+    fs::write(&kept, text).expect("the runbook put back");
+    assert_eq!(scene.type_in(&["rollback"]).code, Some(4));
+}

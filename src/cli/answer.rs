@@ -39,6 +39,7 @@ impl Answer {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
         let opened = open::open(open::find(&store, Some(&self.run))?)?;
+        opened.is_approved()?;
         let (folder, runbook) = (opened.folder, opened.runbook);
         let _locks = lock_run(&store, &folder, &holder(&folder, environment))?;
         let (mut journal, records, cut) =

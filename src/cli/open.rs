@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::environment::Environment;
-use super::exit::{Exit, STOPPED};
+use super::exit::{Exit, STOPPED, TAMPERED};
+use super::load::digest;
 use crate::engine::Engine;
 use crate::journal::chain;
 use crate::journal::store::{RunFolder, Store};
-use crate::model::event::Record;
+use crate::model::event::{Event, Record};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
 use crate::run::status::status;
@@ -22,12 +23,28 @@ pub struct Opened {
     pub engine: Engine,
     /// The records.
     pub records: Vec<Record>,
+    /// The digest of the runbook as it is kept, with the recorded parameters.
+    digest: String,
 }
 
 impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
         status(&self.folder.id, &self.runbook.name, &self.engine)
+    }
+
+    /// What was approved is what runs: the runbook that is kept has to be the one that the run began with.
+    pub fn is_approved(&self) -> Result<(), Exit> {
+        let begun = self.records.first().map(|record| &record.event);
+        match begun {
+            Some(Event::RunStarted { digest, .. }) if *digest != self.digest => {
+                let path = self.folder.path.join("runbook.json");
+                let message = format!("{} is not what this run began with, so nothing is done", path.display());
+                Err(Exit::new(TAMPERED, message)
+                    .help("put it back as it was; runbook.yaml beside it is the text that was read"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -45,9 +62,10 @@ pub fn find(store: &Store, run: Option<&str>) -> Result<RunFolder, Exit> {
 /// Reads and folds a run's records.
 pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
     let records = chain::read(&folder.path)?.records;
-    let runbook = folder.read_runbook()?;
+    let (runbook, kept) = folder.read_runbook()?;
     let engine = fold(&runbook, &records)?;
-    Ok(Opened { folder, runbook, engine, records })
+    let digest = digest(&kept, &engine.state.parameters);
+    Ok(Opened { folder, runbook, engine, records, digest })
 }
 
 /// The fold over records.

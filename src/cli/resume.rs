@@ -63,6 +63,7 @@ pub fn take_up(
     begin: impl FnOnce(&Engine) -> Result<(ResumeIntent, Vec<Event>), Exit>,
 ) -> Result<u8, Exit> {
     let store = open::store(environment)?;
+    opened.is_approved()?;
     let Opened { folder, runbook, .. } = opened;
     let holder = holder(&folder, environment);
     let run_lock = lock_run(&store, &folder, &holder)?;
@@ -71,7 +72,7 @@ pub fn take_up(
     // Only now is the journal ours: somebody may have gone on with it since it was looked at.
     let engine = fold(&runbook, &records)?;
     if engine.state.is_over() {
-        return Ok(ended(&Opened { folder, runbook, engine, records }, how.json));
+        return Ok(ended(&open::open(folder)?, how.json));
     }
     let (intent, more) = begin(&engine)?;
     let mut first: Vec<Event> = cut.into_iter().map(recovered).collect();
