@@ -7,7 +7,7 @@ use crate::journal::store::StoreError;
 use crate::report::terminal;
 use crate::run::log::LogError;
 
-/// A journal that cannot be believed.
+/// The records, or what they speak of, are not what they were.
 pub const TAMPERED: u8 = 1;
 /// Wrong usage, or an invalid runbook.
 pub const USAGE: u8 = 2;

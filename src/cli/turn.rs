@@ -93,6 +93,7 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     for event in first {
         session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
     }
+    session.remember_secrets().await;
     let state = session.drive().await?;
     drop(turn.locks);
     Ok(state.exit_code())

@@ -257,16 +257,19 @@ impl RunFolder {
         self.write("runbook.json", &resolved)
     }
 
-    /// The runbook as it was resolved when the run began.
+    /// The runbook as it was resolved when the run began, and its JSON as it is kept. Whether it is still the same is
+    /// told by the digest in the first record, which is not compared here.
     ///
     /// # Errors
     ///
     /// [`StoreError::Io`].
-    pub fn read_runbook(&self) -> Result<Runbook, StoreError> {
+    pub fn read_runbook(&self) -> Result<(Runbook, serde_json::Value), StoreError> {
         let path = self.path.join("runbook.json");
-        std::fs::read(&path)
-            .and_then(|bytes| serde_json::from_slice(&bytes).map_err(io::Error::from))
-            .map_err(|source| StoreError::Io { action: "read", path, source })
+        let read = || {
+            let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+            Ok((serde_json::from_value(kept.clone())?, kept))
+        };
+        read().map_err(|source| StoreError::Io { action: "read", path: path.clone(), source })
     }
 
     /// Keeps a file that the runbook includes, and returns its digest, lower-case hex of SHA-256. Durable when this
