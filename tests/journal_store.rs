@@ -80,7 +80,13 @@ fn a_run_is_found_by_a_prefix_or_as_the_only_open_one_or_as_the_newest() {
     assert_eq!(find("20260201-2200-w").expect("a run"), web);
     assert_eq!(find("20260201-2200-orders").expect("the whole id"), orders);
     let several = find("20260201-2200-o").expect_err("two begin so").to_string();
-    assert_eq!(several, format!("more than one run is meant, give more of the id: {}, {}", orders.id, again.id));
+    assert_eq!(
+        several,
+        format!(
+            "2 runs can be meant; name one, or as much of its id as no other has:\n  {}\n  {}",
+            orders.id, again.id
+        )
+    );
     let unknown = find("20260201-2200-wbe").expect_err("none begins so").to_string();
     let text = "there is no run `20260201-2200-wbe`, but there is `20260201-2200-web`: `runbook list` shows all";
     assert_eq!(unknown, text);

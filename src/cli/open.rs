@@ -6,10 +6,14 @@ use super::environment::Environment;
 use super::exit::{Exit, STOPPED};
 use crate::engine::Engine;
 use crate::journal::chain;
+use crate::journal::format::timestamp;
+use crate::journal::lock::executor_of;
 use crate::journal::store::{RunFolder, Store};
 use crate::model::event::Record;
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
+use crate::report::status::About;
+use crate::run::clock;
 use crate::run::status::status;
 
 /// A run as its folder holds it.
@@ -28,6 +32,21 @@ impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
         status(&self.folder.id, &self.runbook.name, &self.engine)
+    }
+
+    /// By whom and when.
+    pub fn about(&self, store: &Store) -> Result<About, Exit> {
+        let executor = executor_of(store, &self.folder)?;
+        let (first, last) = (self.records.first(), self.records.last());
+        Ok(About {
+            by: first.map_or_else(String::new, |record| format!("{} on {}", record.actor, record.host)),
+            started: first.map_or_else(String::new, |record| record.at.clone()),
+            last: match last.filter(|_| executor.is_none()) {
+                Some(record) => record.at.clone(),
+                None => timestamp(clock::now()),
+            },
+            executor: executor.map(|holder| format!("{} on {}, process {}", holder.actor, holder.host, holder.pid)),
+        })
     }
 }
 

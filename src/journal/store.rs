@@ -61,7 +61,7 @@ pub enum StoreError {
         nearest: Option<String>,
     },
     /// Several are meant.
-    #[error("more than one run is meant, give more of the id: {}", .candidates.join(", "))]
+    #[error("{} runs can be meant; name one, or as much of its id as no other has:\n  {}", .candidates.len(), .candidates.join("\n  "))]
     Ambiguous {
         /// Their ids, oldest first.
         candidates: Vec<String>,
