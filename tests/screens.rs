@@ -114,7 +114,7 @@ steps:
 fn a_failed_step_shows_what_it_was_its_last_lines_and_every_way_on() {
     let folder = scratch(FAILING);
     let (lines, code) = Screen::of(folder.path(), "runbook exec a.yaml", "C.UTF-8").end();
-    let rows: String = (4..=22).map(|row| format!("      | row {row}\n")).collect();
+    let rows = (4..=22).fold(String::new(), |rows, row| format!("{rows}      | row {row}\n"));
     let state = folder.path().join("state").display().to_string();
     let wanted = format!(
         "Run RUN-load  ·  Load the orders\n \

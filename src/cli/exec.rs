@@ -21,6 +21,9 @@ use crate::model::step::{Action, FileContent};
 use crate::run::clock;
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example: runbook exec upgrade.yaml -p lag_limit=0 -p hosts=web-1,web-2\nCtrl-C once stops after the running step, twice ends that step; either can be resumed."
+)]
 pub struct Exec {
     /// The runbook.
     file: PathBuf,

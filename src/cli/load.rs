@@ -111,7 +111,8 @@ fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Ex
             return Err(Exit::new(USAGE, format!("`-p {pair}` has no value")).help(format!("type -p {pair}=VALUE")));
         };
         if texts.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(Exit::new(USAGE, format!("parameter `{name}` is given twice")));
+            return Err(Exit::new(USAGE, format!("parameter `{name}` is given twice"))
+                .help(format!("leave one -p {name}=… out")));
         }
     }
     parameters::typed(&runbook.parameters, &texts).map_err(|errors| {

@@ -32,7 +32,7 @@ const LONGEST_NAME: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder cannot be made or written.
-    #[error("the state folder {} cannot be used: make it writable for you, or set RUNBOOK_STATE to a folder that is", .path.display())]
+    #[error("the state folder {} cannot be used", .path.display())]
     Unusable {
         /// The folder.
         path: PathBuf,

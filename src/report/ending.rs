@@ -68,8 +68,8 @@ fn outcome(status: &Status) -> String {
 /// The step that a failed run ended at: the last of its own that failed. Its number counts from 1.
 fn failed(status: &Status) -> Option<(usize, &StepStatus)> {
     let is = |step: &StepStatus| matches!(step.state, StepState::Failed | StepState::TimedOut);
-    let own = status.steps.iter().enumerate().filter(|(_, step)| !step.id.contains('/') && is(step));
-    own.last().map(|(at, step)| (at + 1, step))
+    let mut own = status.steps.iter().enumerate().filter(|(_, step)| !step.id.contains('/') && is(step));
+    own.next_back().map(|(at, step)| (at + 1, step))
 }
 
 fn pending(status: &Status) -> Option<&StepStatus> {
