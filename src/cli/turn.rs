@@ -1,12 +1,13 @@
 //! One executor's turn with a run: everything is put together, and the loop goes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::environment::Environment;
 use super::exec::crash_plan;
-use super::exit::{Exit, STOPPED};
+use super::exit::{Exit, REFUSED, STOPPED};
 use super::open;
 use crate::action::secret::Secrets;
 use crate::action::world::World;
@@ -81,14 +82,18 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         inputs: turn.folder.path.join("inputs"),
         crash: crash_plan(environment)?,
         log: Log::new(turn.engine, values, view, turn.journal),
+        steps: turn.runbook.steps_by_name().into_iter().map(|(name, step)| (name, Arc::new(step.clone()))).collect(),
         runbook: turn.runbook,
         person,
         stop,
         prepared: None,
     };
+    // Without its first record nothing of a run has happened.
+    let code = if session.log.engine.state.begun { STOPPED } else { REFUSED };
     for event in first {
-        session.log.append(event)?;
+        session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
     }
+    session.remember_secrets().await;
     let state = session.drive().await?;
     drop(turn.locks);
     Ok(state.exit_code())
