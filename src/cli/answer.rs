@@ -17,6 +17,7 @@ use crate::run::clock;
 use crate::run::question::{needs_reason, typed};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example: runbook answer 20260201 switch-traffic yes\nThen runbook resume goes on with it.")]
 pub struct Answer {
     /// The run, or the beginning of its id.
     run: String,
@@ -41,7 +42,7 @@ impl Answer {
         let Some(open) = engine.state.question.clone().filter(|open| open.step == self.step) else {
             let exit = Exit::new(USAGE, format!("{} does not ask about {}", folder.id, self.step));
             return Err(exit.help(match &engine.state.question {
-                Some(open) => format!("it asks about {}", open.step),
+                Some(open) => format!("it asks about {}; runbook status {} shows the question", open.step, folder.id),
                 None => format!("it asks nothing now; runbook resume {} goes on with it", folder.id),
             }));
         };

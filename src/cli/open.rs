@@ -11,11 +11,14 @@ use super::load::digest;
 use crate::engine::Engine;
 use crate::journal::chain;
 use crate::journal::file::{Cut, Journal};
-use crate::journal::lock::{Locks, lock_run};
+use crate::journal::format::timestamp;
+use crate::journal::lock::{Locks, executor_of, lock_run};
 use crate::journal::store::{RunFolder, Store};
 use crate::model::event::{Event, Record};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
+use crate::report::status::About;
+use crate::run::clock;
 use crate::run::status::status;
 
 /// A run as its folder holds it.
@@ -34,6 +37,21 @@ impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
         status(&self.folder.id, &self.runbook.name, &self.engine)
+    }
+
+    /// By whom and when.
+    pub fn about(&self, store: &Store) -> Result<About, Exit> {
+        let executor = executor_of(store, &self.folder)?;
+        let (first, last) = (self.records.first(), self.records.last());
+        Ok(About {
+            by: first.map_or_else(String::new, |record| format!("{} on {}", record.actor, record.host)),
+            started: first.map_or_else(String::new, |record| record.at.clone()),
+            last: match last.filter(|_| executor.is_none()) {
+                Some(record) => record.at.clone(),
+                None => timestamp(clock::now()),
+            },
+            executor: executor.map(|holder| format!("{} on {}, process {}", holder.actor, holder.host, holder.pid)),
+        })
     }
 
     /// What was approved is what runs: the runbook as it is kept has to be the one that the run began with.
