@@ -7,6 +7,8 @@ use crate::journal::store::StoreError;
 use crate::report::terminal;
 use crate::run::log::LogError;
 
+/// The records, or what they speak of, are not what they were.
+pub const TAMPERED: u8 = 1;
 /// Wrong usage, or an invalid runbook.
 pub const USAGE: u8 = 2;
 /// Refused before anything ran.
@@ -47,6 +49,12 @@ impl Exit {
         self
     }
 
+    /// The same, with another code.
+    #[must_use]
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
     /// Prints it; the code.
     pub fn show(self) -> u8 {
         if !self.message.is_empty() {
@@ -81,14 +89,17 @@ impl From<LockError> for Exit {
             LockError::Held { holder, .. } => {
                 exit.help(format!("wait for it, or look at it with: runbook status {}", holder.run))
             }
-            LockError::Io { .. } => exit,
+            LockError::Io { .. } => exit.help(
+                "nothing was run; make room or make it writable, or name another folder with RUNBOOK_STATE=FOLDER",
+            ),
         }
     }
 }
 
 impl From<JournalError> for Exit {
     fn from(error: JournalError) -> Self {
-        let exit = Self::of(STOPPED, &error);
+        let code = if matches!(error, JournalError::Tampered { .. }) { TAMPERED } else { STOPPED };
+        let exit = Self::of(code, &error);
         match error {
             JournalError::Full { .. } | JournalError::NoReserve { .. } => {
                 exit.help("make room on that disk, then: runbook resume")
@@ -112,6 +123,6 @@ impl From<LogError> for Exit {
 
 impl From<ChainError> for Exit {
     fn from(error: ChainError) -> Self {
-        Self::of(1, &error).help("look at it with: runbook audit verify")
+        Self::of(TAMPERED, &error).help("look at it with: runbook audit verify")
     }
 }

@@ -111,7 +111,8 @@ fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Ex
             return Err(Exit::new(USAGE, format!("`-p {pair}` has no value")).help(format!("type -p {pair}=VALUE")));
         };
         if texts.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(Exit::new(USAGE, format!("parameter `{name}` is given twice")));
+            return Err(Exit::new(USAGE, format!("parameter `{name}` is given twice"))
+                .help(format!("give it once: -p {name}=VALUE")));
         }
     }
     parameters::typed(&runbook.parameters, &texts).map_err(|errors| {
@@ -124,8 +125,9 @@ fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Ex
     })
 }
 
-/// The digest of all that a run depends on.
-pub fn digest(runbook: &Runbook, parameters: &BTreeMap<String, Value>) -> String {
+/// The digest of all that a run depends on. `runbook` is the resolved one, or its JSON as it was kept: whether that is
+/// what was approved does not depend on what this version would make of it.
+pub fn digest(runbook: &impl serde::Serialize, parameters: &BTreeMap<String, Value>) -> String {
     let bytes = serde_json::to_vec(&(runbook, parameters)).unwrap_or_default();
     format!("sha256:{}", crate::journal::format::sha256(&bytes))
 }
