@@ -3,8 +3,9 @@
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a test says what it expects, and runs programs")]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -182,4 +183,30 @@ fn a_runbook_that_was_changed_after_the_run_began_is_not_executed() {
     assert!(!scene.path("evil").exists());
     fs::write(&kept, text).expect("the runbook put back");
     assert_eq!(scene.type_in(&["rollback"]).code, Some(4));
+}
+
+#[test]
+fn an_interrupt_at_a_question_stops_the_run_and_says_so() {
+    let scene = Scene::new("steps:\n  - { id: go, confirm: { message: go on }, estimate: 1m }\n");
+    // `script` gives the program a terminal of its own, and takes over its exit code.
+    let mut terminal = Command::new("script")
+        .args(["-qec", &format!("{} exec scene.yaml", env!("CARGO_BIN_EXE_runbook")), "/dev/null"])
+        .current_dir(scene.folder.path())
+        .env("RUNBOOK_STATE", scene.path("state"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a terminal");
+    let (mut keys, mut screen) = (terminal.stdin.take().expect("keys"), terminal.stdout.take().expect("a screen"));
+    let (mut shown, mut some) = (Vec::new(), [0; 256]);
+    while !String::from_utf8_lossy(&shown).contains("yes / no?") {
+        let read = screen.read(&mut some).expect("a question");
+        assert!(read > 0, "{}", String::from_utf8_lossy(&shown));
+        shown.extend_from_slice(&some[..read]);
+    }
+    keys.write_all(b"\x03").expect("an interrupt");
+    screen.read_to_end(&mut shown).expect("the end");
+    let code = terminal.wait().expect("an exit").code();
+    assert_eq!(code, Some(6), "{}", String::from_utf8_lossy(&shown));
+    assert!(scene.journal().contains("stop_requested"), "{}", scene.journal());
 }
