@@ -6,7 +6,9 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A folder with one runbook, its runs, and what its steps left.
@@ -209,4 +211,37 @@ fn an_interrupt_at_a_question_stops_the_run_and_says_so() {
     let code = terminal.wait().expect("an exit").code();
     assert_eq!(code, Some(6), "{}", String::from_utf8_lossy(&shown));
     assert!(scene.journal().contains("stop_requested"), "{}", scene.journal());
+}
+
+#[test]
+fn a_second_interrupt_ends_a_look_however_long_it_would_take() {
+    for step in [
+        "{ id: it, shell: \"echo > looks; sleep 600\", effect: read_only, until: exit_code == 0, timeout: 20m }",
+        "{ id: it, shell: \"true\", rollback: { not_needed: a look },
+      verify: { shell: \"echo > looks; sleep 600\", timeout: 20m } }",
+    ] {
+        let scene = Scene::new(&format!("steps:\n  - {step}\n"));
+        let made = Command::new("mkfifo").arg(scene.path("looks")).status().expect("mkfifo");
+        assert!(made.success());
+        let mut program = Command::new(env!("CARGO_BIN_EXE_runbook"))
+            .args(["exec", "scene.yaml"])
+            .current_dir(scene.folder.path())
+            .env("RUNBOOK_STATE", scene.path("state"))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program");
+        fs::read(scene.path("looks")).expect("a look");
+        let began = Instant::now();
+        let pid = Pid::from_child(&program);
+        let code = loop {
+            // Two that come at once count as one.
+            let _gone = kill_process(pid, Signal::INT);
+            if let Some(status) = program.try_wait().expect("a status") {
+                break status.code();
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(code, Some(6));
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
 }
