@@ -245,3 +245,32 @@ fn a_second_interrupt_ends_a_look_however_long_it_would_take() {
         assert!(began.elapsed() < Duration::from_secs(60));
     }
 }
+
+#[test]
+fn a_run_knows_the_same_beginning_in_every_turn() {
+    let scene = Scene::new(
+        "steps:
+  - { id: it, shell: 'echo \"$S\" >> began; test -e mended', env: { S: \"{{ run.started }}\" }, rollback: { not_needed: a note } }
+",
+    );
+    assert_eq!(scene.exec().code, Some(1));
+    scene.put("mended", "");
+    assert_eq!(scene.type_in(&["resume"]).code, Some(0));
+    let began = scene.text("began");
+    let lines: Vec<&str> = began.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, lines[1]));
+}
+
+#[test]
+fn a_torn_last_line_that_is_cut_is_recorded_also_when_the_command_is_refused() {
+    let scene = Scene::new("steps:\n  - { id: go, confirm: { message: go on }, estimate: 1m }\n");
+    assert_eq!(scene.exec().code, Some(7));
+    let path = scene.run().join("journal.jsonl");
+    for refused in [&["answer", "2", "go", "perhaps"][..], &["rollback", "--to", "nowhere"]] {
+        let whole = scene.journal();
+        fs::write(&path, whole.clone() + "{\"seq\":").expect("a torn line");
+        assert_eq!(scene.type_in(refused).code, Some(2));
+        let records = whole.matches("journal_recovered").count();
+        assert_eq!(scene.journal().matches("journal_recovered").count(), records + 1);
+    }
+}

@@ -45,6 +45,10 @@ impl Answer {
         let (mut journal, records, cut) =
             Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
         let mut engine = fold(&runbook, &records)?;
+        for event in cut.into_iter().map(recovered) {
+            engine.apply(&event, "").map_err(|error| Exit::of(USAGE, &error))?;
+            journal.append(clock::now(), event)?;
+        }
         let Some(open) = engine.state.question.clone().filter(|open| open.step == self.step) else {
             let exit = Exit::new(USAGE, format!("{} does not ask about {}", folder.id, self.step));
             return Err(exit.help(match &engine.state.question {
@@ -56,11 +60,8 @@ impl Answer {
         let values = self.values(&runbook, &open, choice)?;
         let by = environment.user();
         let event = Event::DecisionMade { step: open.step, choice, by, reason: self.reason, values };
-        for event in cut.into_iter().map(recovered).chain([event]) {
-            let check = engine.apply(&event, "");
-            check.map_err(|error| Exit::of(USAGE, &error))?;
-            journal.append(clock::now(), event)?;
-        }
+        engine.apply(&event, "").map_err(|error| Exit::of(USAGE, &error))?;
+        journal.append(clock::now(), event)?;
         terminal::out(&format!("Recorded: {} {}. Next: runbook resume {}\n", self.step, choice.as_str(), folder.id));
         Ok(0)
     }

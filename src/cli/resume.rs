@@ -13,6 +13,7 @@ use crate::journal::lock::{lock, lock_run};
 use crate::model::event::{Event, ResumeIntent};
 use crate::report::human::ending;
 use crate::report::{json, terminal};
+use crate::run::clock;
 
 #[derive(Debug, Args)]
 pub struct Resume {
@@ -68,19 +69,27 @@ pub fn take_up(
     let holder = holder(&folder, environment);
     let run_lock = lock_run(&store, &folder, &holder)?;
     let locks = vec![run_lock, lock(&store, std::slice::from_ref(&runbook.name), &holder)?];
-    let (journal, records, cut) = Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
+    let author = author(&folder, environment);
+    let (mut journal, records, cut) = Journal::open(&folder.path, author, crash_plan(environment)?)?;
     // Only now is the journal ours: somebody may have gone on with it since it was looked at.
     let engine = fold(&runbook, &records)?;
     if engine.state.is_over() {
         return Ok(ended(&open::open(folder)?, how.json));
     }
-    let (intent, more) = begin(&engine)?;
     let mut first: Vec<Event> = cut.into_iter().map(recovered).collect();
+    let (intent, more) = match begin(&engine) {
+        Ok(begun) => begun,
+        Err(exit) => {
+            for event in first {
+                journal.append(clock::now(), event)?;
+            }
+            return Err(exit);
+        }
+    };
     first.push(Event::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), intent });
     first.extend(more);
-    let started = records.first().map_or_else(String::new, |record| record.at.clone());
     let parameters = engine.state.parameters.clone();
-    let turn = Turn { engine, runbook, parameters, started, folder, journal, locks, yes: how.yes, json: how.json };
+    let turn = Turn { engine, runbook, parameters, folder, journal, locks, yes: how.yes, json: how.json };
     take(turn, first, environment)
 }
 
