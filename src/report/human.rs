@@ -102,7 +102,8 @@ impl Human {
         self.say(&line);
     }
 
-    fn failure(&mut self, step: &str, label: &str, failure: Option<&Failure>, result: Option<&StepResult>) {
+    /// Causes and output of a failure. `stored` is the label of the output's files, where there are any.
+    fn failure(&mut self, step: &str, stored: Option<&str>, failure: Option<&Failure>, result: Option<&StepResult>) {
         let mut text = String::new();
         for cause in failure.iter().flat_map(|failure| &failure.chain) {
             let _infallible = writeln!(text, "        because: {}", escape(cause));
@@ -115,6 +116,8 @@ impl Human {
             for line in tail(&escape_lines(&output), TAIL) {
                 let _infallible = writeln!(text, "      | {line}");
             }
+        }
+        if let Some(label) = stored {
             let file = step.replace('/', "~");
             let _infallible = writeln!(text, "      all of it: {}/output/{file}.{label}.*", self.folder);
         }
@@ -124,7 +127,7 @@ impl Human {
     }
 
     fn attempt_finished(&mut self, at: &str, event: &Event) {
-        let Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, result, .. } = event else {
+        let Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, output, result } = event else {
             return;
         };
         let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
@@ -140,7 +143,9 @@ impl Human {
             }
             Outcome::Failed | Outcome::TimedOut => {
                 self.step_line(at, Mark::Failed, step, &format!("attempt {attempt} failed after {took}: {why}"));
-                self.failure(step, &attempt.to_string(), failure.as_ref(), Some(result));
+                let shown = [&result.stdout, &result.stderr].into_iter().flatten().any(|text| !text.is_empty());
+                let stored = output.as_ref().filter(|_| shown).map(|_| attempt.to_string());
+                self.failure(step, stored.as_deref(), failure.as_ref(), Some(result));
             }
             Outcome::Unknown => self.step_line(at, Mark::Unknown, step, &format!("nobody knows how it ended: {why}")),
             Outcome::UnknownMayRun => {
@@ -155,7 +160,7 @@ impl Human {
     }
 
     fn undo_finished(&mut self, at: &str, event: &Event) {
-        let Event::UndoFinished { step, part, attempt, outcome, failure, duration_ms, .. } = event else { return };
+        let Event::UndoFinished { step, part, attempt, outcome, failure, duration_ms, output } = event else { return };
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
         match outcome {
             Outcome::Succeeded => {
@@ -164,7 +169,9 @@ impl Human {
             }
             Outcome::Failed | Outcome::TimedOut => {
                 self.step_line(at, Mark::Failed, step, &format!("its undo failed: {why}"));
-                self.failure(step, &format!("undo{part}.{attempt}"), failure.as_ref(), None);
+                let stored = output.as_ref().filter(|output| output.bytes > 0);
+                let stored = stored.map(|_| format!("undo{part}.{attempt}"));
+                self.failure(step, stored.as_deref(), failure.as_ref(), None);
             }
             Outcome::Unknown | Outcome::UnknownMayRun => {
                 self.step_line(at, Mark::Unknown, step, &format!("nobody knows how its undo ended: {why}"));
@@ -207,7 +214,7 @@ impl View for Human {
             }
             Event::StepRefused { step, failure, .. } => {
                 self.step_line(at, Mark::Failed, step, &format!("did not begin: {}", failure.message));
-                self.failure(step, "", Some(failure), None);
+                self.failure(step, None, Some(failure), None);
             }
             Event::AttemptStarted { step, attempt, .. } if !self.looks.is_terminal => {
                 self.step_line(at, Mark::Passed, step, &format!("attempt {attempt} begins"));
