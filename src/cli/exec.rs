@@ -101,16 +101,16 @@ fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
             let full = PathBuf::from(&loaded.runbook.folder).join(path);
             let bytes =
                 std::fs::read(&full).map_err(|error| refused(format!("cannot read {}: {error}", full.display())))?;
-            if folder.write_input(&bytes).map_err(no_place)? != *sha256 {
+            if folder.write_input(&bytes).map_err(|error| no_place(&error))? != *sha256 {
                 return Err(refused(format!("{} changed while it was read", full.display())));
             }
         }
     }
-    folder.write_runbook(&loaded.bytes, &loaded.runbook).map_err(no_place)
+    folder.write_runbook(&loaded.bytes, &loaded.runbook).map_err(|error| no_place(&error))
 }
 
-fn no_place(error: StoreError) -> Exit {
-    Exit::of(REFUSED, &error).help(NO_PLACE)
+fn no_place(error: &StoreError) -> Exit {
+    Exit::of(REFUSED, error).help(NO_PLACE)
 }
 
 /// Who holds a run's locks.
