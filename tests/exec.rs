@@ -35,7 +35,7 @@ steps:
 "#,
     );
     trial.exec(&[]).exits(0).shows(
-        r#"
+        r"
 Run RUN  ·  A trial
 TIME -- one: attempt 1 begins
 TIME ok one: SOME  answer = 42
@@ -47,7 +47,7 @@ TIME the run succeeded
 
 Succeeded: 2 steps done, 2 in place or skipped.
   next: runbook audit show RUN
-"#,
+",
     );
     assert_eq!(trial.witness(), ["do one 1"]);
 }
@@ -65,7 +65,7 @@ steps:
 "#,
     );
     trial.exec(&[]).exits(1).shows(
-        r#"
+        r"
 Run RUN  ·  A trial
 TIME -- one: attempt 1 begins
 TIME ok one: SOME
@@ -78,19 +78,19 @@ TIME the run failed
 
 Failed, and nothing was undone.
   next: runbook resume RUN, or runbook rollback RUN
-"#,
+",
     );
     assert_eq!(trial.state(), "failed");
     fs::write(trial.path("mended"), "").unwrap();
     trial.resume().exits(0);
     assert_eq!(trial.witness(), ["do one 1", "do two 1", "do two 2"]);
     trial.resume().exits(0).shows(
-        r#"
+        r"
 RUN has ended.
 
 Succeeded: 2 steps done.
   next: runbook audit show RUN
-"#,
+",
     );
     trial.run(&["rollback"]).exits(2).warns("RUN succeeded; only a run that did not is rolled back");
 }
@@ -111,7 +111,7 @@ steps:
     )
     .file("note", "old\n");
     trial.exec(&[]).exits(4).shows(
-        r#"
+        r"
 Run RUN  ·  A trial
 TIME -- one: attempt 1 begins
 TIME ok one: SOME
@@ -128,7 +128,7 @@ TIME the run is rolled back
 
 Rolled back whole: 3 steps undone.
   next: runbook audit show RUN
-"#,
+",
     );
     assert_eq!(trial.witness(), ["do one 1", "do two 1", "undo two 1", "undo two 1", "undo one 1"]);
     assert_eq!(trial.read("note"), "old\n");
@@ -146,11 +146,11 @@ steps:
 "#,
     );
     trial.exec(&[]).exits(0).says(
-        r#"
+        r"
 Succeeded, but one failed and was passed over.
   remains: one: failed and passed over: exit 1
   next: runbook audit show RUN
-"#,
+",
     );
     assert_eq!(trial.steps(), ["one failed", "two succeeded"]);
 }
@@ -200,11 +200,11 @@ fn a_rollback_to_a_step_leaves_what_came_before_it() {
     trial.exec(&[]).exits(1);
     trial.run(&["rollback", "--to", "nothing"]).exits(2).warns("the runbook has no step nothing");
     trial.run(&["rollback", "--to", "two"]).exits(5).says(
-        r#"
+        r"
 Rolled back in part.
   remains: one: the rollback was asked to end before it
   next: runbook audit show RUN
-"#,
+",
     );
     assert_eq!(trial.state(), "partly_rolled_back");
     assert_eq!(trial.witness(), ["do one 1", "do two 1", "do three 1", "undo three 1", "undo two 1"]);
@@ -236,12 +236,12 @@ steps:
 "#,
     );
     trial.exec(&[]).exits(5).says(
-        r#"
+        r"
 Rolled back in part.
   remains: cut: point of no return: traffic has moved
   remains: one: it lies before the point of no return
   next: runbook audit show RUN
-"#,
+",
     );
     assert_eq!(
         (trial.state().as_str(), trial.witness().join(", ").as_str()),
@@ -263,12 +263,12 @@ steps:
 "#,
     );
     trial.exec(&[]).exits(5).says(
-        r#"
+        r"
 The rollback is stuck.
   remains: two: its undo failed: exit 1
   remains: one: the rollback did not come to it
   next: mend what stands in the way, then runbook rollback RUN
-"#,
+",
     );
     assert_eq!(trial.steps(), ["one succeeded", "two undo_failed", "three undone"]);
     fs::write(trial.path("mended"), "").unwrap();
@@ -374,13 +374,13 @@ fn a_step_that_outlasts_its_timeout_is_ended() {
 #[test]
 fn a_step_that_ran_but_does_not_verify_has_failed() {
     let trial = scenario(
-        r#"
+        r"
 steps:
   - id: one
     command: [./witness]
     verify: { command: [test, -e, nothing] }
     rollback: { command: [./witness] }
-"#,
+",
     );
     trial.exec(&[]).exits(1).says("attempt 1 failed after SOME: it ran, but verify does not hold: exit 1");
     assert_eq!(trial.witness(), ["do one 1"]);
@@ -487,12 +487,12 @@ fn a_person_who_could_not_do_it_fails_the_step() {
 #[test]
 fn a_no_go_fails_its_step_with_the_evidence_that_was_shown() {
     let trial = scenario(
-        r#"
+        r"
 vars: { lag: 3 }
 steps:
   - { id: one, ACT }
   - { id: go, confirm: { message: Cut over?, show: [vars.lag, steps.one.exit_code] }, estimate: 1m, on_failure: rollback }
-"#,
+",
     );
     trial.exec(&[]).exits(7).says("go asks: Cut over?").says("vars.lag = 3").says("steps.one.exit_code = 0");
     trial.answer("go", "no", &["--reason", "too late"]).exits(0);
@@ -557,7 +557,7 @@ fn what_a_sensitive_step_prints_is_not_stored() {
     assert_eq!((&finished["output"]["bytes"], &finished["result"]), (&json!(7), &json!({ "exit_code": 1 })));
 }
 
-const HOOKED: &str = r#"
+const HOOKED: &str = r"
 hooks:
   on_start: [{ id: a, command: [./witness] }]
   on_success: [{ id: b, command: [./witness] }]
@@ -565,7 +565,7 @@ hooks:
   on_rollback: [{ id: d, command: [./witness] }]
   always: [{ id: e, command: [./witness] }]
 steps:
-"#;
+";
 
 #[test]
 fn each_hook_runs_when_its_time_comes() {
