@@ -15,7 +15,7 @@ use runbook::journal::crash::CrashPlan;
 use runbook::journal::file::{Author, Journal};
 use runbook::journal::lock::{Holder, LockError, executor_of, holder_of, lock, lock_run};
 use runbook::journal::store::{RunFolder, Store, StoreError};
-use runbook::model::event::{Event, Head};
+use runbook::model::event::{Event, Head, RunOutcome};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -89,6 +89,25 @@ fn a_run_is_found_by_a_prefix_or_as_the_only_open_one_or_as_the_newest() {
     assert!(
         matches!(store.find_run(None, |_| false), Err(StoreError::Ambiguous { candidates }) if candidates.len() == 3)
     );
+}
+
+#[test]
+fn a_run_seems_over_only_when_its_last_whole_record_ends_it_for_good() {
+    let (_folder, store) = store();
+    let (run, _) = begin(&store, "a", 0, None);
+    let seems_over_after = |outcome| {
+        let author = Author { run: run.id.clone(), ..support::author() };
+        let (mut journal, ..) = Journal::open(&run.path, author, CrashPlan::default()).expect("a journal");
+        let remaining = Vec::new();
+        journal.append(support::at(60), Event::RunFinished { outcome, remaining }).expect("a durable record");
+        run.seems_over()
+    };
+    assert!(!run.seems_over());
+    assert!(!seems_over_after(RunOutcome::Stopped));
+    assert!(seems_over_after(RunOutcome::RolledBack));
+    let mut journal = std::fs::File::options().append(true).open(run.journal()).expect("the journal");
+    journal.write_all(b"{\"seq\":5,").expect("room");
+    assert!(run.seems_over(), "a torn last line hides nothing");
 }
 
 #[test]

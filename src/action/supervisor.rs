@@ -11,8 +11,13 @@
 //! - `LABEL.began`, empty, made before the step is started. It is not synced: within one start of the machine the
 //!   page cache is the truth, and after another start its absence is not taken as a proof (see [`super::process`]).
 //! - `LABEL.stdout` and `LABEL.stderr`, made with the first byte, synced before the status appears.
-//! - `LABEL.status`, made whole by rename. The executor is told when it can be read; it is synced right after, beside
-//!   the executor's own journal sync, so that a step does not pay for it. A status that a power cut tore is not one.
+//! - `LABEL.status`, made whole by rename, and the executor is told that it can be read.
+//!
+//! What is synced, and what is not: stored output is, with its folder, because a result that was shown refers to it. A
+//! status that the executor was told of is not: the executor's own record of the end is durable next, and two more
+//! syncs on the same disk would only hold that one up. Where the machine loses its power in between, the end of the
+//! attempt is unknown and is called so. Where the executor is gone, nobody records the end for a long time: then the
+//! status and its folder are synced. A status that a power cut tore is not one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -330,15 +335,16 @@ impl Place {
         }
     }
 
-    /// Writes the status, tells the executor, and makes it durable.
+    /// Writes the status and tells the executor; where there is none any more, makes the status durable.
     fn leave(mut self, files: &Files, status: &Status) -> io::Result<()> {
         self.0.write_all(&serde_json::to_vec(status)?)?;
         if files.path("stdout").exists() || files.path("stderr").exists() {
             File::open(&files.folder)?.sync_all()?;
         }
         fs::rename(files.path("status.new"), files.path("status"))?;
-        // The executor may be gone, and then nobody needs to be told.
-        let _untold = io::stdout().write_all(b"\n").and_then(|()| io::stdout().flush());
+        if io::stdout().write_all(b"\n").and_then(|()| io::stdout().flush()).is_ok() {
+            return Ok(());
+        }
         self.0.sync_data()?;
         File::open(&files.folder)?.sync_all()
     }

@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::environment::Environment;
-use super::exec::{author, crash_plan, holder};
 use super::exit::{Exit, USAGE};
-use super::open::{self, fold};
+use super::open::{self, Opened, Taken};
 use super::resume::recovered;
-use crate::journal::file::Journal;
-use crate::journal::lock::lock_run;
 use crate::model::event::{Choice, Event};
 use crate::model::runbook::Runbook;
 use crate::model::status::OpenQuestion;
@@ -38,12 +35,9 @@ pub struct Answer {
 impl Answer {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
-        let opened = open::open(open::find(&store, Some(&self.run))?)?;
-        let (folder, runbook) = (opened.folder, opened.runbook);
-        let _locks = lock_run(&store, &folder, &holder(&folder, environment))?;
-        let (mut journal, records, cut) =
-            Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
-        let mut engine = fold(&runbook, &records)?;
+        let taken = open::take(&store, open::find(&store, Some(&self.run))?, environment)?;
+        let Taken { opened, mut journal, cut, lock: _held } = taken;
+        let Opened { folder, runbook, mut engine, .. } = opened;
         let Some(open) = engine.state.question.clone().filter(|open| open.step == self.step) else {
             let exit = Exit::new(USAGE, format!("{} does not ask about {}", folder.id, self.step));
             return Err(exit.help(match &engine.state.question {

@@ -17,7 +17,8 @@ use crate::journal::format::timestamp;
 use crate::journal::lock::{Holder, Locks, lock, lock_run};
 use crate::journal::store::{RunFolder, Store, StoreError};
 use crate::model::event::{Event, FORMAT};
-use crate::model::step::{Action, FileContent};
+use crate::model::runbook::Runbook;
+use crate::model::step::{Action, FileContent, Step, Undo};
 use crate::run::clock;
 
 /// What to do where a run's folder cannot be written.
@@ -87,14 +88,14 @@ fn begin(
     let locks = vec![name, lock_run(store, folder, &holder)?];
     keep(folder, loaded)?;
     let journal = Journal::create(&folder.path, author(folder, environment), crash_plan(environment)?)
-        .map_err(|error| Exit::of(REFUSED, &error).help(NO_PLACE))?;
+        .map_err(|error| Exit::of(REFUSED, error).help(NO_PLACE))?;
     Ok((locks, journal))
 }
 
 /// Keeps what the run executes: later turns read nothing else.
 fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
     let refused = |message: String| Exit::new(REFUSED, message).help("nothing was run");
-    for step in loaded.runbook.leaves() {
+    for step in acting(&loaded.runbook) {
         if let Action::File(file) = &step.action
             && let Some(FileContent::Source { path, sha256 }) = &file.content
         {
@@ -111,6 +112,16 @@ fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
 
 fn no_place(error: &StoreError) -> Exit {
     Exit::of(REFUSED, error).help(NO_PLACE)
+}
+
+/// Every step that may act: the runbook's own, those of its hooks, and the parts of all undos.
+fn acting(runbook: &Runbook) -> Vec<&Step> {
+    let own = runbook.leaves().into_iter().chain(runbook.hooks.values().flatten());
+    let with_undo = own.flat_map(|step| {
+        let parts = if let Undo::Steps(parts) = &step.undo { parts.as_slice() } else { &[] };
+        std::iter::once(step).chain(parts)
+    });
+    with_undo.collect()
 }
 
 /// Who holds a run's locks.

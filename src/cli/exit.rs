@@ -7,6 +7,8 @@ use crate::journal::store::StoreError;
 use crate::report::terminal;
 use crate::run::log::LogError;
 
+/// The records, or what they speak of, are not what they were.
+pub const TAMPERED: u8 = 1;
 /// Wrong usage, or an invalid runbook.
 pub const USAGE: u8 = 2;
 /// Refused before anything ran.
@@ -96,7 +98,8 @@ impl From<LockError> for Exit {
 
 impl From<JournalError> for Exit {
     fn from(error: JournalError) -> Self {
-        let exit = Self::of(STOPPED, &error);
+        let code = if matches!(error, JournalError::Tampered { .. }) { TAMPERED } else { STOPPED };
+        let exit = Self::of(code, &error);
         match error {
             JournalError::Full { .. } | JournalError::NoReserve { .. } => {
                 exit.help("make room on that disk, then: runbook resume")
@@ -120,6 +123,6 @@ impl From<LogError> for Exit {
 
 impl From<ChainError> for Exit {
     fn from(error: ChainError) -> Self {
-        Self::of(1, &error).help("look at it with: runbook audit verify")
+        Self::of(TAMPERED, &error).help("look at it with: runbook audit verify")
     }
 }

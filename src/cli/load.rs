@@ -125,8 +125,9 @@ fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Ex
     })
 }
 
-/// The digest of all that a run depends on.
-pub fn digest(runbook: &Runbook, parameters: &BTreeMap<String, Value>) -> String {
+/// The digest of all that a run depends on. `runbook` is the resolved one, or its JSON as it was kept: whether that is
+/// what was approved does not depend on what this version would make of it.
+pub fn digest(runbook: &impl serde::Serialize, parameters: &BTreeMap<String, Value>) -> String {
     let bytes = serde_json::to_vec(&(runbook, parameters)).unwrap_or_default();
     format!("sha256:{}", crate::journal::format::sha256(&bytes))
 }

@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::environment::Environment;
-use super::exit::{Exit, REFUSED, STOPPED};
+use super::exec::{author, crash_plan, holder};
+use super::exit::{Exit, REFUSED, STOPPED, TAMPERED};
+use super::load::digest;
 use crate::engine::Engine;
 use crate::journal::chain;
+use crate::journal::file::{Cut, Journal};
+use crate::journal::lock::{Locks, lock_run};
 use crate::journal::store::{RunFolder, Store};
-use crate::model::event::Record;
+use crate::model::event::{Event, Record};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
 use crate::run::status::status;
@@ -29,6 +35,32 @@ impl Opened {
     pub fn status(&self) -> Status {
         status(&self.folder.id, &self.runbook.name, &self.engine)
     }
+
+    /// What was approved is what runs: the runbook as it is kept has to be the one that the run began with.
+    fn is_approved(&self, kept: &Value) -> Result<(), Exit> {
+        let now = digest(kept, &self.engine.state.parameters);
+        match self.records.first().map(|record| &record.event) {
+            Some(Event::RunStarted { digest, .. }) if *digest != now => {
+                let path = self.folder.path.join("runbook.json");
+                let message = format!("{} is not what this run began with, so nothing is done", path.display());
+                Err(Exit::new(TAMPERED, message)
+                    .help("put it back as it was; runbook.yaml beside it is the text that was read"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A run of which this process is the one executor.
+pub struct Taken {
+    /// The run.
+    pub opened: Opened,
+    /// Its journal, open for writing.
+    pub journal: Journal,
+    /// A torn last line that was cut.
+    pub cut: Option<Cut>,
+    /// Held until this process ends.
+    pub lock: Locks,
 }
 
 /// The store of this environment.
@@ -42,18 +74,26 @@ pub fn store(environment: &Environment) -> Result<Store, Exit> {
 
 /// The run that is meant.
 pub fn find(store: &Store, run: Option<&str>) -> Result<RunFolder, Exit> {
-    let is_finished = |folder: &RunFolder| open(folder.clone()).is_ok_and(|opened| opened.engine.state.is_over());
-    Ok(store.find_run(run, is_finished)?)
+    Ok(store.find_run(run, RunFolder::seems_over)?)
 }
 
 /// Reads and folds a run's records.
 pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
-    let records = chain::read(&folder.path)
-        .map_err(|error| Exit::of(REFUSED, &error).help("look at it with: runbook audit verify"))?
-        .records;
-    let runbook = folder.read_runbook()?;
+    let records = chain::read(&folder.path)?.records;
+    let (runbook, _) = folder.read_runbook()?;
     let engine = fold(&runbook, &records)?;
     Ok(Opened { folder, runbook, engine, records })
+}
+
+/// Takes a run for this process. It is read only once it is locked: somebody may have gone on with it until then.
+pub fn take(store: &Store, folder: RunFolder, environment: &Environment) -> Result<Taken, Exit> {
+    let lock = lock_run(store, &folder, &holder(&folder, environment))?;
+    let (journal, records, cut) = Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
+    let (runbook, kept) = folder.read_runbook()?;
+    let engine = fold(&runbook, &records)?;
+    let opened = Opened { folder, runbook, engine, records };
+    opened.is_approved(&kept)?;
+    Ok(Taken { opened, journal, cut, lock })
 }
 
 /// The fold over records.

@@ -1,6 +1,7 @@
 //! One executor's turn with a run: everything is put together, and the loop goes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -56,8 +57,8 @@ pub fn take(turn: Turn, first: Vec<Event>, environment: &Environment) -> Result<
     let code = if turn.json {
         runtime.block_on(go(turn, first, Json, environment))
     } else {
-        let folder = turn.folder.path.display().to_string();
-        let view = Human::new(&turn.runbook, folder, environment.looks());
+        let zone = crate::run::clock::local().time_zone().clone();
+        let view = Human::new(&turn.runbook, turn.folder.path.clone(), environment.looks(), zone);
         runtime.block_on(go(turn, first, view, environment))
     };
     // A thread may still wait for a line from the terminal, and never gets one.
@@ -81,6 +82,7 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         inputs: turn.folder.path.join("inputs"),
         crash: crash_plan(environment)?,
         log: Log::new(turn.engine, values, view, turn.journal),
+        steps: turn.runbook.steps_by_name().into_iter().map(|(name, step)| (name, Arc::new(step.clone()))).collect(),
         runbook: turn.runbook,
         person,
         stop,
@@ -91,6 +93,7 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     for event in first {
         session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
     }
+    session.remember_secrets().await;
     let state = session.drive().await?;
     drop(turn.locks);
     Ok(state.exit_code())

@@ -74,16 +74,15 @@ impl Engine {
         let state = &mut self.state;
         allowed(!state.is_over(), "the run has ended for good")?;
         let halted = state.ended.take();
-        let anew = halted.is_some() || state.stopping;
         state.remaining.clear();
         state.stopping = false;
         state.lost = true;
-        if !anew {
-            return Ok(());
-        }
-        for fold in &mut state.steps {
-            fold.verdict = None;
-            if fold.has_failed() && !fold.passed_over {
+        self.look_again();
+        let state = &mut self.state;
+        let asked = state.question.as_ref().and_then(|open| self.program.index(&open.step));
+        for (index, fold) in state.steps.iter_mut().enumerate() {
+            if asked != Some(index) && fold.is_tried_anew(halted) {
+                fold.verdict = None;
                 fold.tries = 0;
                 fold.granted = 0;
             }
@@ -92,6 +91,14 @@ impl Engine {
                 fold.undo.tries = 0;
             }
         }
+        if halted.is_some() {
+            self.hooks_of_an_end_run_anew();
+        }
+        Ok(())
+    }
+
+    fn hooks_of_an_end_run_anew(&mut self) {
+        let state = &mut self.state;
         for hook in [Hook::OnFailure, Hook::OnRollback, Hook::Always] {
             if state.hooks.remove(&hook).is_some() {
                 for index in self.program.hooks.get(&hook).into_iter().flatten() {
@@ -103,7 +110,29 @@ impl Engine {
                 }
             }
         }
-        Ok(())
+    }
+
+    /// What could not be found out may be known by now, so whoever acted is asked again, and a person only after that.
+    fn look_again(&mut self) {
+        let state = &mut self.state;
+        let decided = state.decision.as_ref().map(|decided| decided.step);
+        state.question.take_if(|open| matches!(open.question, Question::Unknown | Question::UndoUnknown));
+        for (index, fold) in state.steps.iter_mut().enumerate().take(self.program.own) {
+            if decided == Some(index) {
+                continue;
+            }
+            if fold.state == Standing::Unknown {
+                fold.answer = None;
+                if fold.may_run {
+                    fold.state = Standing::Started;
+                    state.in_flight = Some(index);
+                }
+            }
+            if fold.undo.state == UndoStanding::Unknown && fold.undo.may_run {
+                fold.undo.state = UndoStanding::Started;
+                state.in_flight = Some(index);
+            }
+        }
     }
 
     fn passed(&mut self, step: &str, reason: &str, standing: Standing) -> Applied {
@@ -120,6 +149,8 @@ impl Engine {
         let fold = &mut self.state.steps[index];
         allowed(attempt == fold.attempts + 1, "it is not the next attempt")?;
         fold.tries += 1;
+        // What an earlier attempt left is there still, whatever this refusal says.
+        fold.was_in_place = fold.maybe_in_place;
         fold.state = Standing::Failed;
         fold.reason = Some(failure.message.clone());
         fold.failure = Some(failure.clone());
@@ -209,7 +240,8 @@ impl Engine {
         let fold = &mut self.state.steps[index];
         fold.answer = Some(answer);
         if fold.state == Standing::Unknown {
-            fold.reason = Some(format!("its check says: {detail}"));
+            let lost = fold.failure.as_ref().map_or("", |failure| failure.message.as_str());
+            fold.reason = Some(format!("{lost}; its check says: {detail}").trim_start_matches("; ").to_owned());
         }
         Ok(())
     }
@@ -258,12 +290,15 @@ impl Engine {
         let to = to.map(|step| self.known(step)).transpose()?;
         self.state.direction = Direction::Back { reason: reason.to_owned(), to };
         self.state.question = None;
-        self.state.decision = None;
+        let decided = self.state.decision.take();
         if self.waits_for_a_person() {
             // Nobody has to answer any more; what the person may have done is undone.
             if let Some(index) = self.state.in_flight.take() {
-                self.state.steps[index].state = Standing::Failed;
-                self.state.steps[index].reason = Some("rolled back before it was answered".to_owned());
+                let yes = decided.is_some_and(|decided| decided.step == index && decided.choice == Choice::Yes);
+                let fold = &mut self.state.steps[index];
+                let otherwise = "rolled back before it was answered";
+                (fold.state, fold.reason) =
+                    if yes { (Standing::Succeeded, None) } else { (Standing::Failed, Some(otherwise.to_owned())) };
             }
         }
         for fold in &mut self.state.steps {
@@ -403,6 +438,17 @@ impl Engine {
 }
 
 impl StepFold {
+    /// Whether taking a run up that halted so grants a failed step its attempts anew. An executor that died, and an
+    /// answer that nothing has followed from yet, leave owed what was owed.
+    fn is_tried_anew(&self, halted: Option<RunOutcome>) -> bool {
+        let owed = match self.verdict {
+            Some(Choice::Rollback) => true,
+            Some(_) => halted != Some(RunOutcome::Failed),
+            None => false,
+        };
+        self.has_failed() && !self.passed_over && !owed && (halted.is_some() || self.was_cancelled())
+    }
+
     fn part_undone(&mut self, parts: usize) {
         self.undo.part += 1;
         self.undo.attempts = 0;

@@ -133,7 +133,8 @@ impl Engine {
     /// Whether the step failed for good and its runbook says to go on all the same.
     pub(super) fn gave_up_and_continues(&self, index: usize) -> bool {
         let (node, fold) = self.both(index);
-        fold.has_failed() && node.on_failure == OnFailure::Continue && !self.may_retry(index)
+        let given_up = fold.has_failed() && !fold.was_cancelled() && !self.may_retry(index);
+        given_up && node.on_failure == OnFailure::Continue
     }
 
     pub(super) fn both(&self, index: usize) -> (&Node, &StepFold) {

@@ -81,6 +81,7 @@ impl Engine {
         match &node.undo {
             NodeUndo::NotNeeded => Look::Through,
             NodeUndo::Parts(retries) => self.look_at_parts(index, retries),
+            NodeUndo::Irreversible(_) | NodeUndo::PointOfNoReturn(_) if self.was_taken_back(index) => Look::Through,
             NodeUndo::Irreversible(_) | NodeUndo::PointOfNoReturn(_) if self.wants_check(index) => {
                 Look::Do(Decision::AskCheck { step: node.name.clone() })
             }
@@ -97,6 +98,13 @@ impl Engine {
         node.has_check && fold.answer.is_none()
     }
 
+    /// Whether the server refused its transaction, and no earlier attempt of it may have left anything.
+    fn was_taken_back(&self, index: usize) -> bool {
+        let (node, fold) = self.both(index);
+        let refused = fold.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Sql);
+        node.atomic && fold.has_failed() && refused && !fold.was_in_place
+    }
+
     fn look_at_parts(&self, index: usize, retries: &[Retry]) -> Look {
         let (node, fold) = self.both(index);
         let step = node.name.clone();
@@ -104,8 +112,7 @@ impl Engine {
         let part = undo.part;
         let retry = retries.get(part).copied().unwrap_or_default();
         let fresh = undo.state == UndoStanding::Pending && part == 0 && undo.attempts == 0;
-        let refused = fold.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Sql);
-        if fresh && node.atomic && fold.has_failed() && refused && !fold.was_in_place {
+        if fresh && self.was_taken_back(index) {
             let reason = "its transaction was rolled back by the server".to_owned();
             return Look::Do(Decision::Append(Event::UndoSkipped { step, reason }));
         }

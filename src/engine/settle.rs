@@ -10,6 +10,9 @@ impl Engine {
     /// The order is that of the promise: the supervisor's record was asked already; then the step's own check; then,
     /// going forward only, that it may be run again; then a person. The last two and the check count only where the
     /// earlier attempt is proven to be over.
+    ///
+    /// Where the executor died, the step begins anew. Where it was there all the while and lost only what acted for it,
+    /// as when a server goes down, that was a failed attempt: else a step that takes its server down is run for ever.
     pub(super) fn settle(&self, index: usize) -> Decision {
         let (node, fold) = self.both(index);
         let step = node.name.clone();
@@ -25,7 +28,10 @@ impl Engine {
         match fold.answer {
             None if node.has_check => return Decision::AskCheck { step },
             Some(Answer::Holds) => return self.settled(index, Settlement::Succeeded, SettledBy::Check, said),
-            Some(Answer::DoesNotHold) => return self.settled(index, Settlement::NotStarted, SettledBy::Check, said),
+            Some(Answer::DoesNotHold) => {
+                let settlement = if self.state.lost { Settlement::NotStarted } else { Settlement::Failed };
+                return self.settled(index, settlement, SettledBy::Check, said);
+            }
             Some(Answer::Unknown) | None => {}
         }
         let back = self.state.is_going_back();
@@ -34,6 +40,9 @@ impl Engine {
             return self.settled(index, Settlement::Failed, SettledBy::Rule, reason);
         }
         if !back && (node.idempotent || node.read_only) {
+            if !self.state.lost {
+                return self.settled(index, Settlement::Failed, SettledBy::Idempotent, said);
+            }
             return self.run_again(index);
         }
         Decision::Ask { step, question: Question::Unknown }

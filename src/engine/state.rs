@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::event::{Answer, Choice, Event, Intent, Outcome, RunOutcome};
-use crate::model::result::{Failure, StepResult};
+use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::Hook;
 use crate::model::status::{OpenQuestion, StepState};
 
@@ -206,7 +206,7 @@ impl State {
     /// Whether the run has ended for good: it cannot be taken up again.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.ended, Some(RunOutcome::Succeeded | RunOutcome::RolledBack | RunOutcome::PartlyRolledBack))
+        matches!(self.ended, Some(outcome) if outcome.is_for_good())
     }
 }
 
@@ -244,6 +244,12 @@ impl StepFold {
     #[must_use]
     pub const fn has_failed(&self) -> bool {
         matches!(self.state, Standing::Failed | Standing::TimedOut)
+    }
+
+    /// Whether the operator ended its last attempt: then it is tried again when the run is taken up.
+    #[must_use]
+    pub fn was_cancelled(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Cancelled)
     }
 }
 

@@ -128,6 +128,31 @@ fn an_unknown_step_that_may_still_run_is_asked_about_whatever_it_declares() {
 }
 
 #[test]
+fn what_may_still_run_is_looked_for_again_when_the_run_is_taken_up_again() {
+    let mut engine = run(vec![node("a")]);
+    engine.after([started("a", 1), ended("a", 1, Outcome::UnknownMayRun)]);
+    let choices = crate::engine::questions::choices(Question::Unknown).to_vec();
+    let (step, question) = ("a".to_owned(), Question::Unknown);
+    let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices };
+    assert_eq!(engine.after([asked]), Decision::Answer);
+    assert_eq!(engine.after([resumed()]), Decision::Recover { step: step.clone(), attempt: 1 });
+    assert_eq!(engine.after([ended("a", 1, Outcome::UnknownMayRun)]), Decision::Ask { step, question });
+}
+
+#[test]
+fn what_its_executor_saw_get_lost_without_effect_has_failed_and_is_not_run_for_ever() {
+    let mut engine = run(vec![Node { has_check: true, ..node("a") }]);
+    let answer = Answer::DoesNotHold;
+    let check = Event::CheckAnswered { step: "a".to_owned(), answer, detail: "false".to_owned() };
+    let events = [started("a", 1), ended("a", 1, Outcome::Unknown), check];
+    let Decision::Append(settled) = engine.after(events) else { panic!("the check settles it") };
+    let reason = "exit 1; its check says: false".to_owned();
+    let (r#as, by) = (Settlement::Failed, SettledBy::Check);
+    assert_eq!(settled, Event::StepSettled { step: "a".to_owned(), attempt: 1, r#as, by, reason });
+    assert_eq!(engine.after([settled]), finished(RunOutcome::Failed));
+}
+
+#[test]
 fn an_unknown_step_that_declares_nothing_is_asked_about() {
     let mut engine = run(vec![node("a")]);
     let decision = engine.after([started("a", 1), resumed(), ended("a", 1, Outcome::Unknown)]);
@@ -222,4 +247,102 @@ fn an_event_that_cannot_follow_is_refused_and_changes_nothing() {
     let refused = engine.apply(&started("b", 1), "").expect_err("one attempt is under way");
     assert_eq!(refused.to_string(), "attempt_started of b cannot follow: another attempt is under way");
     assert_eq!(engine.state, before);
+}
+
+/// A step that failed, was asked about, and got that answer.
+fn asked_and_answered(step: &str, choice: Choice) -> [Event; 2] {
+    let question = Question::Failure;
+    let choices = super::questions::choices(question).to_vec();
+    let (text, by, reason, values) = (String::new(), String::new(), String::new(), BTreeMap::new());
+    [
+        Event::QuestionAsked { step: step.to_owned(), question, text, choices },
+        Event::DecisionMade { step: step.to_owned(), choice, by, reason, values },
+    ]
+}
+
+#[test]
+fn an_answer_that_was_given_before_the_run_is_taken_up_is_followed_and_the_step_not_tried_again() {
+    let ask = Node { on_failure: OnFailure::Ask, ..node("a") };
+    let failed = [started("a", 1), ended("a", 1, Outcome::Failed)];
+    let mut engine = run(vec![ask.clone()]);
+    let [asked, decided] = asked_and_answered("a", Choice::Rollback);
+    let decision = engine.after(failed.clone().into_iter().chain([asked.clone(), decided.clone(), resumed()]));
+    let Decision::Append(Event::RollbackStarted { .. }) = decision else { panic!("{decision:?}") };
+
+    let mut engine = run(vec![ask.clone()]);
+    let decision = engine.after(failed.clone().into_iter().chain([asked, resumed(), decided]));
+    let Decision::Append(Event::RollbackStarted { .. }) = decision else { panic!("{decision:?}") };
+
+    let mut engine = run(vec![ask]);
+    let decision = engine.after(failed.into_iter().chain(asked_and_answered("a", Choice::Stop)).chain([resumed()]));
+    assert_eq!(decision, finished(RunOutcome::Failed));
+    let Decision::Append(end) = decision else { return };
+    assert_eq!(engine.after([end, resumed()]), attempt("a", 2), "once it has ended, it may be tried again");
+}
+
+#[test]
+fn a_rollback_that_was_due_when_the_executor_died_begins_when_the_run_is_taken_up() {
+    let mut engine = run(vec![Node { on_failure: OnFailure::Rollback, ..node("a") }]);
+    let decision = engine.after([started("a", 1), ended("a", 1, Outcome::Failed), resumed()]);
+    let Decision::Append(Event::RollbackStarted { .. }) = decision else { panic!("{decision:?}") };
+}
+
+#[test]
+fn a_step_that_the_operator_ended_is_tried_again_and_never_passed_over() {
+    let mut engine = run(vec![Node { on_failure: OnFailure::Continue, ..node("a") }, node("b")]);
+    let mut cancelled = ended("a", 1, Outcome::Failed);
+    if let Event::AttemptFinished { failure, .. } = &mut cancelled {
+        *failure = Some(Failure::new(FailureKind::Cancelled, "the operator ended it"));
+    }
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let stopped = engine.after([started("a", 1), stop, cancelled]);
+    assert_eq!(stopped, finished(RunOutcome::Stopped));
+    let Decision::Append(end) = stopped else { return };
+    assert_eq!(engine.after([end, resumed()]), attempt("a", 2));
+}
+
+#[test]
+fn what_a_committed_attempt_left_is_undone_although_a_later_one_was_refused_by_the_server() {
+    let retry = Retry { max_attempts: 2, ..Retry::default() };
+    let mut engine = run(vec![Node { atomic: true, retry, on_failure: OnFailure::Rollback, ..node("a") }]);
+    let mut unverified = ended("a", 1, Outcome::Failed);
+    if let Event::AttemptFinished { failure, .. } = &mut unverified {
+        *failure = Some(Failure::new(FailureKind::Verify, "it ran, but verify does not hold"));
+    }
+    let failure = Failure::new(FailureKind::Sql, "its precondition has an error");
+    let refused = Event::StepRefused { step: "a".to_owned(), attempt: 2, failure };
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let decision = engine.after([started("a", 1), unverified, refused, back]);
+    assert_eq!(decision, Decision::Undo { step: "a".to_owned(), part: 0, attempt: 1, delay: Duration::ZERO });
+}
+
+#[test]
+fn nothing_remains_of_an_irreversible_transaction_that_was_not_committed() {
+    let undo = NodeUndo::Irreversible("data are gone".to_owned());
+    let mut engine = run(vec![Node { atomic: true, undo, on_failure: OnFailure::Rollback, ..node("a") }]);
+    let mut refused = ended("a", 1, Outcome::Failed);
+    if let Event::AttemptFinished { failure, .. } = &mut refused {
+        *failure = Some(Failure::new(FailureKind::Sql, "23505"));
+    }
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    assert_eq!(engine.after([started("a", 1), refused, back]), finished(RunOutcome::RolledBack));
+}
+
+#[test]
+fn a_yes_at_a_point_of_no_return_counts_also_when_the_rollback_comes_right_after_it() {
+    let undo = NodeUndo::PointOfNoReturn("traffic moves".to_owned());
+    let line = Node { by_person: true, is_confirm: true, undo, ..node("line") };
+    let mut engine = run(vec![node("a"), line]);
+    let choices = super::questions::choices(Question::Confirm).to_vec();
+    let (step, by, reason, values) = ("line".to_owned(), String::new(), String::new(), BTreeMap::new());
+    let decision = engine.after([
+        started("a", 1),
+        ended("a", 1, Outcome::Succeeded),
+        started("line", 1),
+        Event::QuestionAsked { step: step.clone(), question: Question::Confirm, text: String::new(), choices },
+        Event::DecisionMade { step, choice: Choice::Yes, by, reason, values },
+        Event::RollbackStarted { reason: String::new(), to: None },
+    ]);
+    let Decision::Append(Event::RunFinished { outcome, .. }) = decision else { panic!("{decision:?}") };
+    assert_eq!(outcome, RunOutcome::PartlyRolledBack);
 }

@@ -172,7 +172,7 @@ impl Journal {
         let path = folder.join(FILE_NAME);
         let mut file =
             OpenOptions::new().read(true).append(true).open(&path).map_err(|source| classify("open", &path, source))?;
-        let mut lines = Lines::new(BufReader::new(&file));
+        let mut lines = Lines::decoding(BufReader::new(&file));
         let records = lines.records().map_err(|error| match error {
             ChainError::Read(source) => classify("read", &path, source),
             ChainError::Tampered(source) => JournalError::Tampered { path: path.clone(), source },

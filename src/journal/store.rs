@@ -257,16 +257,19 @@ impl RunFolder {
         self.write("runbook.json", &resolved)
     }
 
-    /// The runbook as it was resolved when the run began.
+    /// The runbook as it was resolved when the run began, and its JSON as it is kept. Whether it is still the same is
+    /// told by the digest in the first record, which is not compared here.
     ///
     /// # Errors
     ///
     /// [`StoreError::Io`].
-    pub fn read_runbook(&self) -> Result<Runbook, StoreError> {
+    pub fn read_runbook(&self) -> Result<(Runbook, serde_json::Value), StoreError> {
         let path = self.path.join("runbook.json");
-        std::fs::read(&path)
-            .and_then(|bytes| serde_json::from_slice(&bytes).map_err(io::Error::from))
-            .map_err(|source| StoreError::Io { action: "read", path, source })
+        let read = || {
+            let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+            Ok((serde_json::from_value(kept.clone())?, kept))
+        };
+        read().map_err(|source| StoreError::Io { action: "read", path: path.clone(), source })
     }
 
     /// Keeps a file that the runbook includes, and returns its digest, lower-case hex of SHA-256. Durable when this
@@ -311,8 +314,22 @@ impl RunFolder {
         Some(line)
     }
 
-    /// The last whole record, read from the end. It is not verified.
+    /// Whether its last record says that the run ended for good. The record is not verified, and the others are not
+    /// read: this chooses among runs, and nothing may be done on the strength of it.
+    #[must_use]
+    pub fn seems_over(&self) -> bool {
+        let last = self.last_line().and_then(|line| format::decode(&line).ok());
+        last.is_some_and(|record| matches!(record.event, Event::RunFinished { outcome, .. } if outcome.is_for_good()))
+    }
+
+    /// The last whole record. It is not verified.
     fn head(&self) -> Option<Head> {
+        let facts = format::inspect(&self.last_line()?).ok()?;
+        Some(Head { run: facts.run, seq: facts.seq, hash: facts.hash })
+    }
+
+    /// The last whole line, read from the end.
+    fn last_line(&self) -> Option<Vec<u8>> {
         let mut file = File::open(self.journal()).ok()?;
         let length = file.metadata().ok()?.len();
         let mut block = 8 * 1024;
@@ -325,8 +342,7 @@ impl RunFolder {
             let end = ends.next();
             let begin = ends.next().map(|index| index + 1).or((start == 0).then_some(0));
             if let (Some(begin), Some(end)) = (begin, end) {
-                let facts = format::inspect(&bytes[begin..end]).ok()?;
-                return Some(Head { run: facts.run, seq: facts.seq, hash: facts.hash });
+                return Some(bytes[begin..end].to_vec());
             }
             if start == 0 || block > 2 * MAX_LINE as u64 {
                 return None;

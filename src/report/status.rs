@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::human::ending;
+use super::ending::ending;
 use super::text::escape;
 use crate::model::status::{RunState, Status};
 

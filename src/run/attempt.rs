@@ -57,14 +57,18 @@ impl<H: Executor, V: View> Session<H, V> {
     /// A step whose effect is there: found so, or, when an attempt of it began, settled so.
     fn in_place(&self, name: &str, attempt: u32, reason: String) -> Event {
         let step = name.to_owned();
-        let began =
-            self.log.engine.program.index(name).is_some_and(|index| self.log.engine.state.steps[index].maybe_in_place);
-        if began {
+        if self.began(name) {
             let attempt = attempt - 1;
             Event::StepSettled { step, attempt, r#as: Settlement::Succeeded, by: SettledBy::Check, reason }
         } else {
             Event::StepInPlace { step, reason }
         }
+    }
+
+    /// Whether an earlier attempt of it may have had an effect.
+    fn began(&self, name: &str) -> bool {
+        let index = self.log.engine.program.index(name);
+        index.is_some_and(|index| self.log.engine.state.steps[index].maybe_in_place)
     }
 
     async fn look(&mut self, name: &str, step: &Step) -> Result<Found, Failure> {
@@ -75,13 +79,23 @@ impl<H: Executor, V: View> Session<H, V> {
         }
         if let Some(check) = &step.check {
             match self.probe(name, step, check, Ask::Once).await {
-                (Answer::Holds, detail) => return Ok(Found::InPlace(format!("its check holds: {detail}"))),
+                (Answer::Holds, detail) => {
+                    // An attempt that did not get through its `verify` does not succeed by its `check` alone.
+                    if self.began(name)
+                        && let (_, Some(failure)) = self.verify(name, step).await
+                    {
+                        return Err(failure);
+                    }
+                    return Ok(Found::InPlace(format!("its check holds: {detail}")));
+                }
                 (Answer::DoesNotHold, _) => {}
                 (Answer::Unknown, detail) => {
                     return Err(Failure::new(FailureKind::Check, format!("its check has no answer: {detail}")));
                 }
             }
         } else if matches!(step.action, Action::File(_))
+            // After an earlier attempt the reload and `verify` are due, also where the bytes are right.
+            && !self.began(name)
             && let Some(Call::File(call)) = self.call(&step.action).await?
             && !self.hands.preview_file(&call).await?.changes()
         {
@@ -213,7 +227,7 @@ impl<H: Executor, V: View> Session<H, V> {
         Ended { end, result, output: None, duration: began.elapsed() }
     }
 
-    async fn assert(&mut self, conditions: &[crate::model::step::Condition]) -> End {
+    pub(super) async fn assert(&mut self, conditions: &[crate::model::step::Condition]) -> End {
         for condition in conditions {
             match self.log.values.evaluate(None, |scope| truth(&condition.that.0, scope)).await {
                 Ok(true) => {}
@@ -232,7 +246,7 @@ impl<H: Executor, V: View> Session<H, V> {
         End::Returned
     }
 
-    async fn wait(&mut self, wait: &WaitAction, step: &Step) -> End {
+    pub(super) async fn wait(&mut self, wait: &WaitAction, step: &Step) -> End {
         let duration = match wait {
             WaitAction::For(duration) => *duration,
             WaitAction::Until(template) => {
@@ -263,11 +277,14 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// A read-only step: one look, or looks until a condition holds.
-    async fn observe(&mut self, name: &str, attempt: u32, step: &Step, began: Instant) -> (End, StepResult) {
+    pub(super) async fn observe(&mut self, name: &str, attempt: u32, step: &Step, began: Instant) -> (End, StepResult) {
         let limit = step.timeout.unwrap_or(Duration::MAX);
         let mut last = StepResult::default();
         loop {
             let looked = self.look_at(name, attempt, step, limit.saturating_sub(began.elapsed())).await;
+            if looked.as_ref().is_err_and(|failure| failure.kind == FailureKind::Cancelled) {
+                return (End::Cancelled, last);
+            }
             let Some(until) = &step.until else {
                 return match looked {
                     Ok(result) => (End::Returned, result),
@@ -313,7 +330,14 @@ impl<H: Executor, V: View> Session<H, V> {
         };
         let mut ticket = self.ticket(name, attempt, None, step);
         ticket.timeout = step.timeout.map(|_| left);
+        let mut cancelled = self.stop.clone();
         let Self { log, stop, hands, person, .. } = self;
-        watched(log, stop, &person.name, async |_| hands.look(&call, &ticket).await).await
+        watched(log, stop, &person.name, async |_| {
+            tokio::select! {
+                looked = hands.look(&call, &ticket) => looked,
+                () = cancelled.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it")),
+            }
+        })
+        .await
     }
 }

@@ -125,7 +125,8 @@ impl<H: Executor, V: View> Session<H, V> {
         Ok(())
     }
 
-    async fn verify(&mut self, name: &str, step: &Step) -> Concluded {
+    /// Whether `verify` holds, with the failure where it does not.
+    pub(super) async fn verify(&mut self, name: &str, step: &Step) -> Concluded {
         let Some(verify) = &step.verify else { return (Outcome::Succeeded, None) };
         match self.probe(name, step, verify, Ask::UntilItHolds).await {
             (Answer::Holds, _) => (Outcome::Succeeded, None),

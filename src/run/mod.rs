@@ -10,6 +10,7 @@ pub mod log;
 pub mod person;
 mod probe;
 pub mod question;
+mod remember;
 pub mod session;
 pub mod signals;
 pub mod status;

@@ -69,13 +69,20 @@ impl<H: Executor, V: View> Session<H, V> {
         self.hands.look(&call, &ticket).await
     }
 
-    /// Asks a step's own check, to settle it or to guide its undo.
+    /// Asks a step's own check, to settle it or to guide its undo. Going forward a step is as wanted only where its
+    /// `verify` holds too: whoever would have asked that is gone.
     pub(super) async fn ask_check(&mut self, name: &str) -> Event {
         let step = self.step(name);
-        let (answer, detail) = match &step.check {
+        let (mut answer, mut detail) = match &step.check {
             Some(check) => self.probe(name, &step, check, Ask::Once).await,
             None => (Answer::Unknown, "it has no check".to_owned()),
         };
+        if answer == Answer::Holds
+            && !self.log.engine.state.is_going_back()
+            && let (_, Some(failure)) = self.verify(name, &step).await
+        {
+            (answer, detail) = (Answer::Unknown, format!("{detail}; {}", failure.message));
+        }
         Event::CheckAnswered { step: name.to_owned(), answer, detail }
     }
 }

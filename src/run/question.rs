@@ -101,7 +101,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 None => self.log.view.not_understood("type one of the words"),
             }
         };
-        let manual = self.runbook.step(&open.step).and_then(|step| match &step.action {
+        let manual = self.steps.get(&open.step).and_then(|step| match &step.action {
             Action::Manual(manual) => Some(manual.evidence_required),
             _ => None,
         });

@@ -1,6 +1,9 @@
 //! Undoing: the parts of a step's rollback, the built-in one of a file first.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::conclude::Concluded;
 use super::session::{Session, watched};
@@ -15,7 +18,7 @@ use crate::report::view::{Progress, View};
 /// One part of an undo.
 enum Part {
     /// The file is put back as it was.
-    Restore(Box<Step>),
+    Restore(Arc<Step>),
     /// A step of its `rollback`.
     Own(Box<Step>),
 }
@@ -28,7 +31,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Undo::Steps(steps) => steps.get(part.wrapping_sub(usize::from(restores))).cloned(),
             _ => None,
         };
-        own.map_or_else(|| Part::Restore(Box::new(step)), |own| Part::Own(Box::new(own)))
+        own.map_or_else(|| Part::Restore(step), |own| Part::Own(Box::new(own)))
     }
 
     /// The part as a call, `None` where the program or a person does it.
@@ -62,10 +65,8 @@ impl<H: Executor, V: View> Session<H, V> {
     async fn prepare_undo(&mut self, name: &str, part: usize, attempt: u32, what: &Part) -> Result<Intent, Failure> {
         let step = what.step();
         if let Part::Own(step) = what {
-            for expression in &step.when {
-                if !self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await? {
-                    return Ok(Intent::Program);
-                }
+            if self.is_left_out(step).await? || looks(step) {
+                return Ok(Intent::Program);
             }
             if step.action.is_by_person() {
                 return Ok(Intent::Person);
@@ -82,6 +83,16 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
+    /// Whether the part's `when` is false.
+    async fn is_left_out(&mut self, step: &Step) -> Result<bool, Failure> {
+        for expression in &step.when {
+            if !self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Carries out the part that was made known.
     pub(super) async fn finish_undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
         let what = self.part(name, part);
@@ -91,10 +102,10 @@ impl<H: Executor, V: View> Session<H, V> {
                 let Self { log, stop, hands, person, .. } = self;
                 watched(log, stop, &person.name, async |control| hands.carry_out(prepared, control).await).await
             }
-            None => self.undo_alone(name, &what).await,
+            None => self.undo_alone(name, attempt, &what).await,
         };
         self.crash.at(self.log.appended(), "after_effect");
-        let concluded = self.judge_undo(what.step(), &ended).await;
+        let concluded = self.judge_undo(name, &what, &ended).await;
         undo_finished(name, part, attempt, ended, concluded)
     }
 
@@ -118,27 +129,37 @@ impl<H: Executor, V: View> Session<H, V> {
             let (step, r#as) = (name.to_owned(), Settlement::NotStarted);
             return Event::UndoSettled { step, part, r#as, by: SettledBy::Supervisor, reason: evidence };
         }
-        let concluded = self.judge_undo(what.step(), &ended).await;
+        let concluded = self.judge_undo(name, &what, &ended).await;
         undo_finished(name, part, attempt, ended, concluded)
     }
 
-    async fn judge_undo(&mut self, step: &Step, ended: &Ended) -> Concluded {
-        self.judge(step, &ended.end, &ended.result).await
+    /// The end of a part. What undoes has to hold too; the `verify` of the step itself is not asked any more.
+    async fn judge_undo(&mut self, name: &str, part: &Part, ended: &Ended) -> Concluded {
+        let concluded = self.judge(part.step(), &ended.end, &ended.result).await;
+        match part {
+            Part::Own(step)
+                if concluded.0 == Outcome::Succeeded && !matches!(self.is_left_out(step).await, Ok(true)) =>
+            {
+                self.verify(name, step).await
+            }
+            _ => concluded,
+        }
     }
 
-    /// A part without a call: nothing to do, a pause, an assertion, or a person's.
-    async fn undo_alone(&mut self, name: &str, part: &Part) -> Ended {
+    /// A part without a call: nothing to do, a look, a pause, an assertion, or a person's.
+    async fn undo_alone(&mut self, name: &str, attempt: u32, part: &Part) -> Ended {
         let step = part.step();
-        let mut skipped = false;
-        for expression in &step.when {
-            skipped |= matches!(self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await, Ok(false));
-        }
+        let began = Instant::now();
+        let mut result = StepResult::default();
         let end = match &step.action {
-            _ if skipped => End::Returned,
-            Action::Wait(crate::model::step::WaitAction::For(pause)) => {
-                tokio::time::sleep(*pause).await;
-                End::Returned
+            _ if matches!(self.is_left_out(step).await, Ok(true)) => End::Returned,
+            _ if looks(step) => {
+                let end;
+                (end, result) = self.observe(name, attempt, step, began).await;
+                end
             }
+            Action::Wait(wait) => self.wait(wait, step).await,
+            Action::Assert { conditions } => self.assert(conditions).await,
             Action::Manual(manual) => self.undone_by_person(name, &manual.instructions.0).await,
             Action::Confirm(confirm) => self.undone_by_person(name, &confirm.message.0).await,
             other => {
@@ -146,7 +167,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 End::Failed(Failure::new(FailureKind::Expression, message))
             }
         };
-        Ended { end, result: StepResult::default(), output: None, duration: Duration::ZERO }
+        Ended { end, result, output: None, duration: began.elapsed() }
     }
 
     async fn undone_by_person(&mut self, name: &str, template: &str) -> End {
@@ -171,9 +192,15 @@ impl<H: Executor, V: View> Session<H, V> {
 impl Part {
     fn step(&self) -> &Step {
         match self {
-            Self::Restore(step) | Self::Own(step) => step,
+            Self::Restore(step) => step,
+            Self::Own(step) => step,
         }
     }
+}
+
+/// Whether the part only looks, once or until a condition holds.
+const fn looks(step: &Step) -> bool {
+    matches!(step.action, Action::Query(_)) || step.until.is_some()
 }
 
 fn nothing_known(evidence: &str, may_run: bool) -> Ended {

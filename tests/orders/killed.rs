@@ -4,27 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::ended;
-use crate::program::event;
-use crate::scene::{MUTATING, Scene, Stage};
-
-/// The points at which a process can be killed that writes these records, from the given one on. While somebody else
-/// acts there are three: the intent is durable, the actor is ready, its effect is there. Between steps of which nobody
-/// acts one is enough.
-fn points(records: &[Value], first: usize) -> Vec<String> {
-    let mut points = Vec::new();
-    for (number, record) in records.iter().enumerate().skip(first).map(|(index, record)| (index + 1, record)) {
-        let (kind, step) = event(record);
-        let acts = record["intent"].get("session").is_some();
-        let names: &[&str] = match kind {
-            "attempt_started" | "undo_started" if acts => &["after_sync", "after_spawn", "after_effect"],
-            "attempt_finished" if !MUTATING.contains(&step) => &[],
-            "undo_finished" => &[],
-            _ => &["after_sync"],
-        };
-        points.extend(names.iter().map(|name| format!("{number}:{name}")));
-    }
-    points
-}
+use crate::program::{crash_points, event};
+use crate::scene::{Scene, Stage};
 
 /// The records without the status that follows them.
 fn records(scene: &Scene<'_>) -> Vec<Value> {
@@ -51,7 +32,7 @@ fn forward(part: usize, of: usize) {
     let scene = stage.scene();
     let records = records(&scene);
     let done = scene.world_once_reloaded("500");
-    for point in points(&records, 0).into_iter().skip(part).step_by(of) {
+    for point in crash_points(&records, 0).into_iter().skip(part).step_by(of) {
         let scene = stage.scene();
         killed_and_resumed(&scene, &point, 0, "succeeded");
         assert_eq!(scene.world_once_reloaded("500"), done, "{point}");
@@ -78,7 +59,7 @@ fn killed_at_any_point_of_the_rollback_it_goes_on_to_undo_everything() {
     let records = records(&scene);
     assert_eq!(scene.world_once_reloaded(&before.slow), before);
     let begins = records.iter().position(|record| event(record).0 == "rollback_started").expect("a rollback");
-    for point in points(&records, begins) {
+    for point in crash_points(&records, begins) {
         let scene = stage.scene();
         failing(&scene);
         killed_and_resumed(&scene, &point, 4, "rolled_back");

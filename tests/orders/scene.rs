@@ -2,7 +2,6 @@
 //! for each case, and everything that the runbook may touch, to be compared.
 
 #![expect(clippy::expect_used, reason = "a test that cannot have its scene has failed")]
-#![expect(dead_code, reason = "each test binary needs a part of it")]
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -140,6 +139,7 @@ impl Scene<'_> {
     }
 
     /// The same, until it stops itself at a crash point.
+    #[cfg(feature = "crash-points")]
     pub fn crash(&self, point: &str) -> Ran {
         let runbook = self.file("runbook.yaml").display().to_string();
         self.program.crash(point, &self.arguments("exec", &["--yes", "--json"], &runbook))

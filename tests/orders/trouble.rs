@@ -45,7 +45,7 @@ fn done(stage: &Stage) -> World {
 }
 
 /// A run whose index build waits for an old snapshot, which is given back when the session is dropped.
-fn building<'a>(stage: &'a Stage) -> (Scene<'a>, crate::postgres::Session, Child) {
+fn building(stage: &Stage) -> (Scene<'_>, crate::postgres::Session, Child) {
     let scene = stage.scene();
     let mut reader = scene.database.session();
     reader.say("begin isolation level repeatable read; select 1");
@@ -117,8 +117,37 @@ fn a_lock_that_somebody_keeps_fails_the_step_and_says_what_to_do() {
     let ran = scene.run("exec", &["--yes"]);
     drop(writer);
     assert_eq!(ran.code, Some(4), "{}", ran.stdout);
-    println!("{}", ran.stdout);
+    for number in 1..=3 {
+        let failed = format!(
+            "FAILED add-references: attempt {number} failed after [0-9]+ ms: statement 2 of 5 \\(line 7\\): ERROR 55P03: \
+             canceling statement due to lock timeout; nothing was committed\n        because: another session holds a \
+             lock that it needs, most likely the oldest of: select pid, .*, or end it with pg_terminate_backend\\(pid\\)"
+        );
+        assert!(regex::Regex::new(&failed).is_ok_and(|failed| failed.is_match(&ran.stdout)), "{}", ran.stdout);
+    }
     assert_eq!(scene.world(), before);
+}
+
+#[test]
+fn a_backend_that_is_ended_within_the_migration_fails_one_attempt_and_the_next_succeeds() {
+    let stage = Stage::set();
+    let done = done(&stage);
+    let scene = stage.scene();
+    scene.replace("expand.sql", "lock_timeout = '2s'", "lock_timeout = '30s'");
+    scene.edit_step("add-references", "retry", json!({"max_attempts": 2, "delay": "10ms"}));
+    let mut writer = scene.database.session();
+    writer.say("begin; update orders set status = status where id = 1");
+    let child = scene.start();
+    until_it_waits(&scene.database, "alter table");
+    scene.database.psql(&format!("select pg_terminate_backend(pid) {}", waiting("alter table")));
+    drop(writer);
+    ended(&output(child), 0, "succeeded");
+    assert_eq!(scene.world_once_reloaded("500"), done);
+    let records = scene.program.records();
+    let first = records.iter().find(|record| event(record) == ("attempt_finished", "add-references"));
+    let said = "statement 2 of 5 (line 7): FATAL 57P01: terminating connection due to administrator command; nothing \
+                was committed";
+    assert_eq!(first.expect("its end")["failure"]["message"], json!(said));
 }
 
 #[test]
@@ -133,11 +162,10 @@ fn a_server_that_fails_within_the_migration_is_waited_for_and_the_migration_done
     until_it_waits(&scene.database, "alter table");
     stage.cluster().stop_immediate();
     let ran = output(child);
-    println!("{:?} {} {}", ran.code, ran.stdout, ran.stderr);
+    ended(&ran, 7, "blocked");
     drop(writer);
     stage.cluster().boot();
     let ran = scene.program.run(&["resume", "--yes", "--json"]);
-    println!("{:?} {} {}", ran.code, ran.stdout, ran.stderr);
     ended(&ran, 0, "succeeded");
     assert_eq!(scene.world_once_reloaded("500"), done);
     assert_eq!(happened(&scene.program.records()).get("add-references"), Some(&"began"));

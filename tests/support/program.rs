@@ -48,6 +48,7 @@ impl Program {
     }
 
     /// Runs it until it stops itself at a crash point.
+    #[cfg(feature = "crash-points")]
     pub fn crash(&self, point: &str, arguments: &[&str]) -> Ran {
         let output = self.command(arguments).env("RUNBOOK_CRASH_AT", point).output().expect("the program starts");
         Ran::of(&output)
@@ -92,4 +93,25 @@ impl Ran {
 pub fn event(record: &Value) -> (&str, &str) {
     let text = |key: &str| record[key].as_str().unwrap_or_default();
     (text("event"), text("step"))
+}
+
+/// The points at which a process can be killed that writes these records, from the given one on. While somebody else
+/// acts there are three: the intent is durable, the actor is ready, its effect is there. Otherwise one is enough, and
+/// none where the record before says as much.
+#[cfg(feature = "crash-points")]
+pub fn crash_points(records: &[Value], first: usize) -> Vec<String> {
+    let mut points = Vec::new();
+    let mut acted = false;
+    for (number, record) in records.iter().enumerate().skip(first).map(|(index, record)| (index + 1, record)) {
+        let acts = record["intent"].is_object();
+        let names: &[&str] = match event(record).0 {
+            _ if acts => &["after_sync", "after_spawn", "after_effect"],
+            "attempt_finished" if !acted => &[],
+            "undo_finished" => &[],
+            _ => &["after_sync"],
+        };
+        acted = acts;
+        points.extend(names.iter().map(|name| format!("{number}:{name}")));
+    }
+    points
 }

@@ -105,7 +105,11 @@ impl Drive<'_> {
         }
         match self.chance(8) {
             6 if fold.attempts == 0 => Event::StepSkipped { step, reason: String::new() },
-            7 => Event::StepRefused { step, attempt, failure: failure(FailureKind::Precondition) },
+            7 => {
+                let by_server = self.scenario.nodes[index].atomic && self.chance(2) == 1;
+                let kind = if by_server { FailureKind::Sql } else { FailureKind::Precondition };
+                Event::StepRefused { step, attempt, failure: failure(kind) }
+            }
             _ => {
                 let intent = if node.by_person { Intent::Person } else { Intent::Program };
                 Event::AttemptStarted { step, attempt, intent }
@@ -146,6 +150,7 @@ impl Drive<'_> {
     fn recover(&mut self, step: String, attempt: u32) -> Event {
         let index = self.index(&step);
         let before = self.truth[index].in_place;
+        self.truth[index].still_runs = false;
         match self.chance(4) {
             0 => {
                 let r#as = Settlement::NotStarted;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::drive::Drive;
 use crate::engine::program::{Node, NodeUndo};
 use crate::engine::state::Standing;
-use crate::model::event::{Event, Outcome, RunOutcome, SettledBy, Settlement};
+use crate::model::event::{Choice, Event, Outcome, RunOutcome, SettledBy, Settlement};
 
 /// What the promises say about a finished run, read from its records and from what is true.
 pub(super) fn violations(drive: &Drive) -> Result<(), String> {
     nothing_unsafe_starts_twice(drive)?;
     a_run_that_goes_back_never_goes_forward(drive)?;
+    a_wish_to_roll_back_is_followed(drive)?;
     undos_come_newest_first(drive)?;
     an_end_says_what_is_true(drive)
 }
@@ -31,9 +32,11 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
             }
             Event::AttemptFinished { step, outcome, .. } => match outcome {
                 Outcome::Failed | Outcome::TimedOut => {
+                    may_run.remove(step.as_str());
                     open.remove(step.as_str());
                 }
                 Outcome::Succeeded => {
+                    may_run.remove(step.as_str());
                     open.insert(step, "done");
                 }
                 Outcome::Unknown | Outcome::UnknownMayRun => {
@@ -43,7 +46,8 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
             },
             Event::StepSettled { step, r#as, by, .. } => {
                 let node = &drive.scenario.nodes[drive.index(step)];
-                if *by != SettledBy::Person && may_run.get(step.as_str()) == Some(&true) {
+                let proves_it = matches!(by, SettledBy::Person | SettledBy::Supervisor);
+                if !proves_it && may_run.get(step.as_str()) == Some(&true) {
                     return Err(format!("{step} is settled by {by:?} while it may still run"));
                 }
                 if *by == SettledBy::Idempotent && !node.idempotent && !node.read_only {
@@ -73,6 +77,21 @@ fn a_run_that_goes_back_never_goes_forward(drive: &Drive) -> Result<(), String> 
             }
             Event::RunFinished { outcome: RunOutcome::Succeeded | RunOutcome::Failed, .. } if back => {
                 return Err("a rolled back run ends as if it had not been".to_owned());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn a_wish_to_roll_back_is_followed(drive: &Drive) -> Result<(), String> {
+    let mut wished = false;
+    for event in &drive.records {
+        match event {
+            Event::DecisionMade { choice: Choice::Rollback, .. } => wished = true,
+            Event::RollbackStarted { .. } => wished = false,
+            Event::AttemptStarted { step, .. } if wished && drive.index(step) < drive.scenario.own => {
+                return Err(format!("{step} starts although a person answered with a rollback"));
             }
             _ => {}
         }
