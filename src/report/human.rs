@@ -156,7 +156,7 @@ impl Human {
         let name = self.names.get(step).filter(|name| *name != step).map(|name| format!("{}, ", escape(name)));
         let what = format!("{}{} at line {} of the runbook", name.unwrap_or_default(), known.kind, known.line);
         let mut text = if self.looks.is_terminal { self.below(&what) } else { format!("        {what}\n") };
-        text += &failure.map_or_else(String::new, |failure| failure::causes(failure, self.looks.width));
+        text += &failure.map_or_else(String::new, failure::causes);
         text += &failure::output(output, &self.folder, &label.replace('/', "~"));
         self.say(text);
     }
