@@ -68,7 +68,6 @@ impl Exec {
             engine: Engine::new(&loaded.runbook),
             runbook: loaded.runbook,
             parameters: loaded.parameters,
-            started: timestamp(started.timestamp()),
             folder,
             journal,
             locks,
