@@ -70,7 +70,7 @@ Run RUN  ·  A trial
 TIME -- one: attempt 1 begins
 TIME ok one: SOME
 TIME -- two: attempt 1 begins
-TIME FAILED two: attempt 1 failed after SOME: exit 1
+TIME FAILED two: failed after SOME: exit 1
       | out
       | err
       all of it: FOLDER/state/runs/RUN/output/two.1.*
@@ -118,7 +118,7 @@ TIME ok one: SOME
 TIME -- note: attempt 1 begins
 TIME ok note: SOME
 TIME -- two: attempt 1 begins
-TIME FAILED two: attempt 1 failed after SOME: exit 3
+TIME FAILED two: failed after SOME: exit 3
 TIME rolling back: two failed: exit 3
 TIME undone two: undone, SOME
 TIME undone two: undone, SOME
@@ -360,7 +360,7 @@ steps:
     trial.exec(&[]).exits(0).says("seen = 3");
     assert_eq!(trial.read("polls").lines().count(), 3);
     let trial = scenario(&poll("1s").replace(">= 3", "< 0"));
-    trial.exec(&[]).exits(1).says("FAILED poll: attempt 1 failed after SOME: it did not end within its timeout of 1s");
+    trial.exec(&[]).exits(1).says("FAILED poll: failed after SOME: it did not end within its timeout of 1s");
     assert_eq!(trial.steps(), ["poll timed_out"]);
 }
 
@@ -382,7 +382,7 @@ steps:
     rollback: { command: [./witness] }
 ",
     );
-    trial.exec(&[]).exits(1).says("attempt 1 failed after SOME: it ran, but verify does not hold: exit 1");
+    trial.exec(&[]).exits(1).says("failed after SOME: it ran, but verify does not hold: exit 1");
     assert_eq!(trial.witness(), ["do one 1"]);
 }
 
@@ -481,7 +481,7 @@ fn a_person_who_could_not_do_it_fails_the_step() {
     );
     trial.exec(&[]).exits(7);
     trial.answer("call", "failed", &["--reason", "no line"]).exits(0);
-    trial.resume().exits(1).says(&format!("FAILED call: attempt 1 failed after SOME: {} said no: no line", user()));
+    trial.resume().exits(1).says(&format!("FAILED call: failed after SOME: {} said no: no line", user()));
 }
 
 #[test]
