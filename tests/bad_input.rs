@@ -106,7 +106,10 @@ fn a_run_that_is_not_there_or_could_be_several_is_answered_with_those_there_are(
     {
         scenario.run(arguments).exits(2).warns("there is no run `nope`").warns("`runbook list` shows all");
     }
-    scenario.run(&["status", "20"]).exits(2).warns("more than one run is meant, give more of the id: RUN, RUN");
+    scenario
+        .run(&["status", "20"])
+        .exits(2)
+        .warns("2 runs can be meant; name one, or as much of its id as no other has:\n  RUN\n  RUN");
     scenario
         .run(&["answer", &scenario.id(), "one", "yes"])
         .exits(2)
@@ -130,7 +133,7 @@ steps:
         .exits(1)
         .says("orders")
         .says("/nonexistent")
-        .says("next: runbook resume RUN, or runbook rollback RUN");
+        .says("next: runbook resume RUN\n          tries ask again, and goes on");
 }
 
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]

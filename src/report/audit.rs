@@ -61,10 +61,13 @@ fn said(event: &Event) -> String {
             let _infallible = write!(text, " {name} {number}");
         }
     }
-    for name in ["runbook", "digest", "hook", "outcome", "as", "by", "answer", "choice", "what", "to", "intent"] {
+    for name in ["runbook", "digest", "hook", "outcome", "as", "by", "answer", "choice", "what", "to"] {
         if let Some(value) = field(name) {
             let _infallible = write!(text, "  {name}={value}");
         }
+    }
+    if let Event::RunResumed { .. } = event {
+        let _infallible = write!(text, "  intent={}", field("intent").unwrap_or_default());
     }
     let result = fields.get("result");
     for (name, value) in

@@ -87,7 +87,8 @@ fn step_lines(text: &mut String, number: usize, step: &StepStatus, id_width: usi
         id.clear();
     }
     let shown = if id.is_empty() { String::new() } else { number.to_string() };
-    let columns = format!("{shown:>3}  {id:<id_width$}  {state:<12}  {clock:<8}  {took:>9}");
+    let times = if clock.is_empty() { String::new() } else { format!("  {clock:<8}  {took:>9}") };
+    let columns = format!("{shown:>3}  {id:<id_width$}  {state:<12}{times}");
     let tries = if step.attempts > 1 { format!("{} attempts", step.attempts) } else { String::new() };
     let reason = step.reason.as_deref().map(escape).unwrap_or_default();
     let said = [tries, reason].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
