@@ -133,10 +133,15 @@ steps:
         .says("next: runbook resume RUN, or runbook rollback RUN");
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
 /// The program as a user who may write nothing but what everybody may; `None` where that cannot be done.
 fn as_nobody(scenario: &Scenario, arguments: &[&str]) -> Option<std::process::Output> {
     if !rustix::process::getuid().is_root() {
-        eprintln!("skipped: only root can become another user");
+        skipped("only root can become another user");
         return None;
     }
     fs::set_permissions(scenario.path("."), fs::Permissions::from_mode(0o755)).unwrap();
@@ -170,7 +175,7 @@ impl<'a> SmallDisk<'a> {
         let mut mount = command("mount");
         mount.args(["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs"]).arg(scenario.path("state"));
         if !mount.output().is_ok_and(|mounted| mounted.status.success()) {
-            eprintln!("skipped: no disk can be mounted here");
+            skipped("no disk can be mounted here");
             return None;
         }
         Some(Self(scenario))

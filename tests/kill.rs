@@ -16,7 +16,7 @@ use std::time::Duration;
 use runbook::action::proc;
 use runbook::model::event::ProcessIdentity;
 use rustix::process::{Pid, Signal, kill_process};
-use scenario::{Ran, Scenario};
+use scenario::{Ran, Scenario, user};
 
 const WHOLE: &str = r#"
 runbook: 1
@@ -329,12 +329,12 @@ fn a_terminal_that_goes_away_stops_nothing() {
 fn a_second_executor_of_the_same_runbook_is_refused_and_told_who_holds_it_where_and_since_when() {
     let mut held = held(&lost(ATTESTED), "do act");
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let who = format!("is held by ana on {} since TIME: run RUN, process {}", host.trim(), held.executor().id());
+    let who = format!("is held by {} on {} since TIME: run RUN, process {}", user(), host.trim(), held.executor().id());
     held.scenario.exec(&[]).exits(3).warns(&who).warns("wait for it, or look at it with: runbook status RUN");
     held.scenario.resume().exits(3).warns(&who);
     held.scenario.run(&["rollback"]).exits(3).warns(&who);
     held.scenario.answer("act", "failed", &["--reason", "no"]).exits(3).warns(&who);
-    held.scenario.run(&["status"]).exits(0).says("executed by ana on ");
+    held.scenario.run(&["status"]).exits(0).says(&format!("executed by {} on ", user()));
     held.release();
     held.ends().exits(0);
     assert_eq!(held.scenario.runs().len(), 1, "a run that was refused leaves nothing");

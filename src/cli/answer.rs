@@ -7,7 +7,6 @@ use clap::Args;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
 use super::open::{self, Opened, Taken};
-use super::resume::recovered;
 use crate::model::event::{Choice, Event};
 use crate::model::runbook::Runbook;
 use crate::model::status::OpenQuestion;
@@ -17,6 +16,7 @@ use crate::run::clock;
 use crate::run::question::{needs_reason, typed};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example: runbook answer 20260201 switch-traffic yes\nThen runbook resume goes on with it.")]
 pub struct Answer {
     /// The run, or the beginning of its id.
     run: String,
@@ -36,12 +36,12 @@ impl Answer {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
         let taken = open::take(&store, open::find(&store, Some(&self.run))?, environment)?;
-        let Taken { opened, mut journal, cut, lock: _held } = taken;
+        let Taken { opened, mut journal, lock: _held } = taken;
         let Opened { folder, runbook, mut engine, .. } = opened;
         let Some(open) = engine.state.question.clone().filter(|open| open.step == self.step) else {
             let exit = Exit::new(USAGE, format!("{} does not ask about {}", folder.id, self.step));
             return Err(exit.help(match &engine.state.question {
-                Some(open) => format!("it asks about {}", open.step),
+                Some(open) => format!("it asks about {}; runbook status {} shows the question", open.step, folder.id),
                 None => format!("it asks nothing now; runbook resume {} goes on with it", folder.id),
             }));
         };
@@ -49,11 +49,8 @@ impl Answer {
         let values = self.values(&runbook, &open, choice)?;
         let by = environment.user();
         let event = Event::DecisionMade { step: open.step, choice, by, reason: self.reason, values };
-        for event in cut.into_iter().map(recovered).chain([event]) {
-            let check = engine.apply(&event, "");
-            check.map_err(|error| Exit::of(USAGE, &error))?;
-            journal.append(clock::now(), event)?;
-        }
+        engine.apply(&event, "").map_err(|error| Exit::of(USAGE, &error))?;
+        journal.append(clock::now(), event)?;
         terminal::out(&format!("Recorded: {} {}. Next: runbook resume {}\n", self.step, choice.as_str(), folder.id));
         Ok(0)
     }

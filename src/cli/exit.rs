@@ -77,6 +77,7 @@ impl From<StoreError> for Exit {
             StoreError::Unusable { .. } => {
                 exit.help("make the folder writable, or name another with RUNBOOK_STATE=FOLDER")
             }
+            StoreError::Ambiguous { .. } => exit.help("runbook list shows where each of them stands"),
             _ => exit,
         }
     }

@@ -10,12 +10,16 @@ use super::exit::{Exit, REFUSED, STOPPED, TAMPERED};
 use super::load::digest;
 use crate::engine::Engine;
 use crate::journal::chain;
-use crate::journal::file::{Cut, Journal};
-use crate::journal::lock::{Locks, lock_run};
+use crate::journal::file::Journal;
+use crate::journal::format::timestamp;
+use crate::journal::lock::{Locks, executor_of, lock_run};
 use crate::journal::store::{RunFolder, Store};
 use crate::model::event::{Event, Record};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
+use crate::report::status::About;
+use crate::report::terminal;
+use crate::run::clock;
 use crate::run::status::status;
 
 /// A run as its folder holds it.
@@ -34,6 +38,21 @@ impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
         status(&self.folder.id, &self.runbook.name, &self.engine)
+    }
+
+    /// By whom and when.
+    pub fn about(&self, store: &Store) -> Result<About, Exit> {
+        let executor = executor_of(store, &self.folder)?;
+        let (first, last) = (self.records.first(), self.records.last());
+        Ok(About {
+            by: first.map_or_else(String::new, |record| format!("{} on {}", record.actor, record.host)),
+            started: first.map_or_else(String::new, |record| record.at.clone()),
+            last: match last.filter(|_| executor.is_none()) {
+                Some(record) => record.at.clone(),
+                None => timestamp(clock::now()),
+            },
+            executor: executor.map(|holder| format!("{} on {}, process {}", holder.actor, holder.host, holder.pid)),
+        })
     }
 
     /// What was approved is what runs: the runbook as it is kept has to be the one that the run began with.
@@ -57,8 +76,6 @@ pub struct Taken {
     pub opened: Opened,
     /// Its journal, open for writing.
     pub journal: Journal,
-    /// A torn last line that was cut.
-    pub cut: Option<Cut>,
     /// Held until this process ends.
     pub lock: Locks,
 }
@@ -88,12 +105,19 @@ pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
 /// Takes a run for this process. It is read only once it is locked: somebody may have gone on with it until then.
 pub fn take(store: &Store, folder: RunFolder, environment: &Environment) -> Result<Taken, Exit> {
     let lock = lock_run(store, &folder, &holder(&folder, environment))?;
-    let (journal, records, cut) = Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
+    let (mut journal, records, cut) =
+        Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
+    if let Some(cut) = cut {
+        let what =
+            format!("a torn last record of {} bytes was cut from the journal, and that is recorded\n", cut.bytes);
+        journal.append(clock::now(), Event::JournalRecovered { cut_bytes: cut.bytes, sha256: cut.sha256 })?;
+        terminal::err(&what);
+    }
     let (runbook, kept) = folder.read_runbook()?;
     let engine = fold(&runbook, &records)?;
     let opened = Opened { folder, runbook, engine, records };
     opened.is_approved(&kept)?;
-    Ok(Taken { opened, journal, cut, lock })
+    Ok(Taken { opened, journal, lock })
 }
 
 /// The fold over records.

@@ -26,6 +26,7 @@ impl Engine {
             Event::RunStarted { parameters, .. } => {
                 allowed(!self.state.begun, "the run has started")?;
                 self.state.begun = true;
+                at.clone_into(&mut self.state.started);
                 self.state.parameters.clone_from(parameters);
                 return Ok(());
             }
@@ -86,6 +87,8 @@ impl Engine {
                 fold.tries = 0;
                 fold.granted = 0;
             }
+            // A check that had no answer may have one now.
+            fold.answer.take_if(|answer| *answer == Answer::Unknown);
             if fold.undo.state == UndoStanding::Failed && halted == Some(RunOutcome::Stuck) {
                 fold.undo.state = UndoStanding::Pending;
                 fold.undo.tries = 0;

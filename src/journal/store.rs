@@ -32,7 +32,7 @@ const LONGEST_NAME: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder cannot be made or written.
-    #[error("the state folder {} cannot be used: make it writable for you, or set RUNBOOK_STATE to a folder that is", .path.display())]
+    #[error("the state folder {} cannot be used", .path.display())]
     Unusable {
         /// The folder.
         path: PathBuf,
@@ -61,7 +61,7 @@ pub enum StoreError {
         nearest: Option<String>,
     },
     /// Several are meant.
-    #[error("more than one run is meant, give more of the id: {}", .candidates.join(", "))]
+    #[error("{} runs can be meant; name one, or as much of its id as no other has:\n  {}", .candidates.len(), .candidates.join("\n  "))]
     Ambiguous {
         /// Their ids, oldest first.
         candidates: Vec<String>,

@@ -180,7 +180,8 @@ impl Human {
                 self.step_line(at, Mark::Done, step, &format!("{took}{tries}{gave}"));
             }
             Outcome::Failed | Outcome::TimedOut => {
-                self.step_line(at, Mark::Failed, step, &format!("attempt {attempt} failed after {took}: {why}"));
+                let failed = if *attempt > 1 { format!("attempt {attempt} failed") } else { "failed".to_owned() };
+                self.step_line(at, Mark::Failed, step, &format!("{failed} after {took}: {why}"));
                 let output = failure::output_of(result);
                 self.failed(step, failure.as_ref(), &format!("{step}.{attempt}"), &output);
             }

@@ -131,8 +131,9 @@ impl<H: Executor, V: View> Session<H, V> {
         match self.probe(name, step, verify, Ask::UntilItHolds).await {
             (Answer::Holds, _) => (Outcome::Succeeded, None),
             (Answer::DoesNotHold | Answer::Unknown, detail) => {
+                let kind = if self.stop.is_cancelling() { FailureKind::Cancelled } else { FailureKind::Verify };
                 let message = format!("it ran, but verify does not hold: {detail}");
-                (Outcome::Failed, Some(Failure::new(FailureKind::Verify, message)))
+                (Outcome::Failed, Some(Failure::new(kind, message)))
             }
         }
     }
