@@ -78,7 +78,7 @@ pub fn take_up(
     }
     let mut first: Vec<Event> = cut.into_iter().map(recovered).collect();
     let (intent, more) = match begin(&engine) {
-        Ok(begun) => begun,
+        Ok(both) => both,
         Err(exit) => {
             for event in first {
                 journal.append(clock::now(), event)?;

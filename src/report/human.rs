@@ -360,7 +360,14 @@ pub fn ending(status: &Status) -> String {
             RunState::Failed | RunState::Stopped | RunState::Running | RunState::RollingBack => {
                 format!("runbook resume {run}, or runbook rollback {run}")
             }
-            RunState::Stuck => format!("mend what stands in the way, then runbook rollback {run}"),
+            RunState::Stuck => {
+                let step = status.steps.iter().find(|step| step.state == StepState::UndoFailed);
+                let step = step.map_or("STEP", |step| step.id.as_str());
+                format!(
+                    "mend what stands in the way, then runbook rollback {run}; or undo it by hand, then runbook answer \
+                     {run} {step} succeeded --reason \"…\""
+                )
+            }
             _ => format!("runbook audit show {run}"),
         };
         let _infallible = writeln!(text, "  next: {next}");

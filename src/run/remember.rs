@@ -34,7 +34,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 && fold.maybe_in_place
                 && let Undo::Steps(parts) = &step.undo
             {
-                parts.iter().for_each(|part| actions.extend(actions_of(part)));
+                actions.extend(parts.iter().flat_map(actions_of));
             }
             actions.extend(actions_of(&step));
         }
