@@ -15,7 +15,7 @@ use runbook::journal::crash::CrashPlan;
 use runbook::journal::file::{Author, Journal};
 use runbook::journal::lock::{Holder, LockError, executor_of, holder_of, lock, lock_run};
 use runbook::journal::store::{RunFolder, Store, StoreError};
-use runbook::model::event::{Event, Head};
+use runbook::model::event::{Event, Head, RunOutcome};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -80,7 +80,13 @@ fn a_run_is_found_by_a_prefix_or_as_the_only_open_one_or_as_the_newest() {
     assert_eq!(find("20260201-2200-w").expect("a run"), web);
     assert_eq!(find("20260201-2200-orders").expect("the whole id"), orders);
     let several = find("20260201-2200-o").expect_err("two begin so").to_string();
-    assert_eq!(several, format!("more than one run is meant, give more of the id: {}, {}", orders.id, again.id));
+    assert_eq!(
+        several,
+        format!(
+            "2 runs can be meant; name one, or as much of its id as no other has:\n  {}\n  {}",
+            orders.id, again.id
+        )
+    );
     let unknown = find("20260201-2200-wbe").expect_err("none begins so").to_string();
     let text = "there is no run `20260201-2200-wbe`, but there is `20260201-2200-web`: `runbook list` shows all";
     assert_eq!(unknown, text);
@@ -89,6 +95,25 @@ fn a_run_is_found_by_a_prefix_or_as_the_only_open_one_or_as_the_newest() {
     assert!(
         matches!(store.find_run(None, |_| false), Err(StoreError::Ambiguous { candidates }) if candidates.len() == 3)
     );
+}
+
+#[test]
+fn a_run_seems_over_only_when_its_last_whole_record_ends_it_for_good() {
+    let (_folder, store) = store();
+    let (run, _) = begin(&store, "a", 0, None);
+    let seems_over_after = |outcome| {
+        let author = Author { run: run.id.clone(), ..support::author() };
+        let (mut journal, ..) = Journal::open(&run.path, author, CrashPlan::default()).expect("a journal");
+        let remaining = Vec::new();
+        journal.append(support::at(60), Event::RunFinished { outcome, remaining }).expect("a durable record");
+        run.seems_over()
+    };
+    assert!(!run.seems_over());
+    assert!(!seems_over_after(RunOutcome::Stopped));
+    assert!(seems_over_after(RunOutcome::RolledBack));
+    let mut journal = std::fs::File::options().append(true).open(run.journal()).expect("the journal");
+    journal.write_all(b"{\"seq\":5,").expect("room");
+    assert!(run.seems_over(), "a torn last line hides nothing");
 }
 
 #[test]
@@ -110,13 +135,12 @@ fn a_run_names_the_head_of_the_one_before_and_so_anchors_it() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
+fn a_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("file"), "").expect("room");
     let path = folder.path().join("file/state");
     let error = Store::open(path.clone()).expect_err("no folder fits in a file").to_string();
-    let advice = "make it writable for you, or set RUNBOOK_STATE to a folder that is";
-    assert_eq!(error, format!("the state folder {} cannot be used: {advice}", path.display()));
+    assert_eq!(error, format!("the state folder {} cannot be used", path.display()));
 }
 
 fn holder(pid: u32) -> Holder {

@@ -42,14 +42,14 @@ fn examples(readme: &str) -> Vec<Example> {
 fn shape(text: &str) -> String {
     let kinds = [
         (r"\d{8}-\d{4}-([a-z-]+[a-z])(-\d+)?", "RUN-$1"),
-        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME"),
+        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "TIME"),
         (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
         (r"sha256 [0-9a-f]{4}…[0-9a-f]{4}", "DIGEST"),
         (r"\b[0-9a-f]{64}\b", "HASH"),
         (r"ms=\d+", "ms=N"),
         (r"process \d+", "process N"),
         (r"\b(\d+ m \d+ s|\d+(\.\d+)? (ms|s))\b", "DURATION"),
-        (r"/[^ ]*/runs/", "STATE/runs/"),
+        (r"[~/][^ ]*/runs/", "STATE/runs/"),
         (r"(— )\S+ on \S+,", "${1}WHO,"),
         (r"\w+ answered", "WHO answered"),
         (r"by=\w+", "by=WHO"),

@@ -11,8 +11,13 @@
 //! - `LABEL.began`, empty, made before the step is started. It is not synced: within one start of the machine the
 //!   page cache is the truth, and after another start its absence is not taken as a proof (see [`super::process`]).
 //! - `LABEL.stdout` and `LABEL.stderr`, made with the first byte, synced before the status appears.
-//! - `LABEL.status`, made whole by rename. The executor is told when it can be read; it is synced right after, beside
-//!   the executor's own journal sync, so that a step does not pay for it. A status that a power cut tore is not one.
+//! - `LABEL.status`, made whole by rename, and the executor is told that it can be read.
+//!
+//! What is synced, and what is not: stored output is, with its folder, because a result that was shown refers to it. A
+//! status that the executor was told of is not: the executor's own record of the end is durable next, and two more
+//! syncs on the same disk would only hold that one up. Where the machine loses its power in between, the end of the
+//! attempt is unknown and is called so. Where the executor is gone, nobody records the end for a long time: then the
+//! status and its folder are synced. A status that a power cut tore is not one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +28,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior, setsid};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
@@ -44,6 +51,9 @@ pub const MERCY: Duration = Duration::from_secs(10);
 
 /// How long output is waited for after the step's own process has ended: a grandchild may hold it open for ever.
 pub const LINGER: Duration = Duration::from_secs(2);
+
+/// Room for a status, in bytes.
+const ROOM: u64 = 4096;
 
 /// The largest specification, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -145,6 +155,8 @@ fn wait_at_the_gate(input: impl BufRead) -> Option<Specification> {
 async fn run(specification: &Specification) -> io::Result<()> {
     let began = Instant::now();
     let mut signals = Signals::listen()?;
+    // How the step ends has to find its place even where the step fills the disk.
+    let status = Place::take(&specification.files)?;
     // Made anew or not at all: one label is run once, whatever happens.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(specification.files.path("began"))?;
     let mut output = Output::new(specification)?;
@@ -152,8 +164,7 @@ async fn run(specification: &Specification) -> io::Result<()> {
         Ok(mut child) => output.follow(specification, &mut child, began, &mut signals).await?,
         Err(error) => How::NotSpawned(error.to_string()),
     };
-    let status = output.status(ended, began.elapsed());
-    leave(&specification.files, &status)
+    status.leave(&specification.files, &output.status(ended, began.elapsed()))
 }
 
 fn start(specification: &Specification) -> io::Result<Child> {
@@ -310,19 +321,33 @@ async fn end_session(child: &mut Child) -> io::Result<()> {
     child.wait().await.map(drop)
 }
 
-/// Writes the status, tells the executor, and makes it durable.
-fn leave(files: &Files, status: &Status) -> io::Result<()> {
-    let (whole, beside) = (files.path("status"), files.path("status.new"));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(&serde_json::to_vec(status)?)?;
-    if files.path("stdout").exists() || files.path("stderr").exists() {
-        File::open(&files.folder)?.sync_all()?;
+/// Where the status is written: a file of its own that has its room already, and its name only when it is whole.
+struct Place(File);
+
+impl Place {
+    /// Takes the room, or fails while nothing has begun.
+    fn take(files: &Files) -> io::Result<Self> {
+        let path = files.path("status.new");
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        match rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, ROOM) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(Self(file)),
+            Err(errno) => Err(errno.into()),
+        }
     }
-    fs::rename(&beside, &whole)?;
-    // The executor may be gone, and then nobody needs to be told.
-    let _untold = io::stdout().write_all(b"\n").and_then(|()| io::stdout().flush());
-    file.sync_data()?;
-    File::open(&files.folder)?.sync_all()
+
+    /// Writes the status and tells the executor; where there is none any more, makes the status durable.
+    fn leave(mut self, files: &Files, status: &Status) -> io::Result<()> {
+        self.0.write_all(&serde_json::to_vec(status)?)?;
+        if files.path("stdout").exists() || files.path("stderr").exists() {
+            File::open(&files.folder)?.sync_all()?;
+        }
+        fs::rename(files.path("status.new"), files.path("status"))?;
+        if io::stdout().write_all(b"\n").and_then(|()| io::stdout().flush()).is_ok() {
+            return Ok(());
+        }
+        self.0.sync_data()?;
+        File::open(&files.folder)?.sync_all()
+    }
 }
 
 /// The status that a supervisor left, if it left one that is whole.

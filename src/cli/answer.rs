@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::environment::Environment;
-use super::exec::{author, crash_plan, holder};
 use super::exit::{Exit, USAGE};
-use super::open::{self, fold};
-use super::resume::recovered;
+use super::open::{self, Opened, Taken};
 use crate::engine::Engine;
 use crate::engine::state::UndoStanding;
 use crate::journal::file::Journal;
-use crate::journal::lock::lock_run;
 use crate::model::event::{Choice, Event, SettledBy, Settlement};
 use crate::model::runbook::Runbook;
 use crate::model::status::OpenQuestion;
@@ -22,6 +19,7 @@ use crate::run::clock;
 use crate::run::question::{needs_reason, typed};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example: runbook answer 20260201 switch-traffic yes\nThen runbook resume goes on with it.")]
 pub struct Answer {
     /// The run, or the beginning of its id.
     run: String,
@@ -40,17 +38,9 @@ pub struct Answer {
 impl Answer {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
-        let opened = open::open(open::find(&store, Some(&self.run))?)?;
-        opened.is_approved()?;
-        let (folder, runbook) = (opened.folder, opened.runbook);
-        let _locks = lock_run(&store, &folder, &holder(&folder, environment))?;
-        let (mut journal, records, cut) =
-            Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
-        let mut engine = fold(&runbook, &records)?;
-        for event in cut.into_iter().map(recovered) {
-            engine.apply(&event, "").map_err(|error| Exit::of(USAGE, &error))?;
-            journal.append(clock::now(), event)?;
-        }
+        let taken = open::take(&store, open::find(&store, Some(&self.run))?, environment)?;
+        let Taken { opened, mut journal, lock: _held } = taken;
+        let Opened { folder, runbook, mut engine, .. } = opened;
         let by = environment.user();
         if let Some(event) = self.undone_by_hand(&engine, &by)? {
             return self.record(&mut engine, &mut journal, event, Choice::Succeeded, &folder.id);
@@ -58,7 +48,7 @@ impl Answer {
         let Some(open) = engine.state.question.clone().filter(|open| open.step == self.step) else {
             let exit = Exit::new(USAGE, format!("{} does not ask about {}", folder.id, self.step));
             return Err(exit.help(match &engine.state.question {
-                Some(open) => format!("it asks about {}", open.step),
+                Some(open) => format!("it asks about {}; runbook status {} shows the question", open.step, folder.id),
                 None => format!("it asks nothing now; runbook resume {} goes on with it", folder.id),
             }));
         };

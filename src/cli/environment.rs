@@ -29,17 +29,15 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Where runs are kept: `$RUNBOOK_STATE`, else `$XDG_STATE_HOME/runbook`, else `~/.local/state/runbook`.
+    /// Where runs are kept: `$RUNBOOK_STATE`, else `$XDG_STATE_HOME/runbook`, else `~/.local/state/runbook`. Nowhere
+    /// where none is set: a folder that others could make first is no place for a log.
     #[must_use]
-    pub fn state(&self) -> PathBuf {
+    pub fn state(&self) -> Option<PathBuf> {
         if let Some(state) = self.get("RUNBOOK_STATE") {
-            return std::path::absolute(state).unwrap_or_else(|_| PathBuf::from(state));
+            return Some(std::path::absolute(state).unwrap_or_else(|_| PathBuf::from(state)));
         }
-        match (self.get("XDG_STATE_HOME"), self.get("HOME")) {
-            (Some(state), _) => PathBuf::from(state).join("runbook"),
-            (None, Some(home)) => PathBuf::from(home).join(".local/state/runbook"),
-            (None, None) => PathBuf::from("/var/tmp").join(format!("runbook-{}", rustix::process::getuid().as_raw())),
-        }
+        let xdg = self.get("XDG_STATE_HOME").map(|state| PathBuf::from(state).join("runbook"));
+        xdg.or_else(|| self.get("HOME").map(|home| PathBuf::from(home).join(".local/state/runbook")))
     }
 
     /// The person, as records have them: the name of the account that runs the program.

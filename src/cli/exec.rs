@@ -15,13 +15,19 @@ use crate::journal::crash::CrashPlan;
 use crate::journal::file::{Author, Journal};
 use crate::journal::format::timestamp;
 use crate::journal::lock::{Holder, Locks, lock, lock_run};
-use crate::journal::store::{RunFolder, Store};
+use crate::journal::store::{RunFolder, Store, StoreError};
 use crate::model::event::{Event, FORMAT};
 use crate::model::runbook::Runbook;
 use crate::model::step::{Action, FileContent, Step, Undo};
 use crate::run::clock;
 
+/// What to do where a run's folder cannot be written.
+const NO_PLACE: &str = "nothing was run; make room, or name another folder with RUNBOOK_STATE=FOLDER";
+
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example: runbook exec upgrade.yaml -p lag_limit=0 -p hosts=web-1,web-2\nCtrl-C once stops after the running step, twice ends that step; either can be resumed."
+)]
 pub struct Exec {
     /// The runbook.
     file: PathBuf,
@@ -46,13 +52,9 @@ impl Exec {
         let loaded = load(&self.file, &self.given, environment)?;
         let store = open::store(environment)?;
         let started = clock::local();
-        let (folder, locks) = begin(&store, &loaded, environment, &started)?;
-        keep(&folder, &loaded)?;
-        let author = author(&folder, environment);
-        let crash = crash_plan(environment)?;
-        let journal = Journal::create(&folder.path, author, crash).map_err(|error| {
-            Exit::of(REFUSED, &error)
-                .help("nothing was run; make room, or name another folder with RUNBOOK_STATE=FOLDER")
+        let folder = store.create_run(&loaded.runbook.name, &started)?;
+        let (locks, journal) = begin(&store, &folder, &loaded, environment).inspect_err(|_| {
+            let _leftover = std::fs::remove_dir_all(&folder.path);
         })?;
         let first = Event::RunStarted {
             format: FORMAT,
@@ -76,21 +78,20 @@ impl Exec {
     }
 }
 
-/// The run's folder and its locks, or who holds them. A run that is refused leaves nothing.
+/// The run's locks and its journal, or who holds them. A run that is refused leaves nothing.
 fn begin(
     store: &Store,
+    folder: &RunFolder,
     loaded: &Loaded,
     environment: &Environment,
-    started: &jiff::Zoned,
-) -> Result<(RunFolder, Vec<Locks>), Exit> {
-    let folder = store.create_run(&loaded.runbook.name, started)?;
-    let holder = holder(&folder, environment);
-    let taken = lock(store, std::slice::from_ref(&loaded.runbook.name), &holder)
-        .and_then(|locks| Ok(vec![locks, lock_run(store, &folder, &holder)?]));
-    taken.map(|locks| (folder.clone(), locks)).map_err(|error| {
-        let _leftover = std::fs::remove_dir_all(&folder.path);
-        Exit::from(error)
-    })
+) -> Result<(Vec<Locks>, Journal), Exit> {
+    let holder = holder(folder, environment);
+    let name = lock(store, std::slice::from_ref(&loaded.runbook.name), &holder)?;
+    let locks = vec![name, lock_run(store, folder, &holder)?];
+    keep(folder, loaded)?;
+    let journal = Journal::create(&folder.path, author(folder, environment), crash_plan(environment)?)
+        .map_err(|error| Exit::of(REFUSED, &error).help(NO_PLACE))?;
+    Ok((locks, journal))
 }
 
 /// Keeps what the run executes: later turns read nothing else.
@@ -103,12 +104,16 @@ fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
             let full = PathBuf::from(&loaded.runbook.folder).join(path);
             let bytes =
                 std::fs::read(&full).map_err(|error| refused(format!("cannot read {}: {error}", full.display())))?;
-            if folder.write_input(&bytes)? != *sha256 {
+            if folder.write_input(&bytes).map_err(|error| no_place(&error))? != *sha256 {
                 return Err(refused(format!("{} changed while it was read", full.display())));
             }
         }
     }
-    Ok(folder.write_runbook(&loaded.bytes, &loaded.runbook)?)
+    folder.write_runbook(&loaded.bytes, &loaded.runbook).map_err(|error| no_place(&error))
+}
+
+fn no_place(error: &StoreError) -> Exit {
+    Exit::of(REFUSED, &error).help(NO_PLACE)
 }
 
 /// Every step that may act: the runbook's own, those of its hooks, and the parts of all undos.

@@ -49,6 +49,12 @@ impl Exit {
         self
     }
 
+    /// The same, with another code.
+    #[must_use]
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
     /// Prints it; the code.
     pub fn show(self) -> u8 {
         if !self.message.is_empty() {
@@ -71,6 +77,7 @@ impl From<StoreError> for Exit {
             StoreError::Unusable { .. } => {
                 exit.help("make the folder writable, or name another with RUNBOOK_STATE=FOLDER")
             }
+            StoreError::Ambiguous { .. } => exit.help("runbook list shows where each of them stands"),
             _ => exit,
         }
     }
@@ -83,14 +90,17 @@ impl From<LockError> for Exit {
             LockError::Held { holder, .. } => {
                 exit.help(format!("wait for it, or look at it with: runbook status {}", holder.run))
             }
-            LockError::Io { .. } => exit,
+            LockError::Io { .. } => exit.help(
+                "nothing was run; make room or make it writable, or name another folder with RUNBOOK_STATE=FOLDER",
+            ),
         }
     }
 }
 
 impl From<JournalError> for Exit {
     fn from(error: JournalError) -> Self {
-        let exit = Self::of(STOPPED, &error);
+        let code = if matches!(error, JournalError::Tampered { .. }) { TAMPERED } else { STOPPED };
+        let exit = Self::of(code, &error);
         match error {
             JournalError::Full { .. } | JournalError::NoReserve { .. } => {
                 exit.help("make room on that disk, then: runbook resume")

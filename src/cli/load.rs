@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Given;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
-use crate::check::source::Source;
+use crate::check::source::{Source, readable};
 use crate::check::{Checked, Files, check, parameters};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::runbook::Runbook;
@@ -39,8 +39,8 @@ impl Files for Disk {
 
 /// One file, checked.
 pub struct CheckedFile {
-    /// Its text, where it is one.
-    pub source: Option<Source>,
+    /// Its text, as far as it is one.
+    pub source: Source,
     /// What was found.
     pub checked: Checked,
 }
@@ -48,14 +48,15 @@ pub struct CheckedFile {
 /// Checks the bytes of a file.
 pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
     match Source::from_bytes(path.to_owned(), bytes) {
-        Err(diagnostic) => {
-            CheckedFile { source: None, checked: Checked { diagnostics: vec![*diagnostic], runbook: None } }
-        }
+        Err(diagnostic) => CheckedFile {
+            source: Source::new(path.to_owned(), readable(bytes)),
+            checked: Checked { diagnostics: vec![*diagnostic], runbook: None },
+        },
         Ok(source) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
             let checked = check(&source, &folder, &Disk);
-            CheckedFile { source: Some(source), checked }
+            CheckedFile { source, checked }
         }
     }
 }
@@ -79,7 +80,7 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
     let errors: Vec<Diagnostic> =
         file.checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
     let Some(runbook) = file.checked.runbook.filter(|_| errors.is_empty()) else {
-        show(&errors, file.source.as_slice(), environment);
+        show(&errors, std::slice::from_ref(&file.source), environment);
         let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
         return Err(
             Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help)
@@ -110,7 +111,8 @@ fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Ex
             return Err(Exit::new(USAGE, format!("`-p {pair}` has no value")).help(format!("type -p {pair}=VALUE")));
         };
         if texts.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(Exit::new(USAGE, format!("parameter `{name}` is given twice")));
+            return Err(Exit::new(USAGE, format!("parameter `{name}` is given twice"))
+                .help(format!("give it once: -p {name}=VALUE")));
         }
     }
     parameters::typed(&runbook.parameters, &texts).map_err(|errors| {

@@ -2,15 +2,24 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::environment::Environment;
-use super::exit::{Exit, STOPPED, TAMPERED};
+use super::exec::{author, crash_plan, holder};
+use super::exit::{Exit, REFUSED, STOPPED, TAMPERED};
 use super::load::digest;
 use crate::engine::Engine;
 use crate::journal::chain;
+use crate::journal::file::Journal;
+use crate::journal::format::timestamp;
+use crate::journal::lock::{Locks, executor_of, lock_run};
 use crate::journal::store::{RunFolder, Store};
 use crate::model::event::{Event, Record};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
+use crate::report::status::About;
+use crate::report::terminal;
+use crate::run::clock;
 use crate::run::status::status;
 
 /// A run as its folder holds it.
@@ -23,8 +32,6 @@ pub struct Opened {
     pub engine: Engine,
     /// The records.
     pub records: Vec<Record>,
-    /// The digest of the runbook as it is kept, with the recorded parameters.
-    digest: String,
 }
 
 impl Opened {
@@ -33,11 +40,26 @@ impl Opened {
         status(&self.folder.id, &self.runbook.name, &self.engine)
     }
 
-    /// What was approved is what runs: the runbook that is kept has to be the one that the run began with.
-    pub fn is_approved(&self) -> Result<(), Exit> {
-        let begun = self.records.first().map(|record| &record.event);
-        match begun {
-            Some(Event::RunStarted { digest, .. }) if *digest != self.digest => {
+    /// By whom and when.
+    pub fn about(&self, store: &Store) -> Result<About, Exit> {
+        let executor = executor_of(store, &self.folder)?;
+        let (first, last) = (self.records.first(), self.records.last());
+        Ok(About {
+            by: first.map_or_else(String::new, |record| format!("{} on {}", record.actor, record.host)),
+            started: first.map_or_else(String::new, |record| record.at.clone()),
+            last: match last.filter(|_| executor.is_none()) {
+                Some(record) => record.at.clone(),
+                None => timestamp(clock::now()),
+            },
+            executor: executor.map(|holder| format!("{} on {}, process {}", holder.actor, holder.host, holder.pid)),
+        })
+    }
+
+    /// What was approved is what runs: the runbook as it is kept has to be the one that the run began with.
+    fn is_approved(&self, kept: &Value) -> Result<(), Exit> {
+        let now = digest(kept, &self.engine.state.parameters);
+        match self.records.first().map(|record| &record.event) {
+            Some(Event::RunStarted { digest, .. }) if *digest != now => {
                 let path = self.folder.path.join("runbook.json");
                 let message = format!("{} is not what this run began with, so nothing is done", path.display());
                 Err(Exit::new(TAMPERED, message)
@@ -48,24 +70,54 @@ impl Opened {
     }
 }
 
+/// A run of which this process is the one executor.
+pub struct Taken {
+    /// The run.
+    pub opened: Opened,
+    /// Its journal, open for writing.
+    pub journal: Journal,
+    /// Held until this process ends.
+    pub lock: Locks,
+}
+
 /// The store of this environment.
 pub fn store(environment: &Environment) -> Result<Store, Exit> {
-    Ok(Store::open(environment.state())?)
+    let state = environment.state().ok_or_else(|| {
+        Exit::new(REFUSED, "there is no place to keep runs: HOME is not set")
+            .help("name a folder with RUNBOOK_STATE=FOLDER")
+    })?;
+    Ok(Store::open(state)?)
 }
 
 /// The run that is meant.
 pub fn find(store: &Store, run: Option<&str>) -> Result<RunFolder, Exit> {
-    let is_finished = |folder: &RunFolder| open(folder.clone()).is_ok_and(|opened| opened.engine.state.is_over());
-    Ok(store.find_run(run, is_finished)?)
+    Ok(store.find_run(run, RunFolder::seems_over)?)
 }
 
 /// Reads and folds a run's records.
 pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
     let records = chain::read(&folder.path)?.records;
+    let (runbook, _) = folder.read_runbook()?;
+    let engine = fold(&runbook, &records)?;
+    Ok(Opened { folder, runbook, engine, records })
+}
+
+/// Takes a run for this process. It is read only once it is locked: somebody may have gone on with it until then.
+pub fn take(store: &Store, folder: RunFolder, environment: &Environment) -> Result<Taken, Exit> {
+    let lock = lock_run(store, &folder, &holder(&folder, environment))?;
+    let (mut journal, records, cut) =
+        Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
+    if let Some(cut) = cut {
+        let what =
+            format!("a torn last record of {} bytes was cut from the journal, and that is recorded\n", cut.bytes);
+        journal.append(clock::now(), Event::JournalRecovered { cut_bytes: cut.bytes, sha256: cut.sha256 })?;
+        terminal::err(&what);
+    }
     let (runbook, kept) = folder.read_runbook()?;
     let engine = fold(&runbook, &records)?;
-    let digest = digest(&kept, &engine.state.parameters);
-    Ok(Opened { folder, runbook, engine, records, digest })
+    let opened = Opened { folder, runbook, engine, records };
+    opened.is_approved(&kept)?;
+    Ok(Taken { opened, journal, lock })
 }
 
 /// The fold over records.

@@ -52,8 +52,7 @@ pub fn plan(file: &Path, given: &Given, as_json: bool, detailed: bool, environme
     if as_json {
         json::line(&view::json(&plan));
     } else {
-        let looks = environment.looks();
-        terminal::out(&view::human(&plan, looks.color, looks.width));
+        terminal::out(&view::human(&plan, environment.looks()));
     }
     let changes = plan.steps.iter().any(|step| matches!(step.status, PlanStatus::Changes | PlanStatus::Unknown));
     Ok(if detailed && changes { 2 } else { 0 })

@@ -3,17 +3,16 @@
 use clap::Args;
 
 use super::environment::Environment;
-use super::exec::{author, crash_plan, holder};
+use super::exec::holder;
 use super::exit::Exit;
-use super::open::{self, Opened, fold};
+use super::open::{self, Opened, Taken};
 use super::turn::{Turn, take};
-use crate::engine::Engine;
-use crate::journal::file::{Cut, Journal};
-use crate::journal::lock::{lock, lock_run};
+use crate::journal::lock::lock;
+use crate::journal::store::Store;
 use crate::model::event::{Event, ResumeIntent};
-use crate::report::human::ending;
+use crate::model::status::Status;
+use crate::report::ending::ending;
 use crate::report::{json, terminal};
-use crate::run::clock;
 
 #[derive(Debug, Args)]
 pub struct Resume {
@@ -37,63 +36,47 @@ pub struct How {
 impl Resume {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
-        let opened = open::open(open::find(&store, self.run.as_deref())?)?;
-        if opened.engine.state.is_over() {
-            return Ok(ended(&opened, self.how.json));
+        let folder = open::find(&store, self.run.as_deref())?;
+        if folder.seems_over() {
+            let opened = open::open(folder.clone())?;
+            if opened.engine.state.is_over() {
+                return Ok(ended(&opened.status(), self.how.json));
+            }
         }
-        take_up(opened, self.how, environment, |_| Ok((ResumeIntent::Continue, Vec::new())))
+        let taken = open::take(&store, folder, environment)?;
+        take_up(&store, taken, self.how, environment, ResumeIntent::Continue, Vec::new())
     }
 }
 
 /// Prints how a run ended; its exit code.
-pub fn ended(opened: &Opened, as_json: bool) -> u8 {
-    let status = opened.status();
+pub fn ended(status: &Status, as_json: bool) -> u8 {
     if as_json {
-        json::line(&status);
+        json::line(status);
     } else {
-        terminal::out(&format!("{} has ended.\n{}", status.run, ending(&status)));
+        terminal::out(&format!("{} has ended.\n{}", status.run, ending(status)));
     }
     status.state.exit_code()
 }
 
-/// Locks the run, opens its journal for writing, and goes on with what `begin` adds.
+/// Goes on with a run, after the events that this turn begins with.
 pub fn take_up(
-    opened: Opened,
+    store: &Store,
+    taken: Taken,
     how: How,
     environment: &Environment,
-    begin: impl FnOnce(&Engine) -> Result<(ResumeIntent, Vec<Event>), Exit>,
+    intent: ResumeIntent,
+    more: Vec<Event>,
 ) -> Result<u8, Exit> {
-    let store = open::store(environment)?;
-    opened.is_approved()?;
-    let Opened { folder, runbook, .. } = opened;
-    let holder = holder(&folder, environment);
-    let run_lock = lock_run(&store, &folder, &holder)?;
-    let locks = vec![run_lock, lock(&store, std::slice::from_ref(&runbook.name), &holder)?];
-    let author = author(&folder, environment);
-    let (mut journal, records, cut) = Journal::open(&folder.path, author, crash_plan(environment)?)?;
-    // Only now is the journal ours: somebody may have gone on with it since it was looked at.
-    let engine = fold(&runbook, &records)?;
-    if engine.state.is_over() {
-        return Ok(ended(&open::open(folder)?, how.json));
+    let Taken { opened, journal, lock: run_lock } = taken;
+    if opened.engine.state.is_over() {
+        return Ok(ended(&opened.status(), how.json));
     }
-    let mut first: Vec<Event> = cut.into_iter().map(recovered).collect();
-    let (intent, more) = match begin(&engine) {
-        Ok(both) => both,
-        Err(exit) => {
-            for event in first {
-                journal.append(clock::now(), event)?;
-            }
-            return Err(exit);
-        }
-    };
-    first.push(Event::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), intent });
+    let Opened { folder, runbook, engine, .. } = opened;
+    let held = lock(store, std::slice::from_ref(&runbook.name), &holder(&folder, environment))?;
+    let mut first = vec![Event::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), intent }];
     first.extend(more);
     let parameters = engine.state.parameters.clone();
+    let locks = vec![run_lock, held];
     let turn = Turn { engine, runbook, parameters, folder, journal, locks, yes: how.yes, json: how.json };
     take(turn, first, environment)
-}
-
-/// The record of a torn last line.
-pub fn recovered(cut: Cut) -> Event {
-    Event::JournalRecovered { cut_bytes: cut.bytes, sha256: cut.sha256 }
 }

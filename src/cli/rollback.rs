@@ -5,7 +5,7 @@ use clap::Args;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
 use super::open;
-use super::resume::{How, ended, take_up};
+use super::resume::{How, take_up};
 use crate::engine::Engine;
 use crate::model::event::{Event, ResumeIntent};
 use crate::model::status::RunState;
@@ -24,19 +24,18 @@ pub struct Rollback {
 impl Rollback {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
-        let opened = open::open(open::find(&store, self.run.as_deref())?)?;
-        let state = opened.status().state;
-        if state == RunState::Succeeded {
-            let exit =
-                Exit::new(USAGE, format!("{} succeeded; only a run that did not is rolled back", opened.folder.id));
+        let taken = open::take(&store, open::find(&store, self.run.as_deref())?, environment)?;
+        let status = taken.opened.status();
+        if status.state == RunState::Succeeded {
+            let exit = Exit::new(USAGE, format!("{} succeeded; only a run that did not is rolled back", status.run));
             return Err(exit.help("write a runbook for the way back, or undo it by hand"));
         }
-        if opened.engine.state.is_over() {
-            return Ok(ended(&opened, self.how.json));
-        }
-        let by = environment.user();
-        let to = self.to;
-        take_up(opened, self.how, environment, |engine| Ok((ResumeIntent::Rollback, begin(engine, to, &by)?)))
+        let more = if taken.opened.engine.state.is_over() {
+            Vec::new()
+        } else {
+            begin(&taken.opened.engine, self.to, &environment.user())?
+        };
+        take_up(&store, taken, self.how, environment, ResumeIntent::Rollback, more)
     }
 }
 
@@ -44,7 +43,9 @@ fn begin(engine: &Engine, to: Option<String>, by: &str) -> Result<Vec<Event>, Ex
     if let Some(step) = &to
         && engine.program.index(step).is_none_or(|index| index >= engine.program.own)
     {
-        return Err(Exit::new(USAGE, format!("the runbook has no step {step}")).help("runbook status shows its steps"));
+        return Err(
+            Exit::new(USAGE, format!("the runbook has no step {step}")).help("runbook status RUN shows its steps")
+        );
     }
     if !engine.state.is_going_back() {
         return Ok(vec![Event::RollbackStarted { reason: format!("asked for by {by}"), to }]);

@@ -1,12 +1,13 @@
 //! One executor's turn with a run: everything is put together, and the loop goes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::environment::Environment;
 use super::exec::crash_plan;
-use super::exit::{Exit, STOPPED};
+use super::exit::{Exit, REFUSED, STOPPED};
 use super::open;
 use crate::action::secret::Secrets;
 use crate::action::world::World;
@@ -54,8 +55,8 @@ pub fn take(turn: Turn, first: Vec<Event>, environment: &Environment) -> Result<
     let code = if turn.json {
         runtime.block_on(go(turn, first, Json, environment))
     } else {
-        let folder = turn.folder.path.display().to_string();
-        let view = Human::new(&turn.runbook, folder, environment.looks());
+        let zone = crate::run::clock::local().time_zone().clone();
+        let view = Human::new(&turn.runbook, turn.folder.path.clone(), environment.looks(), zone);
         runtime.block_on(go(turn, first, view, environment))
     };
     // A thread may still wait for a line from the terminal, and never gets one.
@@ -78,13 +79,16 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         inputs: turn.folder.path.join("inputs"),
         crash: crash_plan(environment)?,
         log: Log::new(turn.engine, values, view, turn.journal),
+        steps: turn.runbook.steps_by_name().into_iter().map(|(name, step)| (name, Arc::new(step.clone()))).collect(),
         runbook: turn.runbook,
         person,
         stop,
         prepared: None,
     };
+    // Without its first record nothing of a run has happened.
+    let code = if session.log.engine.state.begun { STOPPED } else { REFUSED };
     for event in first {
-        session.log.append(event)?;
+        session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
     }
     let started = session.log.engine.state.started.clone();
     session.log.values.set_run("started", &started);

@@ -38,8 +38,7 @@ impl Validate {
         }
         let diagnostics: Vec<Diagnostic> =
             checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect();
-        let sources: Vec<SourceText<'_>> =
-            checked.iter().filter_map(|file: &CheckedFile| file.source.as_ref()).map(text_of).collect();
+        let sources: Vec<SourceText<'_>> = checked.iter().map(|file: &CheckedFile| text_of(&file.source)).collect();
         let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
         match self.format {
             Format::Json => crate::report::json::line(&json(files.len(), &diagnostics, &sources)),

@@ -69,6 +69,8 @@ impl Engine {
         }
     }
 
+    /// Taking up again. Where the run had halted, or was about to, a person gives what failed a new beginning; after a
+    /// crash the run goes on as if nothing had been.
     fn resumed(&mut self) -> Applied {
         let state = &mut self.state;
         allowed(!state.is_over(), "the run has ended for good")?;
@@ -76,6 +78,8 @@ impl Engine {
         state.remaining.clear();
         state.stopping = false;
         state.lost = true;
+        self.look_again();
+        let state = &mut self.state;
         let asked = state.question.as_ref().and_then(|open| self.program.index(&open.step));
         for (index, fold) in state.steps.iter_mut().enumerate() {
             if asked != Some(index) && fold.is_tried_anew(halted) {
@@ -107,6 +111,29 @@ impl Engine {
                         fold.tries = 0;
                     }
                 }
+            }
+        }
+    }
+
+    /// What could not be found out may be known by now, so whoever acted is asked again, and a person only after that.
+    fn look_again(&mut self) {
+        let state = &mut self.state;
+        let decided = state.decision.as_ref().map(|decided| decided.step);
+        state.question.take_if(|open| matches!(open.question, Question::Unknown | Question::UndoUnknown));
+        for (index, fold) in state.steps.iter_mut().enumerate().take(self.program.own) {
+            if decided == Some(index) {
+                continue;
+            }
+            if fold.state == Standing::Unknown {
+                fold.answer = None;
+                if fold.may_run {
+                    fold.state = Standing::Started;
+                    state.in_flight = Some(index);
+                }
+            }
+            if fold.undo.state == UndoStanding::Unknown && fold.undo.may_run {
+                fold.undo.state = UndoStanding::Started;
+                state.in_flight = Some(index);
             }
         }
     }
@@ -216,7 +243,8 @@ impl Engine {
         let fold = &mut self.state.steps[index];
         fold.answer = Some(answer);
         if fold.state == Standing::Unknown {
-            fold.reason = Some(format!("its check says: {detail}"));
+            let lost = fold.failure.as_ref().map_or("", |failure| failure.message.as_str());
+            fold.reason = Some(format!("{lost}; its check says: {detail}").trim_start_matches("; ").to_owned());
         }
         Ok(())
     }

@@ -112,6 +112,9 @@ impl Engine {
                 Standing::Pending => return Some(self.attempt(*index)),
                 Standing::Failed | Standing::TimedOut if self.may_retry(*index) => return Some(self.attempt(*index)),
                 Standing::Failed | Standing::TimedOut => fold.reason.clone().unwrap_or_default(),
+                Standing::Unknown if (node.read_only || node.idempotent) && !fold.may_run => {
+                    return Some(self.run_again(*index));
+                }
                 // A hook never holds a run up: what nobody knows counts as failed, and is not run again.
                 Standing::Unknown | Standing::Started => "interrupted, and not run again".to_owned(),
             };

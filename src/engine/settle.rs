@@ -7,9 +7,12 @@ use crate::model::event::{Answer, Choice, Event, Question, SettledBy, Settlement
 impl Engine {
     /// The next decision about a step whose outcome nobody knows.
     ///
-    /// The order is that of the promise: the supervisor's record was asked already; then the step's own check; then,
-    /// going forward only, that it may be run again; then a person. The last two and the check count only where the
-    /// earlier attempt is proven to be over.
+    /// The order is that of the promise: the supervisor's record was asked already; then the step's own check; then
+    /// that it is idempotent, so that going forward it is run again and going back it is undone; then a person. All but
+    /// a person's word count only where the earlier attempt is proven to be over.
+    ///
+    /// Where the executor died, the step begins anew. Where it was there all the while and lost only what acted for it,
+    /// as when a server goes down, that was a failed attempt: else a step that takes its server down is run for ever.
     pub(super) fn settle(&self, index: usize) -> Decision {
         let (node, fold) = self.both(index);
         let step = node.name.clone();
@@ -25,7 +28,10 @@ impl Engine {
         match fold.answer {
             None if node.has_check => return Decision::AskCheck { step },
             Some(Answer::Holds) => return self.settled(index, Settlement::Succeeded, SettledBy::Check, said),
-            Some(Answer::DoesNotHold) => return self.settled(index, Settlement::NotStarted, SettledBy::Check, said),
+            Some(Answer::DoesNotHold) => {
+                let settlement = if self.state.lost { Settlement::NotStarted } else { Settlement::Failed };
+                return self.settled(index, settlement, SettledBy::Check, said);
+            }
             Some(Answer::Unknown) | None => {}
         }
         let back = self.state.is_going_back();
@@ -33,11 +39,23 @@ impl Engine {
             let reason = "there is nothing to undo whatever became of it".to_owned();
             return self.settled(index, Settlement::Failed, SettledBy::Rule, reason);
         }
+        if back && node.idempotent {
+            let reason = "it is idempotent, and its undo bears that there is nothing to undo".to_owned();
+            return self.settled(index, Settlement::Failed, SettledBy::Idempotent, reason);
+        }
         if !back && (node.idempotent || node.read_only) {
-            let reason = if node.read_only { "it only reads" } else { "it is idempotent" };
-            return self.settled(index, Settlement::RunAgain, SettledBy::Idempotent, reason.to_owned());
+            if !self.state.lost {
+                return self.settled(index, Settlement::Failed, SettledBy::Idempotent, said);
+            }
+            return self.run_again(index);
         }
         Decision::Ask { step, question: Question::Unknown }
+    }
+
+    /// An unknown that is over and may simply be run again.
+    pub(super) fn run_again(&self, index: usize) -> Decision {
+        let reason = if self.program.steps[index].read_only { "it only reads" } else { "it is idempotent" };
+        self.settled(index, Settlement::RunAgain, SettledBy::Idempotent, reason.to_owned())
     }
 
     fn settled(&self, index: usize, settlement: Settlement, by: SettledBy, reason: String) -> Decision {

@@ -209,7 +209,7 @@ impl State {
     /// Whether the run has ended for good: it cannot be taken up again.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.ended, Some(RunOutcome::Succeeded | RunOutcome::RolledBack | RunOutcome::PartlyRolledBack))
+        matches!(self.ended, Some(outcome) if outcome.is_for_good())
     }
 }
 

@@ -128,6 +128,41 @@ fn an_unknown_step_that_may_still_run_is_asked_about_whatever_it_declares() {
 }
 
 #[test]
+fn what_may_still_run_is_looked_for_again_when_the_run_is_taken_up_again() {
+    let mut engine = run(vec![node("a")]);
+    engine.after([started("a", 1), ended("a", 1, Outcome::UnknownMayRun)]);
+    let choices = crate::engine::questions::choices(Question::Unknown).to_vec();
+    let (step, question) = ("a".to_owned(), Question::Unknown);
+    let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices };
+    assert_eq!(engine.after([asked]), Decision::Answer);
+    assert_eq!(engine.after([resumed()]), Decision::Recover { step: step.clone(), attempt: 1 });
+    assert_eq!(engine.after([ended("a", 1, Outcome::UnknownMayRun)]), Decision::Ask { step, question });
+}
+
+#[test]
+fn what_its_executor_saw_get_lost_without_effect_has_failed_and_is_not_run_for_ever() {
+    let mut engine = run(vec![Node { has_check: true, ..node("a") }]);
+    let answer = Answer::DoesNotHold;
+    let check = Event::CheckAnswered { step: "a".to_owned(), answer, detail: "false".to_owned() };
+    let events = [started("a", 1), ended("a", 1, Outcome::Unknown), check];
+    let Decision::Append(settled) = engine.after(events) else { panic!("the check settles it") };
+    let reason = "exit 1; its check says: false".to_owned();
+    let (r#as, by) = (Settlement::Failed, SettledBy::Check);
+    assert_eq!(settled, Event::StepSettled { step: "a".to_owned(), attempt: 1, r#as, by, reason });
+    assert_eq!(engine.after([settled]), finished(RunOutcome::Failed));
+}
+
+#[test]
+fn an_unknown_step_that_is_idempotent_is_undone_without_a_question() {
+    let mut engine = run(vec![Node { idempotent: true, ..node("a") }]);
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let events = [started("a", 1), resumed(), back, ended("a", 1, Outcome::Unknown)];
+    let Decision::Append(settled) = engine.after(events) else { panic!("it is settled") };
+    let undo = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 1, delay: Duration::ZERO };
+    assert_eq!(engine.after([settled]), undo);
+}
+
+#[test]
 fn an_unknown_step_that_declares_nothing_is_asked_about() {
     let mut engine = run(vec![node("a")]);
     let decision = engine.after([started("a", 1), resumed(), ended("a", 1, Outcome::Unknown)]);

@@ -113,7 +113,7 @@ pub fn verify(input: impl BufRead, anchors: &[Head]) -> Result<Verified, ChainEr
 ///
 /// [`ChainError`]; a torn last line is none.
 pub fn read(folder: &Path) -> Result<Records, ChainError> {
-    let mut lines = Lines::new(BufReader::new(File::open(folder.join(FILE_NAME))?));
+    let mut lines = Lines::decoding(BufReader::new(File::open(folder.join(FILE_NAME))?));
     let records = lines.records()?;
     Ok(Records { records, torn_tail: lines.torn_tail })
 }
@@ -128,6 +128,10 @@ const BATCH: usize = 256 * 1024;
 pub(super) struct Lines<R> {
     input: R,
     batch: VecDeque<Line>,
+    /// Whether lines are decoded too.
+    decodes: bool,
+    /// What the last line given out was decoded to, where lines are.
+    record: Option<Result<Record, FormatError>>,
     /// The last line given out, without its newline; the torn one at the end.
     pub(super) line: Vec<u8>,
     /// Bytes of the torn last line, its newline counted where it has one. Set at the end.
@@ -141,11 +145,25 @@ struct Line {
     bytes: Vec<u8>,
     whole: bool,
     finding: Option<Result<Facts, FormatError>>,
+    record: Option<Result<Record, FormatError>>,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, batch: VecDeque::new(), line: Vec::new(), torn_tail: None, chain: Chain::default() }
+        Self {
+            input,
+            batch: VecDeque::new(),
+            decodes: false,
+            record: None,
+            line: Vec::new(),
+            torn_tail: None,
+            chain: Chain::default(),
+        }
+    }
+
+    /// The same for [`Lines::records`].
+    pub(super) fn decoding(input: R) -> Self {
+        Self { decodes: true, ..Self::new(input) }
     }
 
     /// The next whole line, `None` at the end or at a torn last line.
@@ -157,6 +175,7 @@ impl<R: BufRead> Lines<R> {
         let is_last = self.batch.is_empty() && self.input.fill_buf()?.is_empty();
         let length = line.bytes.len() as u64;
         self.line = line.bytes;
+        self.record = line.record;
         match line.finding {
             Some(Ok(facts)) => {
                 self.chain.admit(&facts)?;
@@ -186,42 +205,45 @@ impl<R: BufRead> Lines<R> {
             }
             size += length;
             let whole = bytes.pop_if(|last| *last == b'\n').is_some();
-            self.batch.push_back(Line { bytes, whole, finding: None });
+            self.batch.push_back(Line { bytes, whole, finding: None, record: None });
         }
+        let decodes = self.decodes;
         let lines = self.batch.make_contiguous();
         if size >= BATCH {
             let half = lines.len() / 2;
             thread::scope(|scope| {
                 let (first, second) = lines.split_at_mut(half);
                 // Where no thread can be had, its half is looked at below.
-                let _ = thread::Builder::new().spawn_scoped(scope, || inspect_all(first));
-                inspect_all(second);
+                let _ = thread::Builder::new().spawn_scoped(scope, || inspect_all(first, decodes));
+                inspect_all(second, decodes);
             });
         }
-        inspect_all(lines);
+        inspect_all(lines, decodes);
         Ok(())
     }
 
-    /// All whole records.
+    /// All whole records, where lines are decoded.
     pub(super) fn records(&mut self) -> Result<Vec<Record>, ChainError> {
         let mut records = Vec::new();
         while let Some(facts) = self.next()? {
-            let record =
-                format::decode(&self.line).map_err(|error| Tampered { record: facts.seq, what: describe(&error) })?;
-            records.push(record);
+            let record = self.record.take().transpose();
+            records.extend(record.map_err(|error| Tampered { record: facts.seq, what: describe(&error) })?);
         }
         Ok(records)
     }
 }
 
 /// Looks at those that were not looked at yet.
-fn inspect_all(lines: &mut [Line]) {
+fn inspect_all(lines: &mut [Line], decodes: bool) {
     for line in lines.iter_mut().filter(|line| line.finding.is_none()) {
         line.finding = match (line.whole, line.bytes.len()) {
             (_, MAX_LINE..) => Some(Err(FormatError::TooLong)),
             (true, _) => Some(format::inspect(&line.bytes)),
             (false, _) => None,
         };
+        if decodes && matches!(line.finding, Some(Ok(_))) {
+            line.record = Some(format::decode(&line.bytes));
+        }
     }
 }
 

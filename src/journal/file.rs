@@ -172,7 +172,7 @@ impl Journal {
         let path = folder.join(FILE_NAME);
         let mut file =
             OpenOptions::new().read(true).append(true).open(&path).map_err(|source| classify("open", &path, source))?;
-        let mut lines = Lines::new(BufReader::new(&file));
+        let mut lines = Lines::decoding(BufReader::new(&file));
         let records = lines.records().map_err(|error| match error {
             ChainError::Read(source) => classify("read", &path, source),
             ChainError::Tampered(source) => JournalError::Tampered { path: path.clone(), source },
@@ -223,9 +223,8 @@ impl Journal {
             hash: String::new(),
         };
         let line = format::seal(&mut record).map_err(JournalError::Unwritable)?;
-        if let Err(source) = self.reserve()
-            && begins
-        {
+        let room = self.reserve();
+        if begins && let Err(source) = room.and_then(|()| self.has_room()) {
             return Err(JournalError::NoReserve { path: self.path.clone(), source });
         }
         self.poisoned = true;
@@ -274,6 +273,12 @@ impl Journal {
     fn check_end(&self) -> Result<(), JournalError> {
         let found = self.file.metadata().map_err(|source| classify("read", &self.path, source))?;
         if found.len() == self.end { Ok(()) } else { Err(JournalError::Changed { path: self.path.clone() }) }
+    }
+
+    /// Whether the disk has room beside what is reserved: what an attempt leaves besides its records needs some.
+    fn has_room(&self) -> io::Result<()> {
+        let disk = rustix::fs::fstatvfs(&self.file)?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE { Err(Errno::NOSPC.into()) } else { Ok(()) }
     }
 
     /// Has the file system keep room behind the end, where it can.

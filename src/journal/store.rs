@@ -32,7 +32,7 @@ const LONGEST_NAME: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder cannot be made or written.
-    #[error("the state folder {} cannot be used: make it writable for you, or set RUNBOOK_STATE to a folder that is", .path.display())]
+    #[error("the state folder {} cannot be used", .path.display())]
     Unusable {
         /// The folder.
         path: PathBuf,
@@ -61,7 +61,7 @@ pub enum StoreError {
         nearest: Option<String>,
     },
     /// Several are meant.
-    #[error("more than one run is meant, give more of the id: {}", .candidates.join(", "))]
+    #[error("{} runs can be meant; name one, or as much of its id as no other has:\n  {}", .candidates.len(), .candidates.join("\n  "))]
     Ambiguous {
         /// Their ids, oldest first.
         candidates: Vec<String>,
@@ -289,27 +289,47 @@ impl RunFolder {
         durable::write_file(&path, bytes).map_err(|source| StoreError::Io { action: "write", path, source })
     }
 
-    /// When the run began; `None` when its journal has no record. A damaged first record does not hide a run: then the
-    /// minute in its id is taken.
+    /// When the run began; `None` when its journal has no whole record, because nothing was done then. A damaged first
+    /// record does not hide a run: then the minute in its id is taken.
     fn began(&self) -> Option<Timestamp> {
-        if std::fs::metadata(self.journal()).ok()?.len() == 0 {
+        let line = self.first_line()?;
+        if line.last() != Some(&b'\n') && line.len() < MAX_LINE {
             return None;
         }
-        let recorded = self.first_record().and_then(|record| record.at.parse().ok());
+        let recorded = format::decode(&line).ok().and_then(|record| record.at.parse().ok());
         let stamp = self.id.get(..STAMP_LENGTH).and_then(|stamp| DateTime::strptime(STAMP_FORMAT, stamp).ok());
         let named = || stamp.and_then(|stamp| stamp.to_zoned(TimeZone::UTC).ok()).map(|zoned| zoned.timestamp());
         Some(recorded.or_else(named).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
     fn first_record(&self) -> Option<Record> {
+        format::decode(&self.first_line()?).ok()
+    }
+
+    /// The first line of the journal with its newline, if it has one, or as much as a line may have.
+    fn first_line(&self) -> Option<Vec<u8>> {
         let mut line = Vec::new();
         let file = File::open(self.journal()).ok()?;
         BufReader::new(file).take(MAX_LINE as u64).read_until(b'\n', &mut line).ok()?;
-        format::decode(&line).ok()
+        Some(line)
     }
 
-    /// The last whole record, read from the end. It is not verified.
+    /// Whether its last record says that the run ended for good. The record is not verified, and the others are not
+    /// read: this chooses among runs, and nothing may be done on the strength of it.
+    #[must_use]
+    pub fn seems_over(&self) -> bool {
+        let last = self.last_line().and_then(|line| format::decode(&line).ok());
+        last.is_some_and(|record| matches!(record.event, Event::RunFinished { outcome, .. } if outcome.is_for_good()))
+    }
+
+    /// The last whole record. It is not verified.
     fn head(&self) -> Option<Head> {
+        let facts = format::inspect(&self.last_line()?).ok()?;
+        Some(Head { run: facts.run, seq: facts.seq, hash: facts.hash })
+    }
+
+    /// The last whole line, read from the end.
+    fn last_line(&self) -> Option<Vec<u8>> {
         let mut file = File::open(self.journal()).ok()?;
         let length = file.metadata().ok()?.len();
         let mut block = 8 * 1024;
@@ -322,8 +342,7 @@ impl RunFolder {
             let end = ends.next();
             let begin = ends.next().map(|index| index + 1).or((start == 0).then_some(0));
             if let (Some(begin), Some(end)) = (begin, end) {
-                let facts = format::inspect(&bytes[begin..end]).ok()?;
-                return Some(Head { run: facts.run, seq: facts.seq, hash: facts.hash });
+                return Some(bytes[begin..end].to_vec());
             }
             if start == 0 || block > 2 * MAX_LINE as u64 {
                 return None;

@@ -17,6 +17,30 @@ pub struct Plan {
     pub rollback: Vec<PlannedUndo>,
     /// Whether it fits.
     pub budget: Budget,
+    /// What runs around the steps.
+    pub hooks: Vec<PlannedHook>,
+    /// What is left to do afterwards.
+    pub followups: Vec<PlannedFollowup>,
+}
+
+/// One list of hook steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedHook {
+    /// When it runs: its name in the format.
+    pub hook: String,
+    /// One line a step.
+    pub steps: Vec<String>,
+}
+
+/// Something left to do after the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedFollowup {
+    /// How long after the run, in seconds.
+    pub due_s: f64,
+    /// What.
+    pub title: String,
+    /// Who.
+    pub owner: Option<String>,
 }
 
 /// One step of a plan.
@@ -96,4 +120,6 @@ pub struct Budget {
     pub rollback_worst_s: Option<f64>,
     /// The window's length.
     pub window_s: Option<f64>,
+    /// Whether the worst cases count a person by an estimate, because nothing limits how long they take.
+    pub people_by_estimate: bool,
 }

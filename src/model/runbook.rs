@@ -3,7 +3,7 @@
 //! Not the document as it was typed (`check::document` is that), and without any value that is known only when it
 //! runs: templates and expressions are still text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,18 @@ impl Runbook {
         leaves
     }
 
-    /// The acting step of that id, hooks included (`<hook>/<id>`).
+    /// Every acting step by its name in the journal, hooks included (`<hook>/<id>`), to look many up.
+    #[must_use]
+    pub fn steps_by_name(&self) -> HashMap<String, &Step> {
+        let own = self.leaves().into_iter().map(|step| (step.id.clone(), step));
+        let hooks = self
+            .hooks
+            .iter()
+            .flat_map(|(hook, steps)| steps.iter().map(move |step| (format!("{}/{}", hook.as_str(), step.id), step)));
+        own.chain(hooks).collect()
+    }
+
+    /// The acting step of that name in the journal, to look one up: it goes through all of them.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&Step> {
         if let Some((hook, id)) = name.split_once('/') {

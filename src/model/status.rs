@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Choice, Question, Remaining};
+use super::event::{Choice, Question, Remaining, RunOutcome};
 
 /// `status --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -158,4 +158,12 @@ pub struct OpenQuestion {
     pub text: String,
     /// The words that answer it.
     pub choices: Vec<Choice>,
+}
+
+impl RunOutcome {
+    /// Whether a run that ended so cannot be taken up again.
+    #[must_use]
+    pub const fn is_for_good(self) -> bool {
+        matches!(self, Self::Succeeded | Self::RolledBack | Self::PartlyRolledBack)
+    }
 }

@@ -1,4 +1,4 @@
-//! How long it takes: by estimates, and at worst.
+//! How long it takes: by estimates, and at worst. People, who are seldom given a limit, count by their estimates.
 
 use std::time::Duration;
 
@@ -14,13 +14,24 @@ pub fn budget(steps: &[(&Step, PlannedStep)], rollback: &[PlannedUndo]) -> Budge
         Undo::Steps(undo) => undo.iter().all(|step| worst(step).is_some()),
         _ => true,
     });
+    let people = acting().any(without_limit)
+        || acting().any(|step| match &step.undo {
+            Undo::Steps(undo) => undo.iter().any(without_limit),
+            _ => false,
+        });
     let undo_ms: u64 = rollback.iter().map(|undo| undo.worst_ms).sum();
     Budget {
         work_expected_s: acting().map(|step| expected(step).as_secs_f64()).sum(),
         work_worst_s: acting().map(worst).sum::<Option<Duration>>().map(|worst| worst.as_secs_f64()),
         rollback_worst_s: limited.then(|| Duration::from_millis(undo_ms).as_secs_f64()),
         window_s: None,
+        people_by_estimate: people,
     }
+}
+
+/// A person's step that is counted by its estimate.
+fn without_limit(step: &Step) -> bool {
+    step.action.is_by_person() && step.timeout.is_none() && step.estimate.is_some()
 }
 
 /// What a step normally takes.
@@ -35,12 +46,14 @@ pub fn expected(step: &Step) -> Duration {
 }
 
 /// What a step takes at worst, with all its attempts and the pauses between them; `None` where nothing limits it.
+/// A person without a limit takes as long as estimated.
 #[must_use]
 pub fn worst(step: &Step) -> Option<Duration> {
     let once = match &step.action {
         Action::Group { steps } => return steps.iter().map(worst).sum(),
         Action::Wait(WaitAction::For(pause)) => return Some(*pause),
         Action::Assert { .. } => return Some(Duration::ZERO),
+        Action::Confirm(_) | Action::Manual(_) => step.timeout.or(step.estimate)?,
         _ => step.timeout?,
     };
     if step.until.is_some() {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::action::observe::Observer;
 use crate::expression::Scope;
 use crate::model::call::Hidden;
-use crate::model::plan::{Plan, PlanStatus, PlannedStep};
+use crate::model::plan::{Plan, PlanStatus, PlannedFollowup, PlannedHook, PlannedStep};
 use crate::model::runbook::Runbook;
 use crate::model::step::{Action, Step};
 
@@ -40,7 +40,8 @@ pub async fn plan(
     for (groups, step) in leaves(&runbook.steps, &[]) {
         planned.push((step, looker.step(step, groups).await));
     }
-    let rollback = undo::rollback(&planned);
+    let (scope, context) = looker.known();
+    let rollback = undo::rollback(&planned, scope, context);
     let budget = budget::budget(&planned, &rollback);
     let mut plan = Plan {
         runbook: runbook.name.clone(),
@@ -49,9 +50,28 @@ pub async fn plan(
         steps: planned.into_iter().map(|(_, step)| step).collect(),
         rollback,
         budget,
+        hooks: hooks(runbook, scope),
+        followups: followups(runbook),
     };
     hide(&mut plan, secrets.values());
     plan
+}
+
+fn hooks(runbook: &Runbook, scope: &Scope) -> Vec<PlannedHook> {
+    let lists = runbook.hooks.iter().filter(|(_, steps)| !steps.is_empty());
+    let lines = |steps: &[Step]| steps.iter().map(|step| format!("{}: {}", step.id, undo::line(step, scope))).collect();
+    lists.map(|(hook, steps)| PlannedHook { hook: hook.as_str().to_owned(), steps: lines(steps) }).collect()
+}
+
+fn followups(runbook: &Runbook) -> Vec<PlannedFollowup> {
+    let followups = runbook.followups.iter();
+    followups
+        .map(|followup| PlannedFollowup {
+            due_s: followup.due.as_secs_f64(),
+            title: followup.title.clone(),
+            owner: followup.owner.clone(),
+        })
+        .collect()
 }
 
 /// Whether a run would begin this step.
@@ -85,6 +105,7 @@ fn hide<'a>(plan: &mut Plan, secrets: impl Iterator<Item = &'a Hidden<String>>) 
             step.reason.iter_mut().chain(&mut step.diff).chain(&mut step.detail).for_each(clean);
         }
         plan.rollback.iter_mut().flat_map(|undo| &mut undo.detail).for_each(clean);
+        plan.hooks.iter_mut().flat_map(|hook| &mut hook.steps).for_each(clean);
     }
 }
 

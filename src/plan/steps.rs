@@ -8,7 +8,7 @@ use crate::model::event::Answer;
 use crate::model::plan::{PlanStatus, PlannedStep};
 use crate::model::result::StepResult;
 use crate::model::runbook::{Runbook, Template};
-use crate::model::step::{Action, Condition, Effect, Step, Undo, WaitAction};
+use crate::model::step::{Action, Condition, Effect, SqlAction, Step, Undo, WaitAction};
 
 use super::{file, look};
 
@@ -47,6 +47,11 @@ impl<'a, O: Observer> Planner<'a, O> {
         Self { context: Context::of(runbook), scope, observer }
     }
 
+    /// What is known once all steps were looked at.
+    pub(super) const fn known(&self) -> (&Scope, &Context<'a>) {
+        (&self.scope, &self.context)
+    }
+
     pub(super) async fn step(&mut self, step: &Step, groups: Vec<String>) -> PlannedStep {
         // A skipped step is not there for later expressions; a query that is carried out replaces this.
         self.scope.set_unknown(&step.id);
@@ -78,7 +83,7 @@ impl<'a, O: Observer> Planner<'a, O> {
         if let Some(check) = &step.check {
             let (answer, seen) = look::ask(check, None, step, &self.scope, &self.context, self.observer).await;
             match answer {
-                Answer::Holds => return Said::new(PlanStatus::InPlace, format!("check holds: {seen}")),
+                Answer::Holds => return Said::new(PlanStatus::InPlace, format!("check holds now: {seen}")),
                 Answer::DoesNotHold => {}
                 Answer::Unknown => {
                     return Said::new(PlanStatus::Unknown, format!("check cannot be told: {seen}"));
@@ -99,10 +104,12 @@ impl<'a, O: Observer> Planner<'a, O> {
             Action::Confirm(confirm) => {
                 let evidence = confirm.show.iter().map(|expression| match evaluate(&expression.0, &self.scope) {
                     Ok(value) => format!("{} = {}", expression.0, look::shown(&value)),
+                    Err(error) if error.is_unknown() => format!("{}: known later", expression.0),
                     Err(error) => format!("{}: {error}", expression.0),
                 });
-                let evidence = evidence.collect();
-                self.person(&confirm.message).detail(evidence)
+                let mut said = self.person(&confirm.message);
+                said.detail.extend(evidence);
+                said
             }
             Action::Manual(manual) => self.person(&manual.instructions),
             Action::Assert { conditions } => self.assert(conditions),
@@ -119,7 +126,7 @@ impl<'a, O: Observer> Planner<'a, O> {
         let status = if step.effect == Effect::ReadOnly { PlanStatus::Reads } else { PlanStatus::Changes };
         match call {
             Call::Query(_) if step.effect == Effect::ReadOnly => self.query(step, call).await,
-            Call::Sql(sql) | Call::Query(sql) => statements(status, sql),
+            Call::Sql(sql) | Call::Query(sql) => statements(status, sql, &step.action),
             Call::Process(process) => match &step.action {
                 Action::Shell { script, .. } => script_lines(status, script, process),
                 _ => arguments(status, process),
@@ -152,7 +159,7 @@ impl<'a, O: Observer> Planner<'a, O> {
         let path = call.path.display().to_string();
         match self.observer.preview_file(call).await {
             Err(failure) => Said::new(PlanStatus::Unknown, failure.message),
-            Ok(preview) if !preview.changes() => Said::new(PlanStatus::InPlace, format!("{path} is so already")),
+            Ok(preview) if !preview.changes() => Said::new(PlanStatus::InPlace, format!("{path} is so now")),
             Ok(preview) => {
                 let change = file::describe(&path, &preview, step.sensitive);
                 let diff = Some(change.diff).filter(|diff| !diff.is_empty());
@@ -183,7 +190,7 @@ impl<'a, O: Observer> Planner<'a, O> {
                 let mut said = Said::new(PlanStatus::Person, format!("\"{}\"", text.trim().replace('\n', " ")));
                 if !more.is_empty() {
                     said.reason = Some(format!("\"{first} …\""));
-                    said.detail = text.trim().lines().map(str::to_owned).collect();
+                    said.detail = more.lines().map(str::to_owned).collect();
                 }
                 said
             }
@@ -248,7 +255,11 @@ fn seen(step: &Step, result: &StepResult) -> String {
     look::fields(result.outputs.iter().map(|(name, value)| (name.as_str(), value)))
 }
 
-fn statements(status: PlanStatus, sql: &SqlCall) -> Said {
+fn statements(status: PlanStatus, sql: &SqlCall, action: &Action) -> Said {
+    let from = match action {
+        Action::Sql(SqlAction { file: Some(file), .. }) => format!("{file} "),
+        _ => String::new(),
+    };
     let how = if sql.transaction { "in one transaction" } else { "each statement by itself" };
     let name = &sql.connection.name;
     let place = sql.connection.database.as_ref().map_or_else(|| name.clone(), |database| format!("{name}/{database}"));
@@ -257,7 +268,7 @@ fn statements(status: PlanStatus, sql: &SqlCall) -> Said {
         let names: Vec<&str> = sql.variables.keys().map(String::as_str).collect();
         detail.push(format!("with {}", names.join(", ")));
     }
-    Said::new(status, format!("on {place}, {how}")).detail(detail)
+    Said::new(status, format!("{from}on {place}, {how}")).detail(detail)
 }
 
 fn script_lines(status: PlanStatus, script: &str, process: &ProcessCall) -> Said {
@@ -280,7 +291,7 @@ fn environment(process: &ProcessCall) -> Option<String> {
 }
 
 /// Arguments as a shell would take them.
-fn command_line(argv: &[String]) -> String {
+pub(super) fn command_line(argv: &[String]) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./=:,@%+".contains(letter);
     let quoted = |argument: &String| {
         if !argument.is_empty() && argument.chars().all(plain) {

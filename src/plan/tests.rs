@@ -172,7 +172,7 @@ fn a_check_that_holds_is_in_place_and_one_that_cannot_be_told_is_unknown() {
     let mut world = World::default();
     let timed_out = Failure::new(FailureKind::Timeout, "timed out");
     for (answer, status, reason) in [
-        (Ok(exit(0)), PlanStatus::InPlace, "check holds: exit 0"),
+        (Ok(exit(0)), PlanStatus::InPlace, "check holds now: exit 0"),
         (Ok(exit(1)), PlanStatus::Changes, "do it"),
         (Ok(exit(2)), PlanStatus::Unknown, "check cannot be told: exit 2"),
         (Err(timed_out), PlanStatus::Unknown, "check cannot be told: timed out"),
@@ -192,7 +192,7 @@ fn a_probe_with_an_expression_is_read_by_it() {
     let until = Until { that: Expression("rows[0].lag == 3".into()), every: Duration::from_secs(1) };
     step.check =
         Some(Probe { action: Box::new(Action::Query(statements("select lag"))), timeout: None, until: Some(until) });
-    assert_eq!(said(step, &world), (PlanStatus::InPlace, "check holds: lag = 3".into()));
+    assert_eq!(said(step, &world), (PlanStatus::InPlace, "check holds now: lag = 3".into()));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_file_is_in_place_or_changes_with_a_diff_or_cannot_be_told() {
     world.files.insert("/book/edited", Ok(edited));
     world.files.insert("/new", Ok(FilePreview { before: None, after: Some(snapshot(b"one\n", 0o640)) }));
     world.files.insert("/bin", Ok(FilePreview { before: Some(snapshot(b"\0\0", 0o640)), after: None }));
-    assert_eq!(said(step("a", file("/same")), &world), (PlanStatus::InPlace, "/same is so already".into()));
+    assert_eq!(said(step("a", file("/same")), &world), (PlanStatus::InPlace, "/same is so now".into()));
     let edited = only(step("a", file("edited")), &world);
     assert_eq!((edited.status, edited.reason.as_deref()), (PlanStatus::Changes, Some("/book/edited  +2 −1")));
     assert_eq!(
@@ -278,7 +278,7 @@ fn people_get_their_text_and_the_evidence() {
     let plan = planned_with(vec![step("x", shell("x")), confirm], &World::default());
     assert_eq!(plan.steps[1].status, PlanStatus::Person);
     assert_eq!(plan.steps[1].reason.as_deref(), Some("\"Go on with a b?\""));
-    assert_eq!(plan.steps[1].detail, ["parameters.on = true", "steps.x.y: depends on steps.x.y"]);
+    assert_eq!(plan.steps[1].detail, ["parameters.on = true", "steps.x.y: known later"]);
 }
 
 #[test]
@@ -334,6 +334,35 @@ fn the_rollback_is_newest_first_and_the_budget_counts_attempts_and_pauses() {
     assert_eq!(plan.budget.work_worst_s, Some(195.0 + 180.0));
     assert!((plan.budget.work_expected_s - 40.0).abs() < 1e-9);
     assert_eq!(plan.budget.rollback_worst_s, Some(121.0));
+}
+
+#[test]
+fn an_undo_is_shown_with_the_values_that_are_known_now() {
+    let mut first = step("first", command(&["make"]));
+    first.undo = Undo::Steps(vec![step("u1", command(&["rm", "-f", "{{ parameters.hosts[0] }}"]))]);
+    let mut second = step("second", command(&["make"]));
+    second.undo =
+        Undo::Steps(vec![step("u2", command(&["drop", "{{ steps.first.outputs.id }}", "{{ parameters.on }}"]))]);
+    let mut third = step("third", command(&["make"]));
+    let file = SqlAction { file: Some("back.sql".into()), ..statements("-- first the comment\nselect 1") };
+    third.undo = Undo::Steps(vec![step("u3", Action::Sql(file))]);
+    let plan = planned_with(vec![first, second, third], &World::default());
+    let lines: Vec<&str> = plan.rollback.iter().flat_map(|undo| &undo.detail).map(String::as_str).collect();
+    assert_eq!(lines, ["statements of back.sql", "drop {{ steps.first.outputs.id }} true", "rm -f 'a b'"]);
+}
+
+#[test]
+fn a_person_without_a_limit_counts_by_the_estimate_and_a_wait_without_one_has_no_limit() {
+    let manual =
+        ManualAction { instructions: Template("call them".into()), evidence_required: false, inputs: BTreeMap::new() };
+    let mut call = step("call", Action::Manual(manual));
+    call.timeout = None;
+    let budget = planned_with(vec![call.clone()], &World::default()).budget;
+    assert_eq!((budget.work_worst_s, budget.people_by_estimate), (Some(10.0), true));
+    let mut wait = step("wait", Action::Wait(WaitAction::Until(Template("2026-02-02T00:30:00Z".into()))));
+    wait.timeout = None;
+    let budget = planned_with(vec![call, wait], &World::default()).budget;
+    assert_eq!(budget.work_worst_s, None);
 }
 
 fn any_step() -> impl Strategy<Value = Step> {

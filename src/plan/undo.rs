@@ -1,20 +1,26 @@
-//! What a rollback would do.
+//! What a rollback would do, and steps in one line: as far as their values are known now.
 
+use super::steps::command_line;
 use super::{acts, budget};
+use crate::expression::render::{Context, arguments};
+use crate::expression::{Scope, render_text};
 use crate::model::plan::{PlannedStep, PlannedUndo, UndoKind};
-use crate::model::step::{Action, FileAction, Step, Undo};
+use crate::model::runbook::Template;
+use crate::model::step::{Action, FileAction, SqlAction, Step, Undo};
 
 /// Time that putting a file back takes at worst, in milliseconds.
 const RESTORE_MS: u64 = 1000;
 
 /// The undo of every step that would act, newest first. A rollback that begins behind a point of no return ends at
-/// it; one that begins before it goes on from where it stands.
+/// it; one that begins before it goes on from where it stands. A template whose value is not known now is shown as it
+/// is written.
 #[must_use]
-pub fn rollback(steps: &[(&Step, PlannedStep)]) -> Vec<PlannedUndo> {
-    steps.iter().rev().filter(|(_, planned)| acts(planned)).filter_map(|(step, _)| undo_of(step)).collect()
+pub fn rollback(steps: &[(&Step, PlannedStep)], scope: &Scope, context: &Context<'_>) -> Vec<PlannedUndo> {
+    let acting = steps.iter().rev().filter(|(_, planned)| acts(planned));
+    acting.filter_map(|(step, _)| undo_of(step, scope, context)).collect()
 }
 
-fn undo_of(step: &Step) -> Option<PlannedUndo> {
+fn undo_of(step: &Step, scope: &Scope, context: &Context<'_>) -> Option<PlannedUndo> {
     let (kind, detail, worst_ms) = match (&step.action, &step.undo) {
         (_, Undo::Irreversible { why }) => (UndoKind::Irreversible, vec![why.clone()], 0),
         (_, Undo::PointOfNoReturn { why }) => (UndoKind::PointOfNoReturn, vec![why.clone()], 0),
@@ -23,40 +29,53 @@ fn undo_of(step: &Step) -> Option<PlannedUndo> {
             let own = if let Undo::Steps(steps) = undo { steps.as_slice() } else { &[] };
             let reload = if file.reload.is_some() { step.timeout } else { None };
             let restore = RESTORE_MS + reload.map_or(0, budget::millis);
-            let mut detail = vec![restore_line(file)];
-            detail.extend(own.iter().map(line));
+            let mut detail = vec![restore_line(file, scope, context)];
+            detail.extend(own.iter().map(|step| line(step, scope)));
             (UndoKind::BuiltIn, detail, restore + worst_of(own))
         }
         (_, Undo::NotNeeded { .. }) => return None,
-        (_, Undo::Steps(steps)) => (UndoKind::Steps, steps.iter().map(line).collect(), worst_of(steps)),
+        (_, Undo::Steps(steps)) => {
+            (UndoKind::Steps, steps.iter().map(|step| line(step, scope)).collect(), worst_of(steps))
+        }
     };
     Some(PlannedUndo { step: step.id.clone(), kind, detail, worst_ms })
 }
 
 fn worst_of(steps: &[Step]) -> u64 {
-    steps.iter().map(|step| budget::worst(step).or(step.estimate).map_or(0, budget::millis)).sum()
+    steps.iter().map(|step| budget::worst(step).map_or(0, budget::millis)).sum()
 }
 
-fn restore_line(file: &FileAction) -> String {
+fn restore_line(file: &FileAction, scope: &Scope, context: &Context<'_>) -> String {
     let reload = if file.reload.is_some() { ", reload" } else { "" };
-    format!("restore {}{reload}", file.path.0)
+    let path = render_text(&file.path.0, scope)
+        .map_or_else(|_| file.path.0.clone(), |path| context.folder.join(path).display().to_string());
+    format!("restore {path}{reload}")
 }
 
-/// A step in one line, as it is written.
-fn line(step: &Step) -> String {
-    let first = |text: &str| {
-        let mut lines = text.trim().lines();
-        let line = lines.next().unwrap_or_default().to_owned();
-        if lines.next().is_some() { format!("{line} …") } else { line }
-    };
+/// A step in one line.
+pub(super) fn line(step: &Step, scope: &Scope) -> String {
+    let known = |text: &Template| render_text(&text.0, scope).unwrap_or_else(|_| text.0.clone());
     match &step.action {
         Action::Shell { script, .. } => first(script),
-        Action::Command { argv, .. } => argv.iter().map(|argument| argument.0.as_str()).collect::<Vec<_>>().join(" "),
+        Action::Command { argv, .. } => arguments(argv, scope).map_or_else(
+            |_| argv.iter().map(known).collect::<Vec<_>>().join(" "),
+            |arguments| command_line(&arguments),
+        ),
+        Action::Sql(SqlAction { file: Some(file), .. }) | Action::Query(SqlAction { file: Some(file), .. }) => {
+            format!("statements of {file}")
+        }
         Action::Sql(sql) | Action::Query(sql) => first(&sql.text),
-        Action::File(file) => format!("file {}", file.path.0),
-        Action::Manual(manual) => format!("a person: {}", first(&manual.instructions.0)),
-        Action::Confirm(confirm) => format!("a person: {}", first(&confirm.message.0)),
+        Action::File(file) => format!("file {}", known(&file.path)),
+        Action::Manual(manual) => format!("a person: {}", first(&known(&manual.instructions))),
+        Action::Confirm(confirm) => format!("a person: {}", first(&known(&confirm.message))),
         Action::Wait(_) | Action::Assert { .. } => step.action.kind().to_owned(),
-        Action::Group { steps } => steps.iter().map(line).collect::<Vec<_>>().join(" · "),
+        Action::Group { steps } => steps.iter().map(|step| line(step, scope)).collect::<Vec<_>>().join(" · "),
     }
+}
+
+/// The first line of a text, and whether there are more.
+fn first(text: &str) -> String {
+    let mut lines = text.trim().lines();
+    let line = lines.next().unwrap_or_default().to_owned();
+    if lines.next().is_some() { format!("{line} …") } else { line }
 }

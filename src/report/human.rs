@@ -3,30 +3,53 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use jiff::tz::TimeZone;
 
+use super::ending::{answer, ending, meaning};
+use super::failure;
 use super::progress::Live;
 use super::terminal::{Looks, err, out};
-use super::text::{count, duration, escape, escape_lines, tail};
+use super::text::{cut, duration, escape, escape_lines, local_time, wrap};
 use super::view::{Progress, Prompt, View};
-use crate::model::event::{Event, Outcome, Question, Record, RunOutcome, Settlement};
-use crate::model::result::{Failure, StepResult};
+use crate::model::event::{Choice, Event, Outcome, Question, Record, RunOutcome, Settlement};
+use crate::model::result::Failure;
 use crate::model::runbook::Runbook;
-use crate::model::status::{OpenQuestion, RunState, Status, StepState};
+use crate::model::status::{OpenQuestion, Status};
 
-/// How many lines of a failed step's output are shown.
-const TAIL: usize = 20;
+/// Where text below a step's line begins.
+const INDENT: usize = 8;
+
+/// The widest column of step names; a longer one moves its own line only.
+const MAX_ID: usize = 28;
+
+/// The longest value of an output that is shown.
+const MAX_VALUE: usize = 60;
+
+/// What a screen has to know of a step.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// From 1, 0 for steps of hooks.
+    number: usize,
+    kind: &'static str,
+    line: usize,
+}
 
 /// Shows a run to people.
 pub struct Human {
     looks: Looks,
+    zone: TimeZone,
     live: Live,
-    numbers: BTreeMap<String, (usize, &'static str)>,
+    steps: BTreeMap<String, Known>,
     width: usize,
-    folder: String,
+    folder: PathBuf,
+    run: String,
     title: String,
+    names: BTreeMap<String, String>,
+    decided: Option<(String, String)>,
 }
 
 /// What a line about a step begins with.
@@ -41,25 +64,30 @@ enum Mark {
 }
 
 impl Human {
-    /// For one run. `folder` is where its output is kept.
+    /// For one run. `folder` is where its output is kept, `zone` that of the people who look.
     #[must_use]
-    pub fn new(runbook: &Runbook, folder: String, looks: Looks) -> Self {
-        let mut numbers = BTreeMap::new();
+    pub fn new(runbook: &Runbook, folder: PathBuf, looks: Looks, zone: TimeZone) -> Self {
+        let mut steps = BTreeMap::new();
         for (index, step) in runbook.leaves().into_iter().enumerate() {
-            numbers.insert(step.id.clone(), (index + 1, step.action.kind()));
+            let known = Known { number: index + 1, kind: step.action.kind(), line: step.line };
+            steps.insert(step.id.clone(), known);
         }
-        for (hook, steps) in &runbook.hooks {
-            for step in steps {
-                numbers.insert(format!("{}/{}", hook.as_str(), step.id), (0, step.action.kind()));
+        for (hook, hook_steps) in &runbook.hooks {
+            for step in hook_steps {
+                let known = Known { number: 0, kind: step.action.kind(), line: step.line };
+                steps.insert(format!("{}/{}", hook.as_str(), step.id), known);
             }
         }
-        let width = numbers.keys().map(String::len).max().unwrap_or(0).min(32);
+        let width = steps.keys().map(String::len).filter(|width| *width <= MAX_ID).max().unwrap_or(0);
         let title = runbook.title.clone().unwrap_or_else(|| runbook.name.clone());
-        Self { looks, live: Live::new(looks), numbers, width, folder, title }
+        let live = Live::new(looks);
+        let (run, names) = (String::new(), BTreeMap::new());
+        Self { looks, zone, live, steps, width, folder, run, title, names, decided: None }
     }
 
-    fn say(&mut self, text: &str) {
-        self.live.above(|| out(text));
+    fn say(&mut self, text: String) {
+        let text = self.looks.fit(text);
+        self.live.above(|| out(&text));
     }
 
     fn mark(&self, mark: Mark) -> String {
@@ -71,56 +99,66 @@ impl Human {
             Mark::Undone => ("↩", "undone", Some(AnsiColor::Cyan)),
             Mark::Note => ("!", "note", Some(AnsiColor::Yellow)),
         };
-        let text = if self.looks.unicode && self.looks.is_terminal { fancy } else { plain };
+        let text = match (self.looks.is_terminal, self.looks.unicode) {
+            (true, true) => fancy.to_owned(),
+            // Lines of a screen stay in their columns.
+            (true, false) => format!("{plain:<7}"),
+            (false, _) => plain.to_owned(),
+        };
         match color.filter(|_| self.looks.color) {
             Some(color) => {
                 let style = Style::new().fg_color(Some(color.into()));
                 format!("{style}{text}{style:#}")
             }
-            None => text.to_owned(),
+            None => text,
         }
     }
 
     fn step_line(&mut self, at: &str, mark: Mark, step: &str, said: &str) {
-        let mark = self.mark(mark);
-        let (number, kind) = self.numbers.get(step).copied().unwrap_or((0, ""));
-        let width = self.width;
-        let said = escape(said);
+        let shown = self.mark(mark);
+        let said = escape(said).replace('\t', " ");
         let line = if self.looks.is_terminal {
+            let Known { number, kind, .. } = self.steps.get(step).copied().unwrap_or_default();
             let number = if number == 0 { String::new() } else { number.to_string() };
-            format!(" {mark} {number:>3}  {step:<width$}  {kind:<8}  {said}\n")
+            let columns = format!(" {number:>3}  {step:<width$}  {kind:<8}", width = self.width);
+            let used = if self.looks.unicode { 2 } else { 8 } + columns.chars().count() + 2;
+            if used + said.chars().count() <= self.looks.width {
+                format!(" {shown}{columns}  {said}").trim_end().to_owned() + "\n"
+            } else {
+                format!(" {shown}{columns}\n") + &self.below(&said)
+            }
         } else {
-            format!("{} {mark} {step}: {said}\n", clock(at))
+            format!("{} {shown} {step}: {said}\n", self.clock(at))
         };
-        self.say(&line);
+        self.say(line);
+    }
+
+    /// A text in lines below a step's own.
+    fn below(&self, text: &str) -> String {
+        let lines = wrap(text, self.looks.width.saturating_sub(INDENT));
+        lines.iter().fold(String::new(), |text, line| text + &format!("{:INDENT$}{line}\n", ""))
     }
 
     fn note(&mut self, at: &str, text: &str) {
-        let mark = self.mark(Mark::Note);
         let text = escape_lines(text);
-        let line = if self.looks.is_terminal { format!(" {mark} {text}\n") } else { format!("{} {text}\n", clock(at)) };
-        self.say(&line);
+        let line = if self.looks.is_terminal {
+            let lines = wrap(&text.replace('\n', " "), self.looks.width.saturating_sub(3));
+            format!(" {} {}\n", self.mark(Mark::Note).trim_end(), lines.join("\n   "))
+        } else {
+            format!("{} {text}\n", self.clock(at))
+        };
+        self.say(line);
     }
 
-    fn failure(&mut self, step: &str, label: &str, failure: Option<&Failure>, result: Option<&StepResult>) {
-        let mut text = String::new();
-        for cause in failure.iter().flat_map(|failure| &failure.chain) {
-            let _infallible = writeln!(text, "        because: {}", escape(cause));
-        }
-        let output = result.map(|result| {
-            let texts = [result.stdout.as_deref(), result.stderr.as_deref()];
-            texts.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
-        });
-        if let Some(output) = output.filter(|output| !output.is_empty()) {
-            for line in tail(&escape_lines(&output), TAIL) {
-                let _infallible = writeln!(text, "      | {line}");
-            }
-            let file = step.replace('/', "~");
-            let _infallible = writeln!(text, "      all of it: {}/output/{file}.{label}.*", self.folder);
-        }
-        if !text.is_empty() {
-            self.say(&text);
-        }
+    /// What a failed step was, why it failed, the last of its output, and where the rest is.
+    fn failed(&mut self, step: &str, failure: Option<&Failure>, label: &str, output: &str) {
+        let known = self.steps.get(step).copied().unwrap_or_default();
+        let name = self.names.get(step).filter(|name| *name != step).map(|name| format!("{}, ", escape(name)));
+        let what = format!("{}{} at line {} of the runbook", name.unwrap_or_default(), known.kind, known.line);
+        let mut text = if self.looks.is_terminal { self.below(&what) } else { format!("        {what}\n") };
+        text += &failure.map_or_else(String::new, |failure| failure::causes(failure, self.looks.width));
+        text += &failure::output(output, &self.folder, &label.replace('/', "~"));
+        self.say(text);
     }
 
     fn attempt_finished(&mut self, at: &str, event: &Event) {
@@ -128,28 +166,29 @@ impl Human {
             return;
         };
         let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
+        let took = match self.decided.take().filter(|(decided, _)| decided == step) {
+            Some((_, said)) => said,
+            None => took,
+        };
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
         match outcome {
             Outcome::Succeeded => {
                 let tries = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                let gave = result
-                    .outputs
-                    .iter()
-                    .fold(String::new(), |text, (name, value)| text + "  " + name + " = " + &value.to_string());
+                let gave = result.outputs.iter().fold(String::new(), |text, (name, value)| {
+                    text + "  " + name + " = " + &cut(&value.to_string(), MAX_VALUE)
+                });
                 self.step_line(at, Mark::Done, step, &format!("{took}{tries}{gave}"));
             }
             Outcome::Failed | Outcome::TimedOut => {
-                self.step_line(at, Mark::Failed, step, &format!("attempt {attempt} failed after {took}: {why}"));
-                self.failure(step, &attempt.to_string(), failure.as_ref(), Some(result));
+                let failed = if *attempt > 1 { format!("attempt {attempt} failed") } else { "failed".to_owned() };
+                self.step_line(at, Mark::Failed, step, &format!("{failed} after {took}: {why}"));
+                let output = failure::output_of(result);
+                self.failed(step, failure.as_ref(), &format!("{step}.{attempt}"), &output);
             }
             Outcome::Unknown => self.step_line(at, Mark::Unknown, step, &format!("nobody knows how it ended: {why}")),
             Outcome::UnknownMayRun => {
-                self.step_line(
-                    at,
-                    Mark::Unknown,
-                    step,
-                    &format!("nobody knows how it ended, and it may still run: {why}"),
-                );
+                let said = format!("nobody knows how it ended, and it may still run: {why}");
+                self.step_line(at, Mark::Unknown, step, &said);
             }
         }
     }
@@ -164,11 +203,26 @@ impl Human {
             }
             Outcome::Failed | Outcome::TimedOut => {
                 self.step_line(at, Mark::Failed, step, &format!("its undo failed: {why}"));
-                self.failure(step, &format!("undo{part}.{attempt}"), failure.as_ref(), None);
+                let label = format!("{step}.undo{part}.{attempt}");
+                let output = failure::kept(&self.folder, &label.replace('/', "~"));
+                self.failed(step, failure.as_ref(), &label, &output);
             }
             Outcome::Unknown | Outcome::UnknownMayRun => {
                 self.step_line(at, Mark::Unknown, step, &format!("nobody knows how its undo ended: {why}"));
             }
+        }
+    }
+
+    /// An answer. That to a step which asks is kept for the line that ends the step.
+    fn decided(&mut self, at: &str, step: &str, choice: Choice, by: &str, reason: &str) {
+        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        let said = format!("{by} answered {}{why}", choice.as_str());
+        let kind = self.steps.get(step).map_or("", |known| known.kind);
+        let ends = matches!(choice, Choice::Yes | Choice::No | Choice::Succeeded | Choice::Failed);
+        if matches!(kind, "confirm" | "manual") && ends && self.looks.is_terminal {
+            self.decided = Some((step.to_owned(), said));
+        } else {
+            self.step_line(at, Mark::Passed, step, &said);
         }
     }
 
@@ -185,17 +239,25 @@ impl Human {
             self.note(at, word);
         }
     }
+
+    fn began(&mut self, run: &str, more: &str) {
+        run.clone_into(&mut self.run);
+        let line = format!("Run {run}  ·  {}{more}\n", escape_lines(&self.title));
+        self.say(line);
+    }
+
+    /// The time of day of a record's moment.
+    fn clock(&self, at: &str) -> String {
+        local_time(at, &self.zone, "%H:%M:%S")
+    }
 }
 
 impl View for Human {
     fn record(&mut self, record: &Record) {
         let at = record.at.as_str();
         match &record.event {
-            Event::RunStarted { .. } => {
-                let line = format!("Run {}  ·  {}\n", record.run, escape_lines(&self.title));
-                self.say(&line);
-            }
-            Event::RunResumed { .. } => self.note(at, &format!("run {} is taken up again", record.run)),
+            Event::RunStarted { .. } => self.began(&record.run, ""),
+            Event::RunResumed { .. } => self.began(&record.run, "  ·  taken up again"),
             Event::JournalRecovered { cut_bytes, .. } => {
                 self.note(at, &format!("a torn last record of {cut_bytes} bytes was cut from the journal"));
             }
@@ -207,7 +269,7 @@ impl View for Human {
             }
             Event::StepRefused { step, failure, .. } => {
                 self.step_line(at, Mark::Failed, step, &format!("did not begin: {}", failure.message));
-                self.failure(step, "", Some(failure), None);
+                self.failed(step, Some(failure), "", "");
             }
             Event::AttemptStarted { step, attempt, .. } if !self.looks.is_terminal => {
                 self.step_line(at, Mark::Passed, step, &format!("attempt {attempt} begins"));
@@ -230,24 +292,27 @@ impl View for Human {
                 self.step_line(at, Mark::Failed, step, &format!("its undo did not begin: {}", failure.message));
             }
             Event::UndoSettled { step, reason, .. } => self.step_line(at, Mark::Passed, step, reason),
-            Event::StopRequested { .. } => self.note(at, "stopping after this step; once more ends the step itself"),
+            Event::StopRequested { .. } => {
+                self.note(at, "stopping after this step; Ctrl-C once more ends the step itself");
+            }
             Event::RollbackStarted { reason, .. } => self.note(at, &format!("rolling back: {reason}")),
             Event::HookFinished { hook, outcome: Outcome::Failed, detail } => {
-                self.note(at, &format!("hook {} failed: {}", hook.as_str(), detail.as_deref().unwrap_or("")));
+                let hook = hook.as_str();
+                self.note(at, &format!("hook {hook} failed, and the run goes on: {}", detail.as_deref().unwrap_or("")));
             }
             Event::QuestionAsked { step, text, .. } if !self.looks.is_terminal => {
                 self.step_line(at, Mark::Note, step, &format!("asks: {}", text.replace('\n', ", ")));
             }
-            Event::DecisionMade { step, choice, by, reason, .. } => {
-                let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-                self.step_line(at, Mark::Passed, step, &format!("{by} answered {}{why}", choice.as_str()));
-            }
+            Event::DecisionMade { step, choice, by, reason, .. } => self.decided(at, step, *choice, by, reason),
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
             _ => {}
         }
     }
 
     fn progress(&mut self, progress: &Progress) {
+        if let Progress::Running { step, name, .. } = progress {
+            self.names.insert(step.clone(), name.clone());
+        }
         self.live.show(progress);
     }
 
@@ -259,14 +324,21 @@ impl View for Human {
             Question::Failure => "failed",
         };
         let mut text = format!("\n  {} ({what})\n", question.step);
-        for line in escape_lines(&question.text).lines() {
-            let _infallible = writeln!(text, "    {line}");
+        for line in escape_lines(&question.text).lines().filter(|line| !line.trim().is_empty()) {
+            for line in wrap(line, self.looks.width.saturating_sub(4)) {
+                let _infallible = writeln!(text, "    {line}");
+            }
         }
+        text.push('\n');
         for choice in &question.choices {
             let _infallible = writeln!(text, "    {:<12} {}", choice.as_str(), meaning(question.question, *choice));
         }
+        if let Some(choice) = question.choices.first() {
+            let later = answer(&self.run, &question.step, question.question, *choice);
+            let _infallible = writeln!(text, "    Ctrl-C leaves it open; then, for example:\n      {later}");
+        }
         self.live.pause();
-        err(&text);
+        err(&self.looks.fit(text));
     }
 
     fn prompt(&mut self, prompt: &Prompt<'_>) {
@@ -283,99 +355,11 @@ impl View for Human {
     }
 
     fn not_understood(&mut self, why: &str) {
-        err(&format!("  {}\n", escape_lines(why)));
+        err(&self.looks.fit(format!("  {}\n", escape_lines(why))));
     }
 
     fn finished(&mut self, status: &Status) {
         self.live.clear();
-        out(&ending(status));
+        out(&self.looks.fit(ending(status)));
     }
-}
-
-/// What an answer does.
-fn meaning(question: Question, choice: crate::model::event::Choice) -> &'static str {
-    use crate::model::event::Choice;
-    match (question, choice) {
-        (Question::Unknown, Choice::Succeeded) => "it had its effect: go on after it",
-        (Question::Unknown, Choice::Failed) => "it is not as wanted: treated as a failure of the step",
-        (Question::Unknown, Choice::NotStarted) => "it had no effect: it is run now",
-        (Question::Unknown, Choice::RunAgain) => "it is over and may be run once more",
-        (Question::UndoUnknown, Choice::Succeeded) => "it is undone: go on with the rollback",
-        (Question::UndoUnknown, Choice::Failed) => "it is not undone: the rollback is stuck here",
-        (Question::UndoUnknown, Choice::RunAgain) => "it is over: the undo is run once more",
-        (Question::Manual, Choice::Succeeded) => "it is done",
-        (Question::Manual, Choice::Failed) => "it could not be done",
-        (_, Choice::Yes) => "go",
-        (_, Choice::No) => "no-go: the step fails",
-        (_, Choice::Retry) => "try the step once more",
-        (_, Choice::Skip) => "leave it failed and go on",
-        (_, Choice::Rollback) => "undo what was done",
-        (_, Choice::Stop) => "end here, to be resumed later",
-        _ => "",
-    }
-}
-
-/// The last lines: how it ended, what is left, what to type next.
-#[must_use]
-pub fn ending(status: &Status) -> String {
-    let of = |state: StepState| status.steps.iter().filter(|step| step.state == state).count();
-    let run = &status.run;
-    let done = of(StepState::Succeeded);
-    let first = match status.state {
-        RunState::Succeeded if status.remaining.is_empty() => {
-            let rest = of(StepState::InPlace) + of(StepState::Skipped);
-            let rest = if rest > 0 { format!(", {rest} in place or skipped") } else { String::new() };
-            format!("Succeeded: {} done{rest}.", count(done, "step"))
-        }
-        RunState::Succeeded => {
-            let names: Vec<&str> = status.remaining.iter().map(|remaining| remaining.step.as_str()).collect();
-            format!("Succeeded, but {} failed and was passed over.", names.join(", "))
-        }
-        RunState::Failed => "Failed, and nothing was undone.".to_owned(),
-        RunState::Stopped => "Stopped.".to_owned(),
-        RunState::Blocked => "A person has to answer before this can go on.".to_owned(),
-        RunState::Running | RunState::RollingBack => "Not at its end.".to_owned(),
-        RunState::RolledBack => {
-            format!("Rolled back whole: {} undone.", count(of(StepState::Undone), "step"))
-        }
-        RunState::PartlyRolledBack => "Rolled back in part.".to_owned(),
-        RunState::Stuck => "The rollback is stuck.".to_owned(),
-    };
-    let mut text = format!("\n{first}\n");
-    for remaining in &status.remaining {
-        let _infallible = writeln!(text, "  remains: {}: {}", remaining.step, escape(&remaining.reason));
-    }
-    if let Some(question) = &status.question {
-        let _infallible =
-            writeln!(text, "  {} asks: {}", question.step, escape_lines(&question.text).replace('\n', "\n    "));
-        let words: Vec<&str> = question.choices.iter().map(|choice| choice.as_str()).collect();
-        let _infallible = writeln!(
-            text,
-            "  next: runbook answer {run} {} {} --reason \"…\", then runbook resume {run}",
-            question.step,
-            words.join("|")
-        );
-    } else {
-        let next = match status.state {
-            RunState::Failed | RunState::Stopped | RunState::Running | RunState::RollingBack => {
-                format!("runbook resume {run}, or runbook rollback {run}")
-            }
-            RunState::Stuck => {
-                let step = status.steps.iter().find(|step| step.state == StepState::UndoFailed);
-                let step = step.map_or("STEP", |step| step.id.as_str());
-                format!(
-                    "mend what stands in the way, then runbook rollback {run}; or undo it by hand, then runbook answer \
-                     {run} {step} succeeded --reason \"…\""
-                )
-            }
-            _ => format!("runbook audit show {run}"),
-        };
-        let _infallible = writeln!(text, "  next: {next}");
-    }
-    text
-}
-
-/// The time of day of a record's moment, in UTC.
-fn clock(at: &str) -> &str {
-    at.get(11..19).unwrap_or(at)
 }

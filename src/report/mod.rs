@@ -3,6 +3,8 @@
 pub mod audit;
 pub mod diagnostics;
 pub mod diff;
+pub mod ending;
+mod failure;
 pub mod human;
 pub mod json;
 pub mod plan;

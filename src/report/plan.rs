@@ -6,24 +6,26 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::diff;
+use super::terminal::Looks;
 use super::text::{duration, escape, paint, wrap};
 use crate::model::plan::{Budget, Plan, PlanStatus, PlannedStep, PlannedUndo, UndoKind};
 
 /// Where the lines below a step begin.
 const INDENT: usize = 9;
 
-/// A reason is wrapped beside the columns where it has at least so much room and no word is cut, else below them.
-const MIN_REASON: usize = 24;
+/// The widest column of step names; a longer one moves its own line only.
+const MAX_ID: usize = 32;
 
-/// The plan for a terminal of that width. Ends with a newline.
+/// The plan for a terminal that looks so. Ends with a newline.
 #[must_use]
-pub fn human(plan: &Plan, color: bool, width: usize) -> String {
+pub fn human(plan: &Plan, looks: Looks) -> String {
+    let Looks { color, width, .. } = looks;
     let mut text = format!("Plan for {}  ·  {}\n", escape(&plan.runbook), short_digest(&plan.digest));
     if let Some(title) = &plan.title {
         let _ = writeln!(text, "{}", escape(title));
     }
     text.push('\n');
-    let id_width = plan.steps.iter().map(|step| step.id.chars().count()).max().unwrap_or(0).clamp(18, 40);
+    let id_width = plan.steps.iter().map(|step| step.id.chars().count()).max().unwrap_or(0).clamp(18, MAX_ID);
     let mut groups: &[String] = &[];
     for (at, step) in plan.steps.iter().enumerate() {
         if step.groups != groups && !step.groups.is_empty() {
@@ -34,9 +36,10 @@ pub fn human(plan: &Plan, color: bool, width: usize) -> String {
     }
     text.push('\n');
     rollback_lines(&mut text, plan, width);
-    let _ = writeln!(text, "Budget: {}", budget(&plan.budget));
+    part(&mut text, "Budget", &budget(&plan.budget), width);
+    around_lines(&mut text, plan, width);
     let _ = writeln!(text, "{}", counts(&plan.steps));
-    text
+    looks.fit(text)
 }
 
 fn step_lines(text: &mut String, number: usize, step: &PlannedStep, id_width: usize, color: bool, width: usize) {
@@ -44,17 +47,12 @@ fn step_lines(text: &mut String, number: usize, step: &PlannedStep, id_width: us
     let columns = format!("{number:>3}  {:<id_width$}  {:<8}  ", escape(&step.id), escape(&step.action));
     let reason = escape(step.reason.as_deref().unwrap_or_default());
     let beside = columns.chars().count() + 12;
-    let room = width.saturating_sub(beside);
     let shown = paint(word, style, color);
-    if reason.is_empty() {
-        let _ = writeln!(text, "{columns}{shown}");
-    } else if room >= MIN_REASON && reason.split(' ').all(|word| word.chars().count() <= room) {
-        let lines = wrap(&reason, room);
-        let _ = writeln!(text, "{columns}{shown}{:gap$}{}", "", lines[0], gap = 12 - word.len());
-        below(text, &lines[1..], beside);
+    if !reason.is_empty() && beside + reason.chars().count() <= width {
+        let _ = writeln!(text, "{columns}{shown}{:gap$}{reason}", "", gap = 12 - word.len());
     } else {
         let _ = writeln!(text, "{columns}{shown}");
-        below(text, &wrap(&reason, width.saturating_sub(INDENT)), INDENT);
+        below(text, &wrapped(&reason, width.saturating_sub(INDENT)), INDENT);
     }
     if let Some(diff) = &step.diff {
         below(text, &diff::lines(&without_header(diff), color), INDENT);
@@ -73,6 +71,11 @@ fn without_header(diff: &str) -> String {
     let (head, hunks) = diff.split_at(hunks);
     let head = head.lines().filter(|line| !line.starts_with("--- ") && !line.starts_with("+++ "));
     head.flat_map(|line| [line, "\n"]).chain([hunks]).collect()
+}
+
+/// The lines of a text that may be empty.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    if text.is_empty() { Vec::new() } else { wrap(text, width) }
 }
 
 fn below(text: &mut String, lines: &[String], indent: usize) {
@@ -95,31 +98,62 @@ fn status(status: PlanStatus) -> (&'static str, Style) {
 fn rollback_lines(text: &mut String, plan: &Plan, width: usize) {
     let line = plan.rollback.iter().position(|undo| undo.kind == UndoKind::PointOfNoReturn);
     let Some(line) = line else {
-        let said = if plan.rollback.is_empty() { "nothing to undo".to_owned() } else { undos(plan, &plan.rollback) };
-        rollback_part(text, "Rollback  ", &said, width);
+        let mut said = undos(plan, &plan.rollback);
+        if said.is_empty() {
+            said.push("nothing to undo".to_owned());
+        }
+        listed(text, "Rollback", "", &said, width);
         return;
     };
     // More than one such line may be drawn; what counts for a run that began is the last one that it passed.
     let last = plan.rollback.iter().rposition(|undo| undo.kind == UndoKind::PointOfNoReturn).unwrap_or(line);
     let (before, after) = (&plan.rollback[last + 1..], &plan.rollback[..line]);
-    let said = before.last().map_or_else(
-        || "before the line: nothing to undo".to_owned(),
-        |oldest| format!("before the line, to step {}: {}", number(plan, &oldest.step), undos(plan, before)),
-    );
-    rollback_part(text, "Rollback  ", &said, width);
+    match before.last() {
+        None => part(text, "Rollback", "before the line: nothing to undo", width),
+        Some(oldest) => {
+            let intro = format!("before the line, to step {}: ", number(plan, &oldest.step));
+            listed(text, "Rollback", &intro, &undos(plan, before), width);
+        }
+    }
     let why = plan.rollback[line].detail.join(" ");
-    let behind = if after.is_empty() { String::new() } else { format!("{}, and ", undos(plan, after)) };
-    rollback_part(text, "          ", &format!("after the line: {behind}it ends there: {}", escape(&why)), width);
+    let mut said = undos(plan, after);
+    said.push(format!("{}it ends there: {}", if after.is_empty() { "" } else { "and " }, escape(&why)));
+    listed(text, "", "after the line: ", &said, width);
 }
 
-fn rollback_part(text: &mut String, head: &str, said: &str, width: usize) {
+/// Undos on one line where they fit, else each on a line of its own.
+fn listed(text: &mut String, head: &str, intro: &str, said: &[String], width: usize) {
+    let one = format!("{intro}{}", said.join(" · "));
+    if 10 + one.chars().count() <= width || said.len() == 1 {
+        return part(text, head, &one, width);
+    }
+    let lines = Some(intro.trim_end()).filter(|intro| !intro.is_empty()).into_iter();
+    for (at, line) in lines.chain(said.iter().map(String::as_str)).enumerate() {
+        part(text, if at == 0 { head } else { "" }, line, width);
+    }
+}
+
+/// What runs around the steps, and what is left to do.
+fn around_lines(text: &mut String, plan: &Plan, width: usize) {
+    for (at, hook) in plan.hooks.iter().enumerate() {
+        let said = format!("{} {}", hook.hook, escape(&hook.steps.join(" · ")));
+        part(text, if at == 0 { "Hooks" } else { "" }, &said, width);
+    }
+    for (at, followup) in plan.followups.iter().enumerate() {
+        let owner = followup.owner.as_ref().map_or_else(String::new, |owner| format!(" ({owner})"));
+        let said = format!("in {}: {}{owner}", duration(followup.due_s), followup.title);
+        part(text, if at == 0 { "To do" } else { "" }, &escape(&said), width);
+    }
+}
+
+fn part(text: &mut String, head: &str, said: &str, width: usize) {
     let lines = wrap(said, width.saturating_sub(10).max(20));
-    let _ = writeln!(text, "{head}{}", lines[0]);
+    let _ = writeln!(text, "{head:<10}{}", lines[0]);
     below(text, &lines[1..], 10);
 }
 
-fn undos(plan: &Plan, undos: &[PlannedUndo]) -> String {
-    undos.iter().map(|undo| undo_text(plan, undo)).collect::<Vec<_>>().join(" · ")
+fn undos(plan: &Plan, undos: &[PlannedUndo]) -> Vec<String> {
+    undos.iter().map(|undo| undo_text(plan, undo)).collect()
 }
 
 fn number(plan: &Plan, step: &str) -> usize {
@@ -145,8 +179,9 @@ fn budget(budget: &Budget) -> String {
     let worst = |seconds: Option<f64>| {
         seconds.map_or_else(|| "no limit at worst".to_owned(), |seconds| format!("{} at worst", duration(seconds)))
     };
+    let people = if budget.people_by_estimate { "; people count as estimated" } else { "" };
     format!(
-        "work {} expected, {}; rollback {}",
+        "work {} expected, {}; rollback {}{people}",
         duration(budget.work_expected_s),
         worst(budget.work_worst_s),
         worst(budget.rollback_worst_s)
@@ -157,6 +192,7 @@ fn counts(steps: &[PlannedStep]) -> String {
     let count = |status| steps.iter().filter(|step| step.status == status).count();
     let changes = count(PlanStatus::Changes);
     let first = match changes {
+        0 if count(PlanStatus::Unknown) > 0 => "no step is known to change anything".to_owned(),
         0 => "nothing changes".to_owned(),
         1 => "1 step changes something".to_owned(),
         _ => format!("{changes} steps change something"),
@@ -208,6 +244,8 @@ pub fn json(plan: &Plan) -> Value {
         "rollback": plan.rollback,
         "budget": plan.budget,
         "title": plan.title,
+        "hooks": plan.hooks,
+        "followups": plan.followups,
     })
 }
 

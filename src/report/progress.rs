@@ -1,16 +1,17 @@
-//! The live line of the running step. On a terminal only; it is never kept.
+//! The live line of the running step. On a terminal only; it is never kept, and never wider than the screen.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal::Looks;
-use super::text::{duration, escape};
+use super::text::{ascii, cut, duration, escape};
 use super::view::Progress;
 
 /// A spinner with the step's name, its time against its estimate, and the last line that it printed.
 pub struct Live {
     bar: ProgressBar,
+    looks: Looks,
     name: String,
     estimate: Option<Duration>,
     last: String,
@@ -24,9 +25,9 @@ impl Live {
         let target = if looks.is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         let style =
-            ProgressStyle::with_template(" {spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            ProgressStyle::with_template(" {spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(if looks.unicode { style } else { style.tick_chars("-\\|/ ") });
-        Self { bar, name: String::new(), estimate: None, last: String::new(), paused: false }
+        Self { bar, looks, name: String::new(), estimate: None, last: String::new(), paused: false }
     }
 
     /// Takes in what is going on.
@@ -36,13 +37,14 @@ impl Live {
                 if std::mem::take(&mut self.paused) {
                     self.bar.reset();
                 }
-                self.name = if step == name { step.clone() } else { format!("{step}  {}", escape(name)) };
+                let name = if step == name { step.clone() } else { format!("{step}  {}", one_line(name)) };
+                self.name = cut(&name, self.looks.width / 2);
                 self.estimate = *estimate;
                 self.last.clear();
                 self.bar.reset_elapsed();
             }
-            Progress::Output(line) => self.last = escape(line),
-            Progress::Waiting(what) => self.last = format!("waits: {}", escape(what)),
+            Progress::Output(line) => self.last = one_line(line),
+            Progress::Waiting(what) => self.last = format!("waits: {}", one_line(what)),
             Progress::Tick => {}
             Progress::Idle => return self.clear(),
         }
@@ -57,7 +59,8 @@ impl Live {
             .estimate
             .map_or_else(String::new, |estimate| format!(" of about {}", duration(estimate.as_secs_f64())));
         let last = if self.last.is_empty() { String::new() } else { format!("  ·  {}", self.last) };
-        self.bar.set_message(format!("{}  {elapsed}{of}{last}", self.name));
+        let line = format!("{}  {elapsed}{of}{last}", self.name);
+        self.bar.set_message(if self.looks.unicode { line } else { ascii(&line) });
         self.bar.tick();
     }
 
@@ -76,4 +79,9 @@ impl Live {
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A text without anything that moves the cursor.
+fn one_line(text: &str) -> String {
+    escape(text).replace('\t', " ")
 }

@@ -33,6 +33,14 @@ impl Looks {
     }
 }
 
+impl Looks {
+    /// A text whose ornaments this stream can show: without Unicode, ASCII takes their place.
+    #[must_use]
+    pub fn fit(&self, text: String) -> String {
+        if self.unicode { text } else { super::text::ascii(&text) }
+    }
+}
+
 /// Writes to standard output and flushes.
 pub fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();

@@ -1,6 +1,8 @@
-//! Text for a terminal: made safe, wrapped, and with durations that people read.
+//! Text for a terminal: made safe, wrapped, and with times and durations that people read.
 
 use anstyle::Style;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// A text with everything that could steer a terminal, or reorder what it shows, written out as `\u{1b}`. Tabs stay;
 /// newlines stay only as `\n` written out, so that the text is one line.
@@ -23,6 +25,30 @@ pub fn escape(text: &str) -> String {
 #[must_use]
 pub fn escape_lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// A text with the ornaments that this program draws, in ASCII. Other letters stay.
+#[must_use]
+pub fn ascii(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '─' | '·' | '−' | '—' | '–' => plain.push('-'),
+            '…' => plain.push_str("..."),
+            '→' => plain.push_str("->"),
+            letter => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// At most `width` letters of a text; where some are cut, the last one kept is `…`.
+#[must_use]
+pub fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The last lines of a text.
@@ -102,13 +128,45 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A moment as records have it, in a zone, by a format of `strftime`. What is no moment stays as it is.
+#[must_use]
+pub fn local_time(at: &str, zone: &TimeZone, format: &str) -> String {
+    at.parse::<Timestamp>()
+        .map_or_else(|_| escape(at), |moment| moment.to_zoned(zone.clone()).strftime(format).to_string())
+}
+
+/// Seconds between two moments as records have them; `None` where one is no moment.
+#[must_use]
+pub fn seconds_between(from: &str, to: &str) -> Option<f64> {
+    let (from, to) = (from.parse::<Timestamp>().ok()?, to.parse::<Timestamp>().ok()?);
+    Some(to.duration_since(from).as_secs_f64().max(0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn moments_are_shown_in_the_zone_of_who_looks() {
+        let zone = TimeZone::fixed(jiff::tz::offset(-5));
+        assert_eq!(local_time("2026-02-02T03:00:04.000000Z", &zone, "%d %H:%M:%S"), "01 22:00:04");
+        assert_eq!(local_time("no time\u{1b}", &zone, "%H"), "no time\\u{1b}");
+        assert_eq!(seconds_between("2026-02-02T03:00:04.000000Z", "2026-02-02T03:01:05.500000Z"), Some(61.5));
+    }
+
+    #[test]
     fn nothing_that_steers_a_terminal_stays() {
         assert_eq!(escape("a\u{1b}[31mb\r\n\tc\u{9b}\u{202e}\u{0}é"), "a\\u{1b}[31mb\\r\\n\tc\\u{9b}\\u{202e}\\u{0}é");
+    }
+
+    #[test]
+    fn ornaments_have_a_form_in_ascii_and_letters_stay() {
+        assert_eq!(ascii("── a · +2 −1 … → é"), "-- a - +2 -1 ... -> é");
+    }
+
+    #[test]
+    fn a_text_that_is_cut_says_so() {
+        assert_eq!([cut("abcd", 4), cut("abcde", 4), cut("ab", 1)], ["abcd", "abc…", "…"]);
     }
 
     #[test]

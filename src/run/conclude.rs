@@ -66,6 +66,8 @@ impl<H: Executor, V: View> Session<H, V> {
     pub(super) async fn judge(&mut self, step: &Step, end: &End, result: &StepResult) -> Concluded {
         let fail = |kind, message: String| (Outcome::Failed, Some(Failure::new(kind, message)));
         match end {
+            // What is polled is as wanted once its condition holds; `success` does not apply.
+            End::Returned if step.until.is_some() => (Outcome::Succeeded, None),
             End::Returned => match self.success(&step.success, result).await {
                 Ok(()) => (Outcome::Succeeded, None),
                 Err(failure) => (Outcome::Failed, Some(failure)),

@@ -37,8 +37,14 @@ impl<H: Executor, V: View> Session<H, V> {
         let mut lines = vec![text.unwrap_or_else(|failure| format!("{} ({})", template.0, failure.message))];
         for expression in show {
             let value = self.log.values.evaluate(None, |scope| evaluate(&expression.0, scope)).await;
-            let value = value.map_or_else(|failure| failure.message, |value| value.to_string());
+            let value = value.map_or_else(|failure| failure.message, |value| evidence(&value));
             lines.push(format!("{} = {value}", expression.0));
+        }
+        if let Action::Manual(manual) = &step.action
+            && !manual.inputs.is_empty()
+        {
+            let inputs = manual.inputs.iter().map(|(name, kind)| format!("{name} ({})", kind.as_str()));
+            lines.push(format!("To be entered afterwards: {}", inputs.collect::<Vec<_>>().join(", ")));
         }
         lines.join("\n")
     }
@@ -93,6 +99,7 @@ impl<H: Executor, V: View> Session<H, V> {
             return None;
         }
         self.log.view.question(open);
+        self.person.forget_typed();
         let choice = loop {
             self.log.view.prompt(&Prompt::Choice(&open.choices));
             let line = self.person.line(&self.stop).await?;
@@ -101,7 +108,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 None => self.log.view.not_understood("type one of the words"),
             }
         };
-        let manual = self.runbook.step(&open.step).and_then(|step| match &step.action {
+        let manual = self.steps.get(&open.step).and_then(|step| match &step.action {
             Action::Manual(manual) => Some(manual.evidence_required),
             _ => None,
         });
@@ -133,6 +140,17 @@ impl<H: Executor, V: View> Session<H, V> {
             values.insert(name.clone(), value);
         }
         Some(values)
+    }
+}
+
+/// A value as a person reads it: lists and mappings as YAML below their name.
+fn evidence(value: &Value) -> String {
+    match value {
+        Value::Array(_) | Value::Object(_) => match serde_yaml::to_string(value) {
+            Ok(text) => text.lines().fold(String::new(), |block, line| block + "\n  " + line),
+            Err(_) => value.to_string(),
+        },
+        _ => value.to_string(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! One executor's turn with one run: the loop.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::log::{Log, LogError};
@@ -20,6 +22,8 @@ use crate::report::view::{Progress, View};
 pub struct Session<H: Executor, V> {
     /// What is to be done.
     pub runbook: Runbook,
+    /// Its acting steps by their names in the journal.
+    pub steps: HashMap<String, Arc<Step>>,
     /// The run's id.
     pub run: String,
     /// Its records.
@@ -125,9 +129,9 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// The acting step of that name. The engine only names steps of this runbook.
-    pub(super) fn step(&self, name: &str) -> Step {
+    pub(super) fn step(&self, name: &str) -> Arc<Step> {
         #[expect(clippy::expect_used, reason = "the engine's program was made of this runbook")]
-        self.runbook.step(name).cloned().expect("the engine names steps of its runbook")
+        self.steps.get(name).cloned().expect("the engine names steps of its runbook")
     }
 
     pub(super) fn ticket(&self, step: &str, attempt: u32, undo: Option<usize>, options: &Step) -> Ticket {

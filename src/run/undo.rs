@@ -1,5 +1,6 @@
 //! Undoing: the parts of a step's rollback, the built-in one of a file first.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use crate::report::view::{Progress, View};
 /// One part of an undo.
 enum Part {
     /// The file is put back as it was.
-    Restore(Box<Step>),
+    Restore(Arc<Step>),
     /// A step of its `rollback`.
     Own(Box<Step>),
 }
@@ -30,7 +31,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Undo::Steps(steps) => steps.get(part.wrapping_sub(usize::from(restores))).cloned(),
             _ => None,
         };
-        own.map_or_else(|| Part::Restore(Box::new(step)), |own| Part::Own(Box::new(own)))
+        own.map_or_else(|| Part::Restore(step), |own| Part::Own(Box::new(own)))
     }
 
     /// The part as a call, `None` where the program or a person does it.
@@ -191,7 +192,8 @@ impl<H: Executor, V: View> Session<H, V> {
 impl Part {
     fn step(&self) -> &Step {
         match self {
-            Self::Restore(step) | Self::Own(step) => step,
+            Self::Restore(step) => step,
+            Self::Own(step) => step,
         }
     }
 }

@@ -9,10 +9,11 @@
 
 use std::cell::Cell;
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -112,6 +113,13 @@ impl Cluster {
         Database { cluster: self, name: name.to_owned() }
     }
 
+    /// Makes a copy of a database and gives it. Nobody may be connected to the one that is copied.
+    pub fn copy(&self, name: &str, template: &str) -> Database<'_> {
+        let postgres = Database { cluster: self, name: "postgres".to_owned() };
+        postgres.psql(&format!("create database \"{name}\" template \"{template}\""));
+        Database { cluster: self, name: name.to_owned() }
+    }
+
     /// Where its files are.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -175,6 +183,15 @@ impl Database<'_> {
         run(&mut psql).trim_end().to_owned()
     }
 
+    /// Opens a session that stays, for transactions that somebody else holds open.
+    pub fn session(&self) -> Session {
+        let mut psql = self.cluster.client_program("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.name]);
+        let mut child = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Session { child, answers }
+    }
+
     /// Runs a file of statements.
     pub fn load(&self, file: impl AsRef<OsStr>) {
         let mut psql = self.cluster.client_program("psql");
@@ -192,6 +209,33 @@ impl Database<'_> {
                 dump
             },
         )
+    }
+}
+
+/// A session of somebody else. It ends, and what it holds is given back, when it is dropped.
+pub struct Session {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Says something and waits until the server has carried it out.
+    pub fn say(&mut self, text: &str) {
+        let statements = format!("{text};\n\\echo carried out\n");
+        self.child.stdin.as_mut().unwrap().write_all(statements.as_bytes()).unwrap();
+        let mut line = String::new();
+        while line != "carried out\n" {
+            line.clear();
+            assert_ne!(self.answers.read_line(&mut line).unwrap(), 0, "the session ended at {text}");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // psql ends at the end of its input.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
     }
 }
 

@@ -6,6 +6,11 @@ use super::secrets::Secrets;
 use super::statement::Statement;
 use crate::model::result::{Failure, FailureKind};
 
+/// What to do where a lock was not to be had in time. The server does not say who holds it.
+const LOCKED: &str = "another session holds a lock that it needs, most likely the oldest of: select pid, usename, \
+                      state, xact_start, left(query, 60) from pg_stat_activity where xact_start is not null order by \
+                      xact_start; let it end, or end it with pg_terminate_backend(pid), then try again";
+
 /// What went wrong at which statement.
 #[derive(Debug)]
 pub enum Broken {
@@ -80,7 +85,8 @@ pub fn causes(error: &tokio_postgres::Error, secrets: &Secrets) -> Vec<String> {
     };
     let parts = [("detail", server.detail()), ("hint", server.hint()), ("where", server.where_())];
     let said = parts.into_iter().filter_map(|(name, text)| text.map(|text| format!("{name}: {text}")));
-    said.map(|text| secrets.remove(&text)).collect()
+    let advice = (server.code() == &SqlState::LOCK_NOT_AVAILABLE).then(|| LOCKED.to_owned());
+    said.chain(advice).map(|text| secrets.remove(&text)).collect()
 }
 
 fn line(statement: &Statement, server: &DbError) -> Option<usize> {

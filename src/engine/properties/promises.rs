@@ -32,9 +32,11 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
             }
             Event::AttemptFinished { step, outcome, .. } => match outcome {
                 Outcome::Failed | Outcome::TimedOut => {
+                    may_run.remove(step.as_str());
                     open.remove(step.as_str());
                 }
                 Outcome::Succeeded => {
+                    may_run.remove(step.as_str());
                     open.insert(step, "done");
                 }
                 Outcome::Unknown | Outcome::UnknownMayRun => {
@@ -44,7 +46,8 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
             },
             Event::StepSettled { step, r#as, by, .. } => {
                 let node = &drive.scenario.nodes[drive.index(step)];
-                if *by != SettledBy::Person && may_run.get(step.as_str()) == Some(&true) {
+                let proves_it = matches!(by, SettledBy::Person | SettledBy::Supervisor);
+                if !proves_it && may_run.get(step.as_str()) == Some(&true) {
                     return Err(format!("{step} is settled by {by:?} while it may still run"));
                 }
                 if *by == SettledBy::Idempotent && !node.idempotent && !node.read_only {

@@ -1,7 +1,9 @@
 //! What people and programs see of a plan.
 
 use super::*;
-use crate::model::plan::Plan;
+use crate::model::plan::{Plan, PlannedFollowup, PlannedHook};
+
+const LOOKS: Looks = Looks { color: false, unicode: true, width: 80, is_terminal: true };
 
 fn step(id: &str, action: &str, status: PlanStatus, reason: &str) -> PlannedStep {
     PlannedStep {
@@ -55,13 +57,27 @@ fn plan() -> Plan {
             work_worst_s: Some(9600.0),
             rollback_worst_s: Some(1080.0),
             window_s: None,
+            people_by_estimate: true,
         },
+        hooks: vec![PlannedHook { hook: "on_failure".to_owned(), steps: vec!["page: page --now".to_owned()] }],
+        followups: vec![PlannedFollowup {
+            due_s: 259_200.0,
+            title: "Delete the old cluster".to_owned(),
+            owner: Some("dba".to_owned()),
+        }],
     }
 }
 
 #[test]
 fn a_plan_for_people_at_80_columns() {
-    assert_eq!(human(&plan(), false, 80), include_str!("plan.txt"));
+    assert_eq!(human(&plan(), LOOKS), include_str!("plan.txt"));
+}
+
+#[test]
+fn a_plan_on_a_screen_without_unicode_is_ascii() {
+    let text = human(&plan(), Looks { unicode: false, ..LOOKS });
+    assert!(text.is_ascii(), "{text}");
+    assert!(text.contains("-- point of no return --") && text.contains("+2 -1") && text.contains("4f1c...9a02"));
 }
 
 #[test]
@@ -70,12 +86,15 @@ fn a_plan_without_a_point_of_no_return_and_without_limits() {
     plan.steps.truncate(1);
     plan.rollback.clear();
     plan.budget.work_worst_s = None;
-    let text = human(&plan, false, 80);
+    plan.budget.people_by_estimate = false;
+    plan.hooks.clear();
+    plan.followups.clear();
+    let text = human(&plan, LOOKS);
     let end = text.split_once("lag_bytes = 0\n\n").unwrap().1;
     assert_eq!(
         end,
         "Rollback  nothing to undo\n\
-         Budget: work 1 h 12 m expected, no limit at worst; rollback 18 m at worst\n\
+         Budget    work 1 h 12 m expected, no limit at worst; rollback 18 m at worst\n\
          nothing changes, 1 reads\n"
     );
 }
@@ -83,7 +102,7 @@ fn a_plan_without_a_point_of_no_return_and_without_limits() {
 #[test]
 fn no_line_of_the_columns_is_wider_than_the_screen() {
     for width in [40, 60, 80, 120] {
-        let text = human(&plan(), false, width);
+        let text = human(&plan(), Looks { width, ..LOOKS });
         let steps = text.lines().filter(|line| line.starts_with("  "));
         for line in steps.filter(|line| !line.contains("cookie") && !line.contains("pg_promote")) {
             assert!(line.chars().count() <= width.max(46), "{width}: {line}");
@@ -93,8 +112,8 @@ fn no_line_of_the_columns_is_wider_than_the_screen() {
 
 #[test]
 fn colour_is_there_only_when_asked_for() {
-    assert!(human(&plan(), true, 80).contains("\u{1b}["));
-    assert!(!human(&plan(), false, 80).contains('\u{1b}'));
+    assert!(human(&plan(), Looks { color: true, ..LOOKS }).contains("\u{1b}["));
+    assert!(!human(&plan(), LOOKS).contains('\u{1b}'));
 }
 
 #[test]
@@ -111,7 +130,7 @@ fn nothing_from_outside_reaches_the_terminal_raw() {
         undo.detail = vec![evil.to_owned()];
     }
     for color in [false, true] {
-        let text = human(&plan, color, 80);
+        let text = human(&plan, Looks { color, ..LOOKS });
         assert!(!text.contains("\u{1b}]") && !text.contains('\u{7}'));
         assert!(text.contains("\\u{1b}]0;owned\\u{7}"));
     }
@@ -123,7 +142,10 @@ fn the_json_has_the_documented_keys_first_and_in_their_order() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&value)[..6], ["format", "runbook", "digest", "steps", "rollback", "budget"]);
     assert_eq!(keys(&value["steps"][0])[..5], ["id", "action", "status", "reason", "diff"]);
-    assert_eq!(keys(&value["budget"]), ["work_expected_s", "work_worst_s", "rollback_worst_s", "window_s"]);
+    assert_eq!(
+        keys(&value["budget"]),
+        ["work_expected_s", "work_worst_s", "rollback_worst_s", "window_s", "people_by_estimate"]
+    );
     let statuses: Vec<&str> =
         value["steps"].as_array().unwrap().iter().map(|step| step["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["reads", "changes", "in_place", "changes", "unknown", "person"]);

@@ -1,0 +1,75 @@
+//! What a screen shows of something that failed: its causes, the last lines of its output, and where the rest is.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::text::{escape, escape_lines, tail, wrap};
+use crate::model::result::{Failure, StepResult};
+
+/// How many lines of output are shown.
+const TAIL: usize = 20;
+
+/// The causes of a failure, one a line.
+pub(super) fn causes(failure: &Failure, width: usize) -> String {
+    let mut text = String::new();
+    for cause in &failure.chain {
+        for line in wrap(&escape(&format!("because: {cause}")), width.saturating_sub(8)) {
+            let _infallible = writeln!(text, "        {line}");
+        }
+    }
+    text
+}
+
+/// The output of an attempt as the record of it has it.
+pub(super) fn output_of(result: &StepResult) -> String {
+    let texts = [result.stdout.as_deref(), result.stderr.as_deref()];
+    texts.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The output that is kept under a label, empty where there is none.
+pub(super) fn kept(folder: &Path, label: &str) -> String {
+    let read = |stream: &str| std::fs::read(folder.join("output").join(format!("{label}.{stream}"))).ok();
+    let texts = ["stdout", "stderr"].into_iter().filter_map(read);
+    let texts = texts.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned());
+    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The last lines of an output, and where all of it is.
+pub(super) fn output(text: &str, folder: &Path, label: &str) -> String {
+    let mut shown = String::new();
+    if text.is_empty() {
+        return shown;
+    }
+    let all = text.lines().count();
+    if all > TAIL {
+        let _infallible = writeln!(shown, "        the last {TAIL} of {all} lines:");
+    }
+    for line in tail(&escape_lines(text), TAIL) {
+        let _infallible = writeln!(shown, "      | {line}");
+    }
+    let path = folder.join("output").join(label).display().to_string();
+    if ["stdout", "stderr"].iter().any(|stream| Path::new(&format!("{path}.{stream}")).exists()) {
+        let _infallible = writeln!(shown, "  all of it: {path}.std*");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_twenty_lines_are_shown_and_where_all_of_them_are() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("output")).unwrap();
+        let lines: Vec<String> = (1..=22).map(|line| format!("line {line}\u{1b}")).collect();
+        std::fs::write(folder.path().join("output/load.1.stderr"), lines.join("\n")).unwrap();
+        let text = kept(folder.path(), "load.1");
+        let shown = output(&text, folder.path(), "load.1");
+        let mut wanted = vec!["        the last 20 of 22 lines:".to_owned()];
+        wanted.extend((3..=22).map(|line| format!("      | line {line}\\u{{1b}}")));
+        wanted.push(format!("  all of it: {}/output/load.1.std*", folder.path().display()));
+        assert_eq!(shown.lines().collect::<Vec<_>>(), wanted);
+        assert_eq!(output("", folder.path(), "load.2"), "");
+    }
+}

@@ -1,0 +1,86 @@
+//! The whole program, started as a process: how long it takes to be there, what it adds to each step, and how it
+//! goes with long runs.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use divan::Bencher;
+
+use crate::large::{self, Million, text};
+
+/// How many steps the run has whose steps are measured.
+const STEPS: u64 = 100;
+
+/// As many bytes as the two records of a step have on average.
+const RECORD: usize = 600;
+
+fn program(name: impl AsRef<Path>) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "what is measured is a process")]
+    let mut command = Command::new(name.as_ref());
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn runbook(state: &Path, arguments: &[&str]) {
+    let mut command = program(env!("CARGO_BIN_EXE_runbook"));
+    let status = command.args(arguments).env("RUNBOOK_STATE", state).status().expect("a process");
+    assert!(status.success(), "runbook {arguments:?} ended with {status}");
+}
+
+#[divan::bench(name = "a start of the program (aim: 10 ms)", max_time = 3)]
+fn start() {
+    runbook(Path::new("/nonexistent"), &["--version"]);
+}
+
+#[divan::bench(name = "100 times the floor of a step: a process and two synced writes", sample_count = 10)]
+fn steps_floor(bencher: Bencher) {
+    fs::create_dir_all(large::folder()).expect("a folder");
+    let path = large::folder().join("floor");
+    let mut file = File::options().create(true).append(true).open(path).expect("a file");
+    let record = vec![b' '; RECORD];
+    let mut append = || file.write_all(&record).and_then(|()| file.sync_data()).expect("a disk that is well");
+    bencher.bench_local(|| {
+        for _ in 0..STEPS {
+            append();
+            program("/bin/true").status().expect("a process");
+            append();
+        }
+    });
+}
+
+#[divan::bench(name = "100 steps of a run (aim: twice the floor)", sample_count = 10)]
+fn steps_of_a_run(bencher: Bencher) {
+    fs::create_dir_all(large::folder()).expect("a folder");
+    let file = large::folder().join("steps.yaml");
+    fs::write(&file, text(STEPS, "/bin/true")).expect("a runbook");
+    let arguments = ["exec", file.to_str().expect("a path of text"), "--json"];
+    bencher.bench_local(|| runbook(&large::folder().join("steps"), &arguments));
+}
+
+fn million() -> &'static Million {
+    static MILLION: OnceLock<Million> = OnceLock::new();
+    MILLION.get_or_init(Million::write)
+}
+
+#[divan::bench(name = "verify 1 000 000 records (aim: 3 s)", sample_count = 3)]
+fn verify(bencher: Bencher) {
+    let Million { state, run, .. } = million();
+    bencher.bench_local(|| runbook(state, &["audit", "verify", &run.id]));
+}
+
+#[divan::bench(name = "status of 1 000 000 records (aim: 5 s)", sample_count = 3)]
+fn status(bencher: Bencher) {
+    let Million { state, run, .. } = million();
+    bencher.bench_local(|| runbook(state, &["status", &run.id]));
+}
+
+#[divan::bench(name = "resume after 1 000 000 records (aim: 5 s)", sample_count = 3)]
+fn resume(bencher: Bencher) {
+    let million = million();
+    bencher
+        .with_inputs(|| million.restore())
+        .bench_local_values(|()| runbook(&million.state, &["resume", &million.run.id, "--json"]));
+}
