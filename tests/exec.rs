@@ -71,13 +71,18 @@ TIME -- one: attempt 1 begins
 TIME ok one: SOME
 TIME -- two: attempt 1 begins
 TIME FAILED two: attempt 1 failed after SOME: exit 1
+        shell at line 8 of the runbook
       | out
       | err
-      all of it: FOLDER/state/runs/RUN/output/two.1.*
+  all of it: FOLDER/state/runs/RUN/output/two.1.std*
 TIME the run failed
 
-Failed, and nothing was undone.
-  next: runbook resume RUN, or runbook rollback RUN
+Failed at step 2, two: exit 1
+Nothing was undone.
+  next: runbook resume RUN
+          tries two again, and goes on
+        runbook rollback RUN
+          undoes what was done, newest first
 ",
     );
     assert_eq!(trial.state(), "failed");
@@ -119,6 +124,7 @@ TIME -- note: attempt 1 begins
 TIME ok note: SOME
 TIME -- two: attempt 1 begins
 TIME FAILED two: attempt 1 failed after SOME: exit 3
+        shell at line 9 of the runbook
 TIME rolling back: two failed: exit 3
 TIME undone two: undone, SOME
 TIME undone two: undone, SOME
@@ -179,8 +185,18 @@ fn a_failure_that_asks_waits_for_one_of_four_words() {
         trial.exec(&["--yes"]).exits(7).says(
             r#"
 A person has to answer before this can go on.
-  two asks: two failed: exit 1
-  next: runbook answer RUN two retry|skip|rollback|stop --reason "…", then runbook resume RUN
+  two asks:
+    two failed: exit 1
+  next: runbook resume RUN
+          asks this again at your terminal
+        runbook answer RUN two retry
+          try the step once more
+        runbook answer RUN two skip --reason "WHY"
+          leave it failed and go on
+        runbook answer RUN two rollback
+          undo what was done
+        runbook answer RUN two stop
+          end here, to be resumed later
 "#,
         );
         trial.answer("two", "perhaps", &[]).exits(2).warns("type one of: retry, skip, rollback, stop");
@@ -267,7 +283,9 @@ steps:
 The rollback is stuck.
   remains: two: its undo failed: exit 1
   remains: one: the rollback did not come to it
-  next: mend what stands in the way, then runbook rollback RUN
+  next: mend what stands in the way of it, then
+        runbook rollback RUN
+          once mended: tries that undo again, and goes on
 ",
     );
     assert_eq!(trial.steps(), ["one succeeded", "two undo_failed", "three undone"]);
@@ -458,7 +476,7 @@ steps:
     assert: [{ that: steps.call.outputs.ticket == 42 and steps.call.outputs.urgent }]
 "#,
     );
-    trial.exec(&["--yes"]).exits(7).says(&format!("call asks: Call the desk, {}.", user()));
+    trial.exec(&["--yes"]).exits(7).says(&format!("call asks:\n    Call the desk, {}.\n", user()));
     let values = ["--value", "ticket=42", "--value", "urgent=true"];
     trial.answer("call", "succeeded", &values).exits(2).warns("this answer needs a reason");
     trial.answer("call", "succeeded", &["--reason", "done"]).exits(2).warns("add --value ticket=…");
@@ -494,7 +512,7 @@ steps:
   - { id: go, confirm: { message: Cut over?, show: [vars.lag, steps.one.exit_code] }, estimate: 1m, on_failure: rollback }
 ",
     );
-    trial.exec(&[]).exits(7).says("go asks: Cut over?").says("vars.lag = 3").says("steps.one.exit_code = 0");
+    trial.exec(&[]).exits(7).says("  go asks:\n    Cut over?\n    vars.lag = 3\n    steps.one.exit_code = 0\n");
     trial.answer("go", "no", &["--reason", "too late"]).exits(0);
     trial.resume().exits(4).says(&format!("rolling back: go failed: {} said no: too late", user()));
     assert_eq!(trial.witness(), ["do one 1", "undo one 1"]);
@@ -601,7 +619,7 @@ steps:
     );
     let mut ran = trial.exec(&[]).exits(4);
     for (hook, id) in [("on_start", "a"), ("on_failure", "c"), ("on_rollback", "d"), ("always", "e")] {
-        ran = ran.says(&format!("hook {hook} failed: {hook}/{id}: exit 1"));
+        ran = ran.says(&format!("hook {hook} failed, and the run goes on: {hook}/{id}: exit 1"));
     }
     assert_eq!(trial.witness(), ["do one 1", "undo one 1"]);
 }

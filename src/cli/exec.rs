@@ -88,7 +88,7 @@ fn begin(
     let locks = vec![name, lock_run(store, folder, &holder)?];
     keep(folder, loaded)?;
     let journal = Journal::create(&folder.path, author(folder, environment), crash_plan(environment)?)
-        .map_err(|error| Exit::of(REFUSED, error).help(NO_PLACE))?;
+        .map_err(|error| Exit::of(REFUSED, &error).help(NO_PLACE))?;
     Ok((locks, journal))
 }
 
