@@ -678,3 +678,19 @@ fn what_is_not_built_yet_is_refused_by_name_before_anything_runs() {
         assert_eq!((trial.witness().len(), trial.runs().len()), (0, 0));
     }
 }
+
+#[test]
+fn a_step_that_gives_more_than_a_record_can_keep_fails_and_says_so() {
+    let trial = scenario(
+        r#"steps:
+  - id: much
+    command: [printf, "%01000d", "0"]
+    effect: read_only
+    timeout: 5s
+    outputs: { all: "{{ stdout * 5000 }}" }
+"#,
+    );
+    trial.exec(&[]).exits(1).says("what it gave is larger than 4194304 bytes and is not kept; let it give less");
+    trial.resume().exits(1);
+    assert_eq!(trial.state(), "failed");
+}

@@ -234,3 +234,16 @@ fn of_several_processes_one_has_the_lock_until_it_is_killed() {
         child.wait().expect("it ends");
     }
 }
+
+#[test]
+fn a_state_folder_of_another_user_is_not_used() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let path = scratch.path().join("theirs");
+    std::fs::create_dir(&path).expect("a folder");
+    if std::os::unix::fs::chown(&path, Some(65_534), None).is_err() {
+        // Only root can give a folder away.
+        return;
+    }
+    let refused = Store::open(path.clone()).expect_err("it is another user's");
+    assert_eq!(refused.to_string(), format!("the state folder {} belongs to another user (uid 65534)", path.display()));
+}

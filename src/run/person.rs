@@ -1,6 +1,6 @@
 //! The person at this terminal, if there is one.
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, IsTerminal as _};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,10 +24,10 @@ impl Person {
         Self { name, yes, terminal: None, typed: None }
     }
 
-    /// Somebody at the controlling terminal; nobody where there is none.
+    /// Somebody at the controlling terminal; nobody where there is none, or where standard input is something else.
     #[must_use]
     pub fn at_terminal(name: String, yes: bool) -> Self {
-        let tty = std::fs::File::open("/dev/tty").ok();
+        let tty = std::io::stdin().is_terminal().then(|| std::fs::File::open("/dev/tty").ok()).flatten();
         let typed = tty.as_ref().and_then(|tty| tty.try_clone().ok());
         let terminal = tty.map(|tty| {
             // A blocked read cannot be given up, so it has a thread of its own, which ends with the program.
