@@ -26,7 +26,7 @@ impl List {
             match open::open(folder) {
                 Ok(opened) if self.json => json::line(&opened.status()),
                 Ok(opened) => {
-                    let started = opened.records.first().map_or("", |record| record.at.get(..16).unwrap_or(""));
+                    let started = opened.first.as_ref().map_or("", |record| record.at.get(..16).unwrap_or(""));
                     terminal::out(&format!("{id}  {:<18}  {started}\n", opened.status().state.as_str()));
                 }
                 Err(exit) => {

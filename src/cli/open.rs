@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::exec::{author, crash_plan, holder};
 use super::exit::{Exit, REFUSED, STOPPED, TAMPERED};
 use super::load::digest;
-use crate::engine::Engine;
+use crate::engine::{Engine, Illegal};
 use crate::journal::chain;
 use crate::journal::file::{Cut, Journal};
 use crate::journal::lock::{Locks, lock_run};
@@ -26,8 +26,8 @@ pub struct Opened {
     pub runbook: Runbook,
     /// What happened.
     pub engine: Engine,
-    /// The records.
-    pub records: Vec<Record>,
+    /// How it began; `None` where nothing of it was recorded.
+    pub first: Option<Record>,
 }
 
 impl Opened {
@@ -39,7 +39,7 @@ impl Opened {
     /// What was approved is what runs: the runbook as it is kept has to be the one that the run began with.
     fn is_approved(&self, kept: &Value) -> Result<(), Exit> {
         let now = digest(kept, &self.engine.state.parameters);
-        match self.records.first().map(|record| &record.event) {
+        match self.first.as_ref().map(|record| &record.event) {
             Some(Event::RunStarted { digest, .. }) if *digest != now => {
                 let path = self.folder.path.join("runbook.json");
                 let message = format!("{} is not what this run began with, so nothing is done", path.display());
@@ -79,33 +79,53 @@ pub fn find(store: &Store, run: Option<&str>) -> Result<RunFolder, Exit> {
 
 /// Reads and folds a run's records.
 pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
-    let records = chain::read(&folder.path)?.records;
     let (runbook, _) = folder.read_runbook()?;
-    let engine = fold(&runbook, &records)?;
-    Ok(Opened { folder, runbook, engine, records })
+    let mut fold = Fold::new(&runbook);
+    chain::read_each(&folder.path, |record| fold.take(record))?;
+    let (engine, first) = fold.end()?;
+    Ok(Opened { folder, runbook, engine, first })
 }
 
 /// Takes a run for this process. It is read only once it is locked: somebody may have gone on with it until then.
 pub fn take(store: &Store, folder: RunFolder, environment: &Environment) -> Result<Taken, Exit> {
     let lock = lock_run(store, &folder, &holder(&folder, environment))?;
-    let (journal, records, cut) = Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
     let (runbook, kept) = folder.read_runbook()?;
-    let engine = fold(&runbook, &records)?;
-    let opened = Opened { folder, runbook, engine, records };
+    let mut fold = Fold::new(&runbook);
+    let author = author(&folder, environment);
+    let (journal, cut) = Journal::open(&folder.path, author, crash_plan(environment)?, |record| fold.take(record))?;
+    let (engine, first) = fold.end()?;
+    let opened = Opened { folder, runbook, engine, first };
     opened.is_approved(&kept)?;
     Ok(Taken { opened, journal, cut, lock })
 }
 
-/// The fold over records.
-pub fn fold(runbook: &Runbook, records: &[Record]) -> Result<Engine, Exit> {
-    let mut engine = Engine::new(runbook);
-    for record in records {
-        engine.apply(&record.event, &record.at).map_err(|error| {
-            Exit::new(STOPPED, format!("record {} of the run is not possible", record.seq))
-                .help(format!("{error}; look at it with: runbook audit verify"))
-        })?;
+/// The fold over records as they are read: of a long run not all are held.
+struct Fold {
+    engine: Engine,
+    first: Option<Record>,
+    /// The first record that is not possible after those before it. Told only once all records were found genuine.
+    refused: Option<(u64, Illegal)>,
+}
+
+impl Fold {
+    fn new(runbook: &Runbook) -> Self {
+        Self { engine: Engine::new(runbook), first: None, refused: None }
     }
-    Ok(engine)
+
+    fn take(&mut self, record: Record) {
+        if self.refused.is_none() {
+            self.refused = self.engine.apply(&record.event, &record.at).err().map(|why| (record.seq, why));
+        }
+        self.first.get_or_insert(record);
+    }
+
+    fn end(self) -> Result<(Engine, Option<Record>), Exit> {
+        match self.refused {
+            None => Ok((self.engine, self.first)),
+            Some((record, why)) => Err(Exit::new(STOPPED, format!("record {record} of the run is not possible"))
+                .help(format!("{why}; look at it with: runbook audit verify"))),
+        }
+    }
 }
 
 /// This program as it runs, also after its file was replaced: what supervisors are started with.

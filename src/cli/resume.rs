@@ -72,12 +72,12 @@ pub fn take_up(
     if opened.engine.state.is_over() {
         return Ok(ended(&opened.status(), how.json));
     }
-    let Opened { folder, runbook, engine, records } = opened;
+    let Opened { folder, runbook, engine, first: began } = opened;
     let held = lock(store, std::slice::from_ref(&runbook.name), &holder(&folder, environment))?;
     let mut first: Vec<Event> = cut.into_iter().map(recovered).collect();
     first.push(Event::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), intent });
     first.extend(more);
-    let started = records.first().map_or_else(String::new, |record| record.at.clone());
+    let started = began.map_or_else(String::new, |record| record.at);
     let parameters = engine.state.parameters.clone();
     let locks = vec![run_lock, held];
     let turn = Turn { engine, runbook, parameters, started, folder, journal, locks, yes: how.yes, json: how.json };
