@@ -80,7 +80,13 @@ fn a_run_is_found_by_a_prefix_or_as_the_only_open_one_or_as_the_newest() {
     assert_eq!(find("20260201-2200-w").expect("a run"), web);
     assert_eq!(find("20260201-2200-orders").expect("the whole id"), orders);
     let several = find("20260201-2200-o").expect_err("two begin so").to_string();
-    assert_eq!(several, format!("more than one run is meant, give more of the id: {}, {}", orders.id, again.id));
+    assert_eq!(
+        several,
+        format!(
+            "2 runs can be meant; name one, or as much of its id as no other has:\n  {}\n  {}",
+            orders.id, again.id
+        )
+    );
     let unknown = find("20260201-2200-wbe").expect_err("none begins so").to_string();
     let text = "there is no run `20260201-2200-wbe`, but there is `20260201-2200-web`: `runbook list` shows all";
     assert_eq!(unknown, text);
@@ -129,13 +135,12 @@ fn a_run_names_the_head_of_the_one_before_and_so_anchors_it() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
+fn a_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("file"), "").expect("room");
     let path = folder.path().join("file/state");
     let error = Store::open(path.clone()).expect_err("no folder fits in a file").to_string();
-    let advice = "make it writable for you, or set RUNBOOK_STATE to a folder that is";
-    assert_eq!(error, format!("the state folder {} cannot be used: {advice}", path.display()));
+    assert_eq!(error, format!("the state folder {} cannot be used", path.display()));
 }
 
 fn holder(pid: u32) -> Holder {
@@ -228,4 +233,17 @@ fn of_several_processes_one_has_the_lock_until_it_is_killed() {
         drop(child.stdin.take());
         child.wait().expect("it ends");
     }
+}
+
+#[test]
+fn a_state_folder_of_another_user_is_not_used() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let path = scratch.path().join("theirs");
+    std::fs::create_dir(&path).expect("a folder");
+    if std::os::unix::fs::chown(&path, Some(65_534), None).is_err() {
+        // Only root can give a folder away.
+        return;
+    }
+    let refused = Store::open(path.clone()).expect_err("it is another user's");
+    assert_eq!(refused.to_string(), format!("the state folder {} belongs to another user (uid 65534)", path.display()));
 }

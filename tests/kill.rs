@@ -16,7 +16,7 @@ use std::time::Duration;
 use runbook::action::proc;
 use runbook::model::event::ProcessIdentity;
 use rustix::process::{Pid, Signal, kill_process};
-use scenario::{Ran, Scenario};
+use scenario::{Ran, Scenario, user};
 
 const WHOLE: &str = r#"
 runbook: 1
@@ -64,7 +64,7 @@ fn prepared(runbook: &str) -> Scenario {
 /// Runs the runbook until that step waits, given as `do STEP` or `undo STEP`.
 fn held(runbook: &str, step: &str) -> Held {
     let scenario = prepared(runbook).file("hold", step);
-    let executor = scenario.start(&["exec", "runbook.yaml", "--yes"]);
+    let executor = scenario.start(&["exec", "runbook.yaml", "--yes", "--json"]);
     let step = proc::identify(in_time(&scenario, "running").trim().parse().unwrap()).unwrap();
     Held { scenario, executor: Some(executor), step }
 }
@@ -158,8 +158,8 @@ fn killing_the_executor_during_any_step_leaves_the_step_alone_and_its_supervisor
 fn a_step_that_still_runs_when_the_run_is_taken_up_is_waited_for() {
     let mut held = held(WHOLE, "do program");
     held.kill_executor();
-    held.executor = Some(held.scenario.start(&["resume"]));
-    held.prints("is taken up again");
+    held.executor = Some(held.scenario.start(&["resume", "--json"]));
+    held.prints("run_resumed");
     held.release();
     held.ends().exits(4);
     assert_eq!(held.scenario.witness().iter().filter(|line| *line == "do program 1").count(), 1);
@@ -292,9 +292,9 @@ fn an_undo_that_was_lost_and_may_still_run_is_asked_about_and_each_word_of_the_a
 fn one_interrupt_lets_the_step_finish_and_stops_before_the_next() {
     let mut held = held(&lost(ATTESTED), "do act");
     held.signal(Signal::INT);
-    held.prints("stopping after this step");
+    held.prints("stop_requested");
     held.release();
-    held.ends().exits(6).says("Stopped.");
+    held.ends().exits(6);
     assert_eq!((held.scenario.state().as_str(), held.scenario.witness()), ("stopped", vec!["do act 1".to_owned()]));
     held.scenario.resume().exits(0);
     assert_eq!(held.scenario.witness(), ["do act 1", "do later 1"]);
@@ -305,7 +305,7 @@ fn a_second_interrupt_ends_the_step_itself() {
     for signal in [Signal::INT, Signal::TERM] {
         let mut held = held(&lost(ATTESTED), "do act");
         held.signal(Signal::INT);
-        held.prints("stopping after this step");
+        held.prints("stop_requested");
         held.signal(signal);
         held.ends().exits(6).says("the operator ended it");
         assert!(!proc::is_alive(&held.step), "the step goes on");
@@ -329,12 +329,12 @@ fn a_terminal_that_goes_away_stops_nothing() {
 fn a_second_executor_of_the_same_runbook_is_refused_and_told_who_holds_it_where_and_since_when() {
     let mut held = held(&lost(ATTESTED), "do act");
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let who = format!("is held by ana on {} since TIME: run RUN, process {}", host.trim(), held.executor().id());
+    let who = format!("is held by {} on {} since TIME: run RUN, process {}", user(), host.trim(), held.executor().id());
     held.scenario.exec(&[]).exits(3).warns(&who).warns("wait for it, or look at it with: runbook status RUN");
     held.scenario.resume().exits(3).warns(&who);
     held.scenario.run(&["rollback"]).exits(3).warns(&who);
     held.scenario.answer("act", "failed", &["--reason", "no"]).exits(3).warns(&who);
-    held.scenario.run(&["status"]).exits(0).says("executed by ana on ");
+    held.scenario.run(&["status"]).exits(0).says(&format!("executed by {} on ", user()));
     held.release();
     held.ends().exits(0);
     assert_eq!(held.scenario.runs().len(), 1, "a run that was refused leaves nothing");

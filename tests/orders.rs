@@ -173,8 +173,7 @@ fn a_no_at_the_last_moment_undoes_everything() {
     let ran = scene.run("exec", &[]);
     assert_eq!(ran.code, Some(7), "{}", ran.stdout);
     let run = scene.program.records()[0]["run"].as_str().expect("its id").to_owned();
-    let next = format!("next: runbook answer {run} go yes|no --reason \"…\", then runbook resume {run}");
-    assert!(ran.stdout.contains(&next), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("runbook answer {run} go")), "{}", ran.stdout);
     let answered = scene.program.run(&["answer", &run, "go", "no", "--reason", "the shop is busy"]);
     assert_eq!(answered.code, Some(0), "{}", answered.stderr);
     ended(&scene.program.run(&["resume", "--json"]), 4, "rolled_back");

@@ -306,9 +306,12 @@ async fn a_step_whose_supervisor_was_killed_is_lost_and_may_run_until_its_sessio
     }
     let later = process::recover(&scene.launch, &identity, &ticket(), &scene.control).await;
     assert!(matches!(later.end, End::Lost { may_run: false, .. }), "{later:?}");
-    let elsewhere = ProcessIdentity { boot_id: "another".to_owned(), ..identity };
-    let rebooted = process::recover(&scene.launch, &elsewhere, &ticket(), &scene.control).await;
+    let before = ProcessIdentity { boot_id: "another".to_owned(), ..identity.clone() };
+    let rebooted = process::recover(&scene.launch, &before, &ticket(), &scene.control).await;
     assert!(matches!(rebooted.end, End::Lost { may_run: false, .. }), "{rebooted:?}");
+    let far = ProcessIdentity { boot_id: "another".to_owned(), host: "another".to_owned(), ..identity };
+    let elsewhere = process::recover(&scene.launch, &far, &ticket(), &scene.control).await;
+    assert!(matches!(elsewhere.end, End::Lost { may_run: true, .. }), "{elsewhere:?}");
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ fn shape(text: &str) -> String {
     let kinds = [
         (r"\d{8}-\d{4}-([a-z-]+[a-z])(-\d+)?", "RUN-$1"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "TIME"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "TIME"),
         (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
         (r"sha256 [0-9a-f]{4}…[0-9a-f]{4}", "DIGEST"),
         (r"\b[0-9a-f]{64}\b", "HASH"),
@@ -53,6 +54,9 @@ fn shape(text: &str) -> String {
         (r"(— )\S+ on \S+,", "${1}WHO,"),
         (r"\w+ answered", "WHO answered"),
         (r"by=\w+", "by=WHO"),
+        (r"by \S+ on \S+,", "by WHO,"),
+        (r"(?m)DURATION  \S+ on \S+$", "DURATION WHO"),
+        (r" +DURATION", " DURATION"),
         (r"DURATION +", "DURATION "),
     ];
     let mut text = text.to_owned();

@@ -3,9 +3,12 @@
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a test says what it expects, and runs programs")]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A folder with one runbook, its runs, and what its steps left.
@@ -182,4 +185,119 @@ fn a_runbook_that_was_changed_after_the_run_began_is_not_executed() {
     assert!(!scene.path("evil").exists());
     fs::write(&kept, text).expect("the runbook put back");
     assert_eq!(scene.type_in(&["rollback"]).code, Some(4));
+}
+
+#[test]
+fn an_interrupt_at_a_question_stops_the_run_and_says_so() {
+    let scene = Scene::new("steps:\n  - { id: go, confirm: { message: go on }, estimate: 1m }\n");
+    // `script` gives the program a terminal of its own, and takes over its exit code.
+    let mut terminal = Command::new("script")
+        .args(["-qec", &format!("{} exec scene.yaml", env!("CARGO_BIN_EXE_runbook")), "/dev/null"])
+        .current_dir(scene.folder.path())
+        .env("RUNBOOK_STATE", scene.path("state"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a terminal");
+    let (mut keys, mut screen) = (terminal.stdin.take().expect("keys"), terminal.stdout.take().expect("a screen"));
+    let (mut shown, mut some) = (Vec::new(), [0; 256]);
+    while !String::from_utf8_lossy(&shown).contains("yes / no?") {
+        let read = screen.read(&mut some).expect("a question");
+        assert!(read > 0, "{}", String::from_utf8_lossy(&shown));
+        shown.extend_from_slice(&some[..read]);
+    }
+    keys.write_all(b"\x03").expect("an interrupt");
+    screen.read_to_end(&mut shown).expect("the end");
+    let code = terminal.wait().expect("an exit").code();
+    assert_eq!(code, Some(6), "{}", String::from_utf8_lossy(&shown));
+    assert!(scene.journal().contains("stop_requested"), "{}", scene.journal());
+}
+
+#[test]
+fn a_second_interrupt_ends_a_look_however_long_it_would_take() {
+    for step in [
+        "{ id: it, shell: \"echo > looks; sleep 600\", effect: read_only, until: exit_code == 0, timeout: 20m }",
+        "{ id: it, shell: \"true\", rollback: { not_needed: a look },
+      verify: { shell: \"echo > looks; sleep 600\", timeout: 20m } }",
+    ] {
+        let scene = Scene::new(&format!("steps:\n  - {step}\n"));
+        let made = Command::new("mkfifo").arg(scene.path("looks")).status().expect("mkfifo");
+        assert!(made.success());
+        let mut program = Command::new(env!("CARGO_BIN_EXE_runbook"))
+            .args(["exec", "scene.yaml"])
+            .current_dir(scene.folder.path())
+            .env("RUNBOOK_STATE", scene.path("state"))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program");
+        fs::read(scene.path("looks")).expect("a look");
+        let began = Instant::now();
+        let pid = Pid::from_child(&program);
+        let code = loop {
+            // Two that come at once count as one.
+            let _gone = kill_process(pid, Signal::INT);
+            if let Some(status) = program.try_wait().expect("a status") {
+                break status.code();
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(code, Some(6));
+        assert!(began.elapsed() < Duration::from_mins(1));
+    }
+}
+
+#[test]
+fn a_run_knows_the_same_beginning_in_every_turn() {
+    let scene = Scene::new(
+        "steps:
+  - { id: it, shell: 'echo \"$S\" >> began; test -e mended', env: { S: \"{{ run.started }}\" }, rollback: { not_needed: a note } }
+",
+    );
+    assert_eq!(scene.exec().code, Some(1));
+    scene.put("mended", "");
+    assert_eq!(scene.type_in(&["resume"]).code, Some(0));
+    let began = scene.text("began");
+    let lines: Vec<&str> = began.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, lines[1]));
+}
+
+#[test]
+fn a_torn_last_line_that_is_cut_is_recorded_also_when_the_command_is_refused() {
+    let scene = Scene::new("steps:\n  - { id: go, confirm: { message: go on }, estimate: 1m }\n");
+    assert_eq!(scene.exec().code, Some(7));
+    let path = scene.run().join("journal.jsonl");
+    for refused in [&["answer", "2", "go", "perhaps"][..], &["rollback", "--to", "nowhere"]] {
+        let whole = scene.journal();
+        fs::write(&path, whole.clone() + "{\"seq\":").expect("a torn line");
+        assert_eq!(scene.type_in(refused).code, Some(2));
+        let records = whole.matches("journal_recovered").count();
+        assert_eq!(scene.journal().matches("journal_recovered").count(), records + 1);
+    }
+}
+
+#[test]
+fn an_undo_that_nobody_could_carry_out_is_answered_for_with_a_reason() {
+    let scene = Scene::new(
+        "steps:
+  - { id: first, shell: \"true\", rollback: { shell: touch @/undone } }
+  - id: it
+    shell: exit 3
+    on_failure: rollback
+    rollback: { manual: { instructions: put it back }, estimate: 1m }
+",
+    );
+    // Without a terminal nobody can be asked.
+    let alone = |arguments: &[&str]| {
+        let mut all = vec!["--wait", env!("CARGO_BIN_EXE_runbook")];
+        all.extend(arguments);
+        let mut program = Command::new("setsid");
+        program.args(all).current_dir(scene.folder.path()).env("RUNBOOK_STATE", scene.path("state"));
+        program.output().expect("the program").status.code()
+    };
+    assert_eq!(alone(&["exec", "scene.yaml"]), Some(5));
+    assert_eq!(alone(&["answer", "2", "it", "succeeded"]), Some(2), "a reason is needed");
+    assert_eq!(alone(&["answer", "2", "it", "succeeded", "--reason", "put back by hand"]), Some(0));
+    assert_eq!(alone(&["rollback"]), Some(4));
+    assert!(scene.path("undone").exists());
+    assert!(scene.journal().contains("put back by hand"));
 }

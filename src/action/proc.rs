@@ -24,7 +24,7 @@ struct Stat {
 ///
 /// When there is no such process or `/proc` is not there.
 pub fn identify(pid: i32) -> io::Result<ProcessIdentity> {
-    Ok(ProcessIdentity { pid, start_time: stat(pid)?.start_time, boot_id: boot_id()? })
+    Ok(ProcessIdentity { pid, start_time: stat(pid)?.start_time, boot_id: boot_id()?, host: host() })
 }
 
 /// Names this start of the machine.
@@ -36,10 +36,23 @@ pub fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned())
 }
 
+/// What this machine calls itself.
+#[must_use]
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether a process is one of another machine, of which nothing can be told from here.
+#[must_use]
+pub fn is_elsewhere(identity: &ProcessIdentity) -> bool {
+    !identity.host.is_empty() && identity.host != host()
+}
+
 /// Whether that very process is there and has not ended.
 #[must_use]
 pub fn is_alive(identity: &ProcessIdentity) -> bool {
-    boot_id().is_ok_and(|boot_id| boot_id == identity.boot_id)
+    !is_elsewhere(identity)
+        && boot_id().is_ok_and(|boot_id| boot_id == identity.boot_id)
         && stat(identity.pid).is_ok_and(|stat| stat.start_time == identity.start_time && !has_ended(stat))
 }
 

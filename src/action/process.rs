@@ -185,6 +185,12 @@ fn settle(files: &Files, identity: &ProcessIdentity, sensitive: bool) -> Ended {
 /// What can be said when no supervisor wrote down how the step ended.
 fn without_status(files: &Files, identity: &ProcessIdentity) -> End {
     let pid = identity.pid;
+    if proc::is_elsewhere(identity) {
+        let host = &identity.host;
+        let evidence =
+            format!("the step's supervisor, process {pid}, was started on {host}, which cannot be seen here");
+        return End::Lost { may_run: true, evidence };
+    }
     if proc::boot_id().is_ok_and(|boot_id| boot_id != identity.boot_id) {
         let evidence = "the machine was started anew, and the step's supervisor left no status".to_owned();
         return End::Lost { may_run: false, evidence };

@@ -7,8 +7,10 @@ use clap::Args;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
 use super::open::{self, Opened, Taken};
-use super::resume::recovered;
-use crate::model::event::{Choice, Event};
+use crate::engine::Engine;
+use crate::engine::state::UndoStanding;
+use crate::journal::file::Journal;
+use crate::model::event::{Choice, Event, SettledBy, Settlement};
 use crate::model::runbook::Runbook;
 use crate::model::status::OpenQuestion;
 use crate::model::step::Action;
@@ -17,6 +19,7 @@ use crate::run::clock;
 use crate::run::question::{needs_reason, typed};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example: runbook answer 20260201 switch-traffic yes\nThen runbook resume goes on with it.")]
 pub struct Answer {
     /// The run, or the beginning of its id.
     run: String,
@@ -36,26 +39,56 @@ impl Answer {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
         let taken = open::take(&store, open::find(&store, Some(&self.run))?, environment)?;
-        let Taken { opened, mut journal, cut, lock: _held } = taken;
+        let Taken { opened, mut journal, lock: _held } = taken;
         let Opened { folder, runbook, mut engine, .. } = opened;
+        let by = environment.user();
+        if let Some(event) = self.undone_by_hand(&engine, &by)? {
+            return self.record(&mut engine, &mut journal, event, Choice::Succeeded, &folder.id);
+        }
         let Some(open) = engine.state.question.clone().filter(|open| open.step == self.step) else {
             let exit = Exit::new(USAGE, format!("{} does not ask about {}", folder.id, self.step));
             return Err(exit.help(match &engine.state.question {
-                Some(open) => format!("it asks about {}", open.step),
+                Some(open) => format!("it asks about {}; runbook status {} shows the question", open.step, folder.id),
                 None => format!("it asks nothing now; runbook resume {} goes on with it", folder.id),
             }));
         };
         let choice = self.choice(&open)?;
         let values = self.values(&runbook, &open, choice)?;
-        let by = environment.user();
-        let event = Event::DecisionMade { step: open.step, choice, by, reason: self.reason, values };
-        for event in cut.into_iter().map(recovered).chain([event]) {
-            let check = engine.apply(&event, "");
-            check.map_err(|error| Exit::of(USAGE, &error))?;
-            journal.append(clock::now(), event)?;
-        }
-        terminal::out(&format!("Recorded: {} {}. Next: runbook resume {}\n", self.step, choice.as_str(), folder.id));
+        let (step, reason) = (open.step, self.reason.clone());
+        let event = Event::DecisionMade { step, choice, by, reason, values };
+        self.record(&mut engine, &mut journal, event, choice, &folder.id)
+    }
+
+    fn record(
+        &self,
+        engine: &mut Engine,
+        journal: &mut Journal,
+        event: Event,
+        choice: Choice,
+        run: &str,
+    ) -> Result<u8, Exit> {
+        engine.apply(&event, "").map_err(|error| Exit::of(USAGE, &error))?;
+        journal.append(clock::now(), event)?;
+        terminal::out(&format!("Recorded: {} {}. Next: runbook resume {run}\n", self.step, choice.as_str()));
         Ok(0)
+    }
+
+    /// The answer to a rollback that is stuck: a person did by hand what the undo was to do.
+    fn undone_by_hand(&self, engine: &Engine, by: &str) -> Result<Option<Event>, Exit> {
+        let fold = engine.program.index(&self.step).map(|index| &engine.state.steps[index]);
+        let Some(undo) = fold.map(|fold| &fold.undo).filter(|undo| undo.state == UndoStanding::Failed) else {
+            return Ok(None);
+        };
+        if self.choice != Choice::Succeeded.as_str() {
+            let exit = Exit::new(USAGE, format!("`{}` does not answer that the undo failed", self.choice));
+            return Err(exit.help("type succeeded once it is undone by hand; runbook rollback tries it again"));
+        }
+        if self.reason.trim().is_empty() {
+            return Err(Exit::new(USAGE, "this answer needs a reason").help("add --reason \"what you did\""));
+        }
+        let (step, reason) = (self.step.clone(), format!("{by}: {}", self.reason));
+        let r#as = Settlement::Succeeded;
+        Ok(Some(Event::UndoSettled { step, part: undo.part, r#as, by: SettledBy::Person, reason }))
     }
 
     fn choice(&self, open: &OpenQuestion) -> Result<Choice, Exit> {

@@ -50,7 +50,7 @@ impl Audit {
                 if as_json {
                     records.iter().for_each(json::line);
                 } else {
-                    terminal::out(&view::human(&records));
+                    terminal::out(&view::human(&records, environment.looks()));
                 }
                 Ok(0)
             }

@@ -25,6 +25,9 @@ use crate::run::clock;
 const NO_PLACE: &str = "nothing was run; make room, or name another folder with RUNBOOK_STATE=FOLDER";
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example: runbook exec upgrade.yaml -p lag_limit=0 -p hosts=web-1,web-2\nCtrl-C once stops after the running step, twice ends that step; either can be resumed."
+)]
 pub struct Exec {
     /// The runbook.
     file: PathBuf,
@@ -65,7 +68,6 @@ impl Exec {
             engine: Engine::new(&loaded.runbook),
             runbook: loaded.runbook,
             parameters: loaded.parameters,
-            started: timestamp(started.timestamp()),
             folder,
             journal,
             locks,
@@ -111,7 +113,7 @@ fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
 }
 
 fn no_place(error: &StoreError) -> Exit {
-    Exit::of(REFUSED, error).help(NO_PLACE)
+    Exit::of(REFUSED, &error).help(NO_PLACE)
 }
 
 /// Every step that may act: the runbook's own, those of its hooks, and the parts of all undos.

@@ -71,12 +71,17 @@ impl Exit {
 
 impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
-        let code = if matches!(error, StoreError::Unusable { .. }) { REFUSED } else { USAGE };
+        let refused = matches!(error, StoreError::Unusable { .. } | StoreError::Foreign { .. });
+        let code = if refused { REFUSED } else { USAGE };
         let exit = Self::of(code, &error);
         match error {
             StoreError::Unusable { .. } => {
                 exit.help("make the folder writable, or name another with RUNBOOK_STATE=FOLDER")
             }
+            StoreError::Foreign { .. } => {
+                exit.help("run as that user, or name a folder of your own with RUNBOOK_STATE=FOLDER")
+            }
+            StoreError::Ambiguous { .. } => exit.help("runbook list shows where each of them stands"),
             _ => exit,
         }
     }

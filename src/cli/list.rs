@@ -1,11 +1,12 @@
-//! `runbook list`: all runs.
+//! `runbook list`: all runs, the newest last.
 
 use clap::Args;
 
 use super::environment::Environment;
 use super::exit::Exit;
 use super::open;
-use crate::report::{json, terminal};
+use crate::report::{json, status, terminal};
+use crate::run::clock;
 
 #[derive(Debug, Args)]
 pub struct List {
@@ -21,19 +22,20 @@ impl List {
         if runs.is_empty() && !self.json {
             terminal::err(&format!("There is no run in {}.\n", store.path().display()));
         }
+        let mut shown = Vec::new();
         for folder in runs {
             let id = folder.id.clone();
             match open::open(folder) {
                 Ok(opened) if self.json => json::line(&opened.status()),
-                Ok(opened) => {
-                    let started = opened.first.as_ref().map_or("", |record| record.at.get(..16).unwrap_or(""));
-                    terminal::out(&format!("{id}  {:<18}  {started}\n", opened.status().state.as_str()));
-                }
+                Ok(opened) => shown.push((id, Some((opened.status().state, opened.about(&store)?)))),
                 Err(exit) => {
-                    terminal::out(&format!("{id}  unreadable\n"));
+                    shown.push((id, None));
                     exit.show();
                 }
             }
+        }
+        if !self.json {
+            terminal::out(&status::list(&shown, environment.looks(), clock::local().time_zone()));
         }
         Ok(0)
     }

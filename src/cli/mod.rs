@@ -20,9 +20,29 @@ use clap::{Args, Parser, Subcommand};
 use environment::Environment;
 use exit::Exit;
 
+/// Below the commands in `--help`.
+const AFTER: &str = "\
+An evening:  runbook validate FILE, runbook plan FILE, runbook exec FILE;
+after a stop or a failure: runbook status, then runbook resume or rollback.
+
+A RUN may be the beginning of its id, and may be left out where only one is
+meant. Runs are kept in $RUNBOOK_STATE, else $XDG_STATE_HOME/runbook, else
+~/.local/state/runbook.
+
+Exit codes:
+  0  done
+  1  a step failed, or validate found errors
+  2  wrong usage, or an invalid runbook
+  3  refused before anything ran
+  4  failed, and rolled back whole
+  5  the rollback failed, or was only partial
+  6  stopped, can be resumed
+  7  an outcome is unknown, or a question needs an answer";
+
 /// Checks, plans, executes and audits maintenance runbooks.
 #[derive(Debug, Parser)]
-#[command(name = "runbook", version, about, max_term_width = 100, subcommand_required = true)]
+#[command(name = "runbook", version, about = "Checks, plans, executes and audits maintenance runbooks",
+    max_term_width = 100, subcommand_required = true, after_help = AFTER)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,

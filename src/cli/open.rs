@@ -10,12 +10,16 @@ use super::exit::{Exit, REFUSED, STOPPED, TAMPERED};
 use super::load::digest;
 use crate::engine::{Engine, Illegal};
 use crate::journal::chain;
-use crate::journal::file::{Cut, Journal};
-use crate::journal::lock::{Locks, lock_run};
+use crate::journal::file::Journal;
+use crate::journal::format::timestamp;
+use crate::journal::lock::{Locks, executor_of, lock_run};
 use crate::journal::store::{RunFolder, Store};
 use crate::model::event::{Event, Record};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
+use crate::report::status::About;
+use crate::report::terminal;
+use crate::run::clock;
 use crate::run::status::status;
 
 /// A run as its folder holds it.
@@ -28,12 +32,26 @@ pub struct Opened {
     pub engine: Engine,
     /// How it began; `None` where nothing of it was recorded.
     pub first: Option<Record>,
+    /// When something was recorded last; empty where nothing was.
+    pub last: String,
 }
 
 impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
         status(&self.folder.id, &self.runbook.name, &self.engine)
+    }
+
+    /// By whom and when.
+    pub fn about(&self, store: &Store) -> Result<About, Exit> {
+        let executor = executor_of(store, &self.folder)?;
+        let first = self.first.as_ref();
+        Ok(About {
+            by: first.map_or_else(String::new, |record| format!("{} on {}", record.actor, record.host)),
+            started: first.map_or_else(String::new, |record| record.at.clone()),
+            last: if executor.is_none() && first.is_some() { self.last.clone() } else { timestamp(clock::now()) },
+            executor: executor.map(|holder| format!("{} on {}, process {}", holder.actor, holder.host, holder.pid)),
+        })
     }
 
     /// What was approved is what runs: the runbook as it is kept has to be the one that the run began with.
@@ -57,8 +75,6 @@ pub struct Taken {
     pub opened: Opened,
     /// Its journal, open for writing.
     pub journal: Journal,
-    /// A torn last line that was cut.
-    pub cut: Option<Cut>,
     /// Held until this process ends.
     pub lock: Locks,
 }
@@ -82,8 +98,8 @@ pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
     let (runbook, _) = folder.read_runbook()?;
     let mut fold = Fold::new(&runbook);
     chain::read_each(&folder.path, |record| fold.take(record))?;
-    let (engine, first) = fold.end()?;
-    Ok(Opened { folder, runbook, engine, first })
+    let Fold { engine, first, last, .. } = fold.end()?;
+    Ok(Opened { folder, runbook, engine, first, last })
 }
 
 /// Takes a run for this process. It is read only once it is locked: somebody may have gone on with it until then.
@@ -92,36 +108,44 @@ pub fn take(store: &Store, folder: RunFolder, environment: &Environment) -> Resu
     let (runbook, kept) = folder.read_runbook()?;
     let mut fold = Fold::new(&runbook);
     let author = author(&folder, environment);
-    let (journal, cut) = Journal::open(&folder.path, author, crash_plan(environment)?, |record| fold.take(record))?;
-    let (engine, first) = fold.end()?;
-    let opened = Opened { folder, runbook, engine, first };
+    let (mut journal, cut) = Journal::open(&folder.path, author, crash_plan(environment)?, |record| fold.take(record))?;
+    if let Some(cut) = cut {
+        let what =
+            format!("a torn last record of {} bytes was cut from the journal, and that is recorded\n", cut.bytes);
+        journal.append(clock::now(), Event::JournalRecovered { cut_bytes: cut.bytes, sha256: cut.sha256 })?;
+        terminal::err(&what);
+    }
+    let Fold { engine, first, last, .. } = fold.end()?;
+    let opened = Opened { folder, runbook, engine, first, last };
     opened.is_approved(&kept)?;
-    Ok(Taken { opened, journal, cut, lock })
+    Ok(Taken { opened, journal, lock })
 }
 
 /// The fold over records as they are read: of a long run not all are held.
 struct Fold {
     engine: Engine,
     first: Option<Record>,
+    last: String,
     /// The first record that is not possible after those before it. Told only once all records were found genuine.
     refused: Option<(u64, Illegal)>,
 }
 
 impl Fold {
     fn new(runbook: &Runbook) -> Self {
-        Self { engine: Engine::new(runbook), first: None, refused: None }
+        Self { engine: Engine::new(runbook), first: None, last: String::new(), refused: None }
     }
 
     fn take(&mut self, record: Record) {
         if self.refused.is_none() {
             self.refused = self.engine.apply(&record.event, &record.at).err().map(|why| (record.seq, why));
         }
+        self.last.clone_from(&record.at);
         self.first.get_or_insert(record);
     }
 
-    fn end(self) -> Result<(Engine, Option<Record>), Exit> {
-        match self.refused {
-            None => Ok((self.engine, self.first)),
+    fn end(mut self) -> Result<Self, Exit> {
+        match self.refused.take() {
+            None => Ok(self),
             Some((record, why)) => Err(Exit::new(STOPPED, format!("record {record} of the run is not possible"))
                 .help(format!("{why}; look at it with: runbook audit verify"))),
         }

@@ -7,7 +7,6 @@ use super::exec::holder;
 use super::exit::Exit;
 use super::open::{self, Opened, Taken};
 use super::turn::{Turn, take};
-use crate::journal::file::Cut;
 use crate::journal::lock::lock;
 use crate::journal::store::Store;
 use crate::model::event::{Event, ResumeIntent};
@@ -68,23 +67,16 @@ pub fn take_up(
     intent: ResumeIntent,
     more: Vec<Event>,
 ) -> Result<u8, Exit> {
-    let Taken { opened, journal, cut, lock: run_lock } = taken;
+    let Taken { opened, journal, lock: run_lock } = taken;
     if opened.engine.state.is_over() {
         return Ok(ended(&opened.status(), how.json));
     }
-    let Opened { folder, runbook, engine, first: began } = opened;
+    let Opened { folder, runbook, engine, .. } = opened;
     let held = lock(store, std::slice::from_ref(&runbook.name), &holder(&folder, environment))?;
-    let mut first: Vec<Event> = cut.into_iter().map(recovered).collect();
-    first.push(Event::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), intent });
+    let mut first = vec![Event::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), intent }];
     first.extend(more);
-    let started = began.map_or_else(String::new, |record| record.at);
     let parameters = engine.state.parameters.clone();
     let locks = vec![run_lock, held];
-    let turn = Turn { engine, runbook, parameters, started, folder, journal, locks, yes: how.yes, json: how.json };
+    let turn = Turn { engine, runbook, parameters, folder, journal, locks, yes: how.yes, json: how.json };
     take(turn, first, environment)
-}
-
-/// The record of a torn last line.
-pub fn recovered(cut: Cut) -> Event {
-    Event::JournalRecovered { cut_bytes: cut.bytes, sha256: cut.sha256 }
 }

@@ -43,7 +43,9 @@ fn begin(engine: &Engine, to: Option<String>, by: &str) -> Result<Vec<Event>, Ex
     if let Some(step) = &to
         && engine.program.index(step).is_none_or(|index| index >= engine.program.own)
     {
-        return Err(Exit::new(USAGE, format!("the runbook has no step {step}")).help("runbook status shows its steps"));
+        return Err(
+            Exit::new(USAGE, format!("the runbook has no step {step}")).help("runbook status RUN shows its steps")
+        );
     }
     if !engine.state.is_going_back() {
         return Ok(vec![Event::RollbackStarted { reason: format!("asked for by {by}"), to }]);

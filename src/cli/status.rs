@@ -5,8 +5,8 @@ use clap::Args;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::open;
-use crate::journal::lock::executor_of;
 use crate::report::{json, status as view, terminal};
+use crate::run::clock;
 
 #[derive(Debug, Args)]
 pub struct StatusArguments {
@@ -26,9 +26,8 @@ impl StatusArguments {
         if self.json {
             json::line(&status);
         } else {
-            let executor = executor_of(&store, &opened.folder)?;
-            let who = executor.map(|holder| format!("{} on {}, process {}", holder.actor, holder.host, holder.pid));
-            terminal::out(&view::human(&status, who.as_deref()));
+            let about = opened.about(&store)?;
+            terminal::out(&view::human(&status, &about, environment.looks(), clock::local().time_zone()));
         }
         Ok(0)
     }

@@ -34,8 +34,6 @@ pub struct Turn {
     pub runbook: Runbook,
     /// Typed values.
     pub parameters: BTreeMap<String, Value>,
-    /// When the run began.
-    pub started: String,
     /// Where it lies.
     pub folder: RunFolder,
     /// Where it is recorded.
@@ -75,7 +73,6 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     let mut values = Values::new(&turn.runbook, &turn.parameters, secrets);
     values.set_run("id", &turn.folder.id);
     values.set_run("operator", &environment.user());
-    values.set_run("started", &turn.started);
     let mut session = Session {
         run: turn.folder.id.clone(),
         hands: World::new(&turn.folder.path, open::executable(), environment.variables.clone()),
@@ -93,6 +90,8 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     for event in first {
         session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
     }
+    let started = session.log.engine.state.started.clone();
+    session.log.values.set_run("started", &started);
     session.remember_secrets().await;
     let state = session.drive().await?;
     drop(turn.locks);

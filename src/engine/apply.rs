@@ -26,6 +26,7 @@ impl Engine {
             Event::RunStarted { parameters, .. } => {
                 allowed(!self.state.begun, "the run has started")?;
                 self.state.begun = true;
+                at.clone_into(&mut self.state.started);
                 self.state.parameters.clone_from(parameters);
                 return Ok(());
             }
@@ -55,7 +56,7 @@ impl Engine {
             Event::UndoStarted { step, part, attempt, intent } => self.undo_started(step, *part, *attempt, intent),
             Event::UndoFinished { .. } => self.undo_finished(event, at),
             Event::UndoRefused { step, part, failure, .. } => self.undo_refused(step, *part, failure),
-            Event::UndoSettled { step, part, r#as, reason, .. } => self.undo_settled(step, *part, *r#as, reason, at),
+            Event::UndoSettled { .. } => self.undo_settled(event, at),
             Event::UndoSkipped { step, reason } => self.undo_skipped(step, reason),
             Event::HookFinished { hook, outcome, .. } => self.hook_finished(*hook, *outcome),
             Event::RunFinished { outcome, remaining } => {
@@ -86,6 +87,8 @@ impl Engine {
                 fold.tries = 0;
                 fold.granted = 0;
             }
+            // A check that had no answer may have one now.
+            fold.answer.take_if(|answer| *answer == Answer::Unknown);
             if fold.undo.state == UndoStanding::Failed && halted == Some(RunOutcome::Stuck) {
                 fold.undo.state = UndoStanding::Pending;
                 fold.undo.tries = 0;
@@ -351,14 +354,20 @@ impl Engine {
         Ok(())
     }
 
-    fn undo_settled(&mut self, step: &str, part: usize, settlement: Settlement, reason: &str, at: &str) -> Applied {
+    fn undo_settled(&mut self, event: &Event, at: &str) -> Applied {
+        let Event::UndoSettled { step, part, r#as: settlement, by, reason } = event else {
+            return Ok(());
+        };
         let index = self.known(step)?;
         let parts = self.parts(index);
         let lost = self.state.in_flight == Some(index) && self.state.lost;
         let fold = &mut self.state.steps[index];
-        allowed(lost || fold.undo.state == UndoStanding::Unknown, "there is nothing to settle")?;
-        allowed(fold.undo.part == part, "it is not that part's turn")?;
-        fold.undo.reason = Some(reason.to_owned());
+        // Where an undo failed, a person may have done by hand what it was to do.
+        let by_hand = *by == SettledBy::Person && *settlement == Settlement::Succeeded;
+        let settles = fold.undo.state == UndoStanding::Unknown || fold.undo.state == UndoStanding::Failed && by_hand;
+        allowed(lost || settles, "there is nothing to settle")?;
+        allowed(fold.undo.part == *part, "it is not that part's turn")?;
+        fold.undo.reason = Some(reason.clone());
         fold.undo.may_run = false;
         match settlement {
             Settlement::Succeeded => fold.part_undone(parts),

@@ -7,9 +7,9 @@ use crate::model::event::{Answer, Choice, Event, Question, SettledBy, Settlement
 impl Engine {
     /// The next decision about a step whose outcome nobody knows.
     ///
-    /// The order is that of the promise: the supervisor's record was asked already; then the step's own check; then,
-    /// going forward only, that it may be run again; then a person. The last two and the check count only where the
-    /// earlier attempt is proven to be over.
+    /// The order is that of the promise: the supervisor's record was asked already; then the step's own check; then
+    /// that it is idempotent, so that going forward it is run again and going back it is undone; then a person. All but
+    /// a person's word count only where the earlier attempt is proven to be over.
     ///
     /// Where the executor died, the step begins anew. Where it was there all the while and lost only what acted for it,
     /// as when a server goes down, that was a failed attempt: else a step that takes its server down is run for ever.
@@ -38,6 +38,10 @@ impl Engine {
         if back && node.undo == NodeUndo::NotNeeded {
             let reason = "there is nothing to undo whatever became of it".to_owned();
             return self.settled(index, Settlement::Failed, SettledBy::Rule, reason);
+        }
+        if back && node.idempotent {
+            let reason = "it is idempotent, and its undo bears that there is nothing to undo".to_owned();
+            return self.settled(index, Settlement::Failed, SettledBy::Idempotent, reason);
         }
         if !back && (node.idempotent || node.read_only) {
             if !self.state.lost {

@@ -26,6 +26,8 @@ pub enum Direction {
 pub struct State {
     /// The first record was read.
     pub begun: bool,
+    /// When, as that record has it.
+    pub started: String,
     /// Values given at the start.
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// Which way it goes.
@@ -175,6 +177,7 @@ impl State {
     pub fn new(steps: usize) -> Self {
         Self {
             begun: false,
+            started: String::new(),
             parameters: BTreeMap::new(),
             direction: Direction::Forward,
             ended: None,

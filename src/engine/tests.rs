@@ -153,6 +153,16 @@ fn what_its_executor_saw_get_lost_without_effect_has_failed_and_is_not_run_for_e
 }
 
 #[test]
+fn an_unknown_step_that_is_idempotent_is_undone_without_a_question() {
+    let mut engine = run(vec![Node { idempotent: true, ..node("a") }]);
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let events = [started("a", 1), resumed(), back, ended("a", 1, Outcome::Unknown)];
+    let Decision::Append(settled) = engine.after(events) else { panic!("it is settled") };
+    let undo = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 1, delay: Duration::ZERO };
+    assert_eq!(engine.after([settled]), undo);
+}
+
+#[test]
 fn an_unknown_step_that_declares_nothing_is_asked_about() {
     let mut engine = run(vec![node("a")]);
     let decision = engine.after([started("a", 1), resumed(), ended("a", 1, Outcome::Unknown)]);

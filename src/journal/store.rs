@@ -9,6 +9,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
@@ -32,12 +33,20 @@ const LONGEST_NAME: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder cannot be made or written.
-    #[error("the state folder {} cannot be used: make it writable for you, or set RUNBOOK_STATE to a folder that is", .path.display())]
+    #[error("the state folder {} cannot be used", .path.display())]
     Unusable {
         /// The folder.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The folder is another user's, who could put anything there.
+    #[error("the state folder {} belongs to another user (uid {uid})", .path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
     },
     /// Trouble with one file of a run.
     #[error("cannot {action} {}", .path.display())]
@@ -61,7 +70,7 @@ pub enum StoreError {
         nearest: Option<String>,
     },
     /// Several are meant.
-    #[error("more than one run is meant, give more of the id: {}", .candidates.join(", "))]
+    #[error("{} runs can be meant; name one, or as much of its id as no other has:\n  {}", .candidates.len(), .candidates.join("\n  "))]
     Ambiguous {
         /// Their ids, oldest first.
         candidates: Vec<String>,
@@ -88,7 +97,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unusable`].
+    /// `Unusable`; `Foreign`, because runs are taken up from what is written there.
     pub fn open(path: PathBuf) -> Result<Self, StoreError> {
         let unusable = |source| StoreError::Unusable { path: path.clone(), source };
         if let Some(parent) = path.parent() {
@@ -99,6 +108,10 @@ impl Store {
                 Err(error) if !folder.is_dir() => return Err(unusable(error)),
                 _ => {}
             }
+        }
+        let uid = std::fs::metadata(&path).map_err(unusable)?.uid();
+        if uid != rustix::process::geteuid().as_raw() {
+            return Err(StoreError::Foreign { path, uid });
         }
         Ok(Self { path })
     }

@@ -269,7 +269,7 @@ pub enum Intent {
     Person,
 }
 
-/// Names one process for good: the three together are never given twice.
+/// Names one process for good: all of it together is never given twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Process id.
@@ -278,6 +278,9 @@ pub struct ProcessIdentity {
     pub start_time: u64,
     /// `/proc/sys/kernel/random/boot_id`.
     pub boot_id: String,
+    /// The machine, or the container that calls itself so: nobody sees its processes from another.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
 }
 
 /// What a file was and will be. `None` is a file that is not there.

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::text::{count, escape};
+use super::terminal::Looks;
+use super::text::{count, escape, wrap};
 use crate::model::event::{Event, Record};
 
 /// A journal that was found good.
@@ -23,9 +24,12 @@ pub struct Good<'a> {
     pub unknown: &'a BTreeMap<String, u64>,
 }
 
-/// Every record on a line: time, who, what, and what matters of it.
+/// Where the text of a record begins.
+const INDENT: usize = 31;
+
+/// Every record: time in UTC, who, what, and what matters of it. One line each, broken where a screen is too narrow.
 #[must_use]
-pub fn human(records: &[Record]) -> String {
+pub fn human(records: &[Record], looks: Looks) -> String {
     let mut text = String::new();
     let mut epoch = 0;
     for record in records {
@@ -34,9 +38,14 @@ pub fn human(records: &[Record]) -> String {
             let _infallible = writeln!(text, "— {} on {}, turn {epoch}", escape(&record.actor), escape(&record.host));
         }
         let at = record.at.get(..23).unwrap_or(&record.at);
-        let _infallible = writeln!(text, "{:>4}  {at}  {}", record.seq, escape(&said(&record.event)));
+        let said = escape(&said(&record.event));
+        let lines = if looks.is_terminal { wrap(&said, looks.width.saturating_sub(INDENT)) } else { vec![said] };
+        let _infallible = writeln!(text, "{:>4}  {at}  {}", record.seq, lines[0]);
+        for line in &lines[1..] {
+            let _infallible = writeln!(text, "{:INDENT$}{}", "", line.trim_start());
+        }
     }
-    text
+    looks.fit(text)
 }
 
 /// An event as `kind step: what matters`.
@@ -57,6 +66,9 @@ fn said(event: &Event) -> String {
             let _infallible = write!(text, "  {name}={value}");
         }
     }
+    if let Event::RunResumed { .. } = event {
+        let _infallible = write!(text, "  intent={}", field("intent").unwrap_or_default());
+    }
     let result = fields.get("result");
     for (name, value) in
         [("exit", result.and_then(|result| result.get("exit_code"))), ("ms", fields.get("duration_ms"))]
@@ -67,7 +79,7 @@ fn said(event: &Event) -> String {
     }
     let why = field("reason").or_else(|| field("detail"));
     let failure = fields.get("failure").and_then(|failure| failure.get("message")).and_then(Value::as_str);
-    for why in [why, failure].into_iter().flatten().filter(|why| !why.is_empty()) {
+    for why in [field("text"), why, failure].into_iter().flatten().filter(|why| !why.is_empty()) {
         let _infallible = write!(text, "  · {why}");
     }
     if let Some(Value::Array(remaining)) = fields.get("remaining") {
@@ -116,5 +128,34 @@ pub fn verified_json(run: &str, proof: &Result<Good<'_>, String>) -> Value {
             "torn_tail_bytes": good.torn_tail, "head": good.head, "unknown_kinds": good.unknown, "reason": null,
         }),
         Err(why) => json!({ "format": 1, "run": run, "intact": false, "reason": why }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::{Choice, Question};
+
+    #[test]
+    fn a_record_is_broken_below_its_own_text_and_a_question_is_shown_with_its_words() {
+        let text = "Go on with the change of all the orders?\nlag = 0".to_owned();
+        let choices = vec![Choice::Yes, Choice::No];
+        let record = Record {
+            seq: 14,
+            at: "2026-02-02T03:00:00.123456Z".to_owned(),
+            run: "r".to_owned(),
+            epoch: 1,
+            actor: "ana".to_owned(),
+            host: "db-1".to_owned(),
+            event: Event::QuestionAsked { step: "go".to_owned(), question: Question::Confirm, text, choices },
+            prev: None,
+            hash: String::new(),
+        };
+        let looks = Looks { color: false, unicode: false, width: 80, is_terminal: true };
+        assert_eq!(
+            human(&[record], looks),
+            "- ana on db-1, turn 1\n  14  2026-02-02T03:00:00.123  question_asked go  - Go on with the change of all\n\
+             \x20                              the orders?\\nlag = 0\n"
+        );
     }
 }

@@ -97,7 +97,13 @@ fn next(status: &Status) -> Vec<Next> {
         RunState::Stuck => {
             let again =
                 (format!("runbook rollback {run}"), "once mended: tries that undo again, and goes on".to_owned());
-            vec![("mend what stands in the way of it, then".to_owned(), String::new()), again]
+            let stuck = status.steps.iter().find(|step| step.state == StepState::UndoFailed);
+            let by_hand = stuck.map(|step| {
+                let command = format!("runbook answer {run} {} succeeded --reason \"…\"", step.id);
+                (command, "once undone by hand, then runbook resume".to_owned())
+            });
+            let mend = ("mend what stands in the way of it, then".to_owned(), String::new());
+            [mend, again].into_iter().chain(by_hand).collect()
         }
         _ => vec![(format!("runbook audit show {run}"), String::new())],
     }

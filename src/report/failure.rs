@@ -3,21 +3,15 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::text::{escape, escape_lines, tail, wrap};
+use super::text::{escape, escape_lines, tail};
 use crate::model::result::{Failure, StepResult};
 
 /// How many lines of output are shown.
 const TAIL: usize = 20;
 
-/// The causes of a failure, one a line.
-pub(super) fn causes(failure: &Failure, width: usize) -> String {
-    let mut text = String::new();
-    for cause in &failure.chain {
-        for line in wrap(&escape(&format!("because: {cause}")), width.saturating_sub(8)) {
-            let _infallible = writeln!(text, "        {line}");
-        }
-    }
-    text
+/// The causes of a failure, one a line. They are not wrapped, because commands to try by hand may be among them.
+pub(super) fn causes(failure: &Failure) -> String {
+    failure.chain.iter().fold(String::new(), |text, cause| text + &format!("        {}\n", escape(cause)))
 }
 
 /// The output of an attempt as the record of it has it.

@@ -156,7 +156,7 @@ impl Human {
         let name = self.names.get(step).filter(|name| *name != step).map(|name| format!("{}, ", escape(name)));
         let what = format!("{}{} at line {} of the runbook", name.unwrap_or_default(), known.kind, known.line);
         let mut text = if self.looks.is_terminal { self.below(&what) } else { format!("        {what}\n") };
-        text += &failure.map_or_else(String::new, |failure| failure::causes(failure, self.looks.width));
+        text += &failure.map_or_else(String::new, failure::causes);
         text += &failure::output(output, &self.folder, &label.replace('/', "~"));
         self.say(text);
     }
@@ -166,10 +166,7 @@ impl Human {
             return;
         };
         let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
-        let took = match self.decided.take().filter(|(decided, _)| decided == step) {
-            Some((_, said)) => said,
-            None => took,
-        };
+        let decided = self.decided.take().filter(|(decided, _)| decided == step).map(|(_, said)| said);
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
         match outcome {
             Outcome::Succeeded => {
@@ -177,10 +174,13 @@ impl Human {
                 let gave = result.outputs.iter().fold(String::new(), |text, (name, value)| {
                     text + "  " + name + " = " + &cut(&value.to_string(), MAX_VALUE)
                 });
+                let took = decided.unwrap_or(took);
                 self.step_line(at, Mark::Done, step, &format!("{took}{tries}{gave}"));
             }
             Outcome::Failed | Outcome::TimedOut => {
-                self.step_line(at, Mark::Failed, step, &format!("attempt {attempt} failed after {took}: {why}"));
+                let failed = if *attempt > 1 { format!("attempt {attempt} failed") } else { "failed".to_owned() };
+                let after = if decided.is_some() { String::new() } else { format!(" after {took}") };
+                self.step_line(at, Mark::Failed, step, &format!("{failed}{after}: {why}"));
                 let output = failure::output_of(result);
                 self.failed(step, failure.as_ref(), &format!("{step}.{attempt}"), &output);
             }

@@ -192,6 +192,7 @@ fn counts(steps: &[PlannedStep]) -> String {
     let count = |status| steps.iter().filter(|step| step.status == status).count();
     let changes = count(PlanStatus::Changes);
     let first = match changes {
+        0 if count(PlanStatus::Unknown) > 0 => "no step is known to change anything".to_owned(),
         0 => "nothing changes".to_owned(),
         1 => "1 step changes something".to_owned(),
         _ => format!("{changes} steps change something"),

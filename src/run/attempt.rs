@@ -33,6 +33,8 @@ impl<H: Executor, V: View> Session<H, V> {
         self.show_running(name, &step).await;
         let refused = |failure| Event::StepRefused { step: name.to_owned(), attempt, failure };
         match self.look(name, &step).await {
+            // What a look says that the operator ended is not the step's own failure.
+            Err(failure) if self.stop.is_cancelling() => refused(Failure { kind: FailureKind::Cancelled, ..failure }),
             Err(failure) => refused(failure),
             Ok(Found::Skip(reason)) => Event::StepSkipped { step: name.to_owned(), reason },
             Ok(Found::InPlace(reason)) => self.in_place(name, attempt, reason),

@@ -13,6 +13,9 @@ use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{Step, Success};
 use crate::report::view::View;
 
+/// The most that a record keeps of what a step gave, in bytes of JSON. Values are for later steps, and no store.
+const RESULT_LIMIT: usize = 4 << 20;
+
 /// How an attempt ended, with the reason where it did not succeed.
 pub(super) type Concluded = (Outcome, Option<Failure>);
 
@@ -38,6 +41,12 @@ impl<H: Executor, V: View> Session<H, V> {
         }
         if step.sensitive {
             result = StepResult { outputs: result.outputs, exit_code: result.exit_code, ..StepResult::default() };
+        }
+        if serde_json::to_vec(&result).map_or(usize::MAX, |bytes| bytes.len()) > RESULT_LIMIT {
+            result = StepResult { exit_code: result.exit_code, truncated: true, ..StepResult::default() };
+            let message = format!("what it gave is larger than {RESULT_LIMIT} bytes and is not kept; let it give less");
+            let too_large = Failure::new(FailureKind::Expression, message);
+            (outcome, failure) = (Outcome::Failed, failure.or(Some(too_large)));
         }
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let step = name.to_owned();
@@ -131,8 +140,9 @@ impl<H: Executor, V: View> Session<H, V> {
         match self.probe(name, step, verify, Ask::UntilItHolds).await {
             (Answer::Holds, _) => (Outcome::Succeeded, None),
             (Answer::DoesNotHold | Answer::Unknown, detail) => {
+                let kind = if self.stop.is_cancelling() { FailureKind::Cancelled } else { FailureKind::Verify };
                 let message = format!("it ran, but verify does not hold: {detail}");
-                (Outcome::Failed, Some(Failure::new(FailureKind::Verify, message)))
+                (Outcome::Failed, Some(Failure::new(kind, message)))
             }
         }
     }

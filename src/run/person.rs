@@ -1,6 +1,6 @@
 //! The person at this terminal, if there is one.
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, IsTerminal as _};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,19 +14,22 @@ pub struct Person {
     /// Plain go/no-go questions are answered with yes.
     pub yes: bool,
     terminal: Option<mpsc::UnboundedSender<oneshot::Sender<Option<String>>>>,
+    typed: Option<std::fs::File>,
 }
 
 impl Person {
     /// Nobody is there to ask.
     #[must_use]
     pub const fn absent(name: String, yes: bool) -> Self {
-        Self { name, yes, terminal: None }
+        Self { name, yes, terminal: None, typed: None }
     }
 
-    /// Somebody at the controlling terminal; nobody where there is none.
+    /// Somebody at the controlling terminal; nobody where there is none, or where standard input is something else.
     #[must_use]
     pub fn at_terminal(name: String, yes: bool) -> Self {
-        let terminal = std::fs::File::open("/dev/tty").ok().map(|tty| {
+        let tty = std::io::stdin().is_terminal().then(|| std::fs::File::open("/dev/tty").ok()).flatten();
+        let typed = tty.as_ref().and_then(|tty| tty.try_clone().ok());
+        let terminal = tty.map(|tty| {
             // A blocked read cannot be given up, so it has a thread of its own, which ends with the program.
             let (sender, mut wanted) = mpsc::unbounded_channel::<oneshot::Sender<Option<String>>>();
             std::thread::spawn(move || {
@@ -37,7 +40,14 @@ impl Person {
             });
             sender
         });
-        Self { name, yes, terminal }
+        Self { name, yes, terminal, typed }
+    }
+
+    /// Drops what was typed before a question was there to be read: it cannot be meant as its answer.
+    pub fn forget_typed(&self) {
+        if let Some(tty) = &self.typed {
+            let _gone = rustix::termios::tcflush(tty, rustix::termios::QueueSelector::IFlush);
+        }
     }
 
     /// Whether somebody can be asked.

@@ -59,14 +59,18 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
-    /// One look of a probe.
+    /// One look of a probe. The operator may end it.
     pub(super) async fn look_once(&mut self, name: &str, step: &Step, probe: &Probe) -> Result<StepResult, Failure> {
         let Some(call) = self.call(&probe.action).await? else {
             return Err(Failure::new(FailureKind::Check, "there is nothing to look at"));
         };
         let mut ticket = self.ticket(name, 0, None, step);
         ticket.timeout = Some(probe.timeout.unwrap_or(DEFAULT_TIMEOUT));
-        self.hands.look(&call, &ticket).await
+        let mut cancelled = self.stop.clone();
+        tokio::select! {
+            looked = self.hands.look(&call, &ticket) => looked,
+            () = cancelled.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it")),
+        }
     }
 
     /// Asks a step's own check, to settle it or to guide its undo. Going forward a step is as wanted only where its

@@ -40,6 +40,12 @@ impl<H: Executor, V: View> Session<H, V> {
             let value = value.map_or_else(|failure| failure.message, |value| evidence(&value));
             lines.push(format!("{} = {value}", expression.0));
         }
+        if let Action::Manual(manual) = &step.action
+            && !manual.inputs.is_empty()
+        {
+            let inputs = manual.inputs.iter().map(|(name, kind)| format!("{name} ({})", kind.as_str()));
+            lines.push(format!("To be entered afterwards: {}", inputs.collect::<Vec<_>>().join(", ")));
+        }
         lines.join("\n")
     }
 
@@ -93,6 +99,7 @@ impl<H: Executor, V: View> Session<H, V> {
             return None;
         }
         self.log.view.question(open);
+        self.person.forget_typed();
         let choice = loop {
             self.log.view.prompt(&Prompt::Choice(&open.choices));
             let line = self.person.line(&self.stop).await?;

@@ -50,12 +50,16 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Where something could not be recorded. Nothing further has begun then.
     pub async fn drive(&mut self) -> Result<RunState, LogError> {
         loop {
-            if self.stop.is_wanted() && !self.log.engine.state.stopping && self.log.engine.state.ended.is_none() {
+            if self.stop_is_due() {
                 self.request_stop()?;
             }
             let decision = self.log.engine.next();
-            let Some(event) = self.act(decision).await else { break };
-            self.log.append(event)?;
+            match self.act(decision).await {
+                Some(event) => self.log.append(event)?,
+                // A question that a signal ended is not one that nobody can answer.
+                None if self.stop_is_due() => {}
+                None => break,
+            }
         }
         let status = self.status();
         self.log.view.progress(&Progress::Idle);
@@ -67,6 +71,11 @@ impl<H: Executor, V: View> Session<H, V> {
     #[must_use]
     pub fn status(&self) -> Status {
         status::status(&self.run, &self.runbook.name, &self.log.engine)
+    }
+
+    fn stop_is_due(&self) -> bool {
+        let state = &self.log.engine.state;
+        self.stop.is_wanted() && !state.stopping && state.ended.is_none()
     }
 
     fn request_stop(&mut self) -> Result<(), LogError> {

@@ -67,6 +67,12 @@ impl Stop {
         *self.urgency.borrow() != Urgency::None
     }
 
+    /// Whether the running step is to be ended.
+    #[must_use]
+    pub fn is_cancelling(&self) -> bool {
+        *self.cancel.borrow()
+    }
+
     /// Returns once an end is wanted.
     pub async fn wanted(&mut self) {
         if self.urgency.wait_for(|urgency| *urgency != Urgency::None).await.is_err() {

@@ -120,7 +120,7 @@ fn events() -> impl Iterator<Item = Event> {
 
 fn began(step: String, attempt: u32) -> Event {
     let boot_id = "0d9b5c3e-7f0a-4c58-9a53-5a1a7a0f2b11".to_owned();
-    let identity = ProcessIdentity { pid: 4711, start_time: 99_123, boot_id };
+    let identity = ProcessIdentity { pid: 4711, start_time: 99_123, boot_id, host: "ops-1".to_owned() };
     Event::AttemptStarted { step, attempt, intent: Intent::Process(identity) }
 }
 

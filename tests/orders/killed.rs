@@ -66,3 +66,27 @@ fn killed_at_any_point_of_the_rollback_it_goes_on_to_undo_everything() {
         assert_eq!(scene.world_once_reloaded(&before.slow), before, "{point}");
     }
 }
+
+#[test]
+fn killed_while_a_step_changes_something_it_can_be_rolled_back_instead_without_a_question() {
+    let stage = Stage::set();
+    let scene = stage.scene();
+    let before = scene.world();
+    let records = records(&scene);
+    let done = scene.world_once_reloaded("500");
+    for (index, record) in records.iter().enumerate().filter(|(_, record)| record["intent"].is_object()) {
+        for name in ["after_spawn", "after_effect"] {
+            let scene = stage.scene();
+            let point = format!("{}:{name}", index + 1);
+            assert_eq!(scene.crash(&point).code, None, "{point}: it did not stop there");
+            let ran = scene.program.run(&["rollback", "--json"]);
+            if (event(record).1, name) == ("drop-reference", "after_effect") {
+                ended(&ran, 5, "partly_rolled_back");
+                assert_eq!(scene.world_once_reloaded("500"), done, "{point}");
+            } else {
+                ended(&ran, 4, "rolled_back");
+                assert_eq!(scene.world_once_reloaded(&before.slow), before, "{point}");
+            }
+        }
+    }
+}

@@ -44,6 +44,8 @@ pub struct World {
     pub settings: String,
     /// What the server does by now.
     pub slow: String,
+    /// Indexes that a broken build left: `pg_dump` passes over them.
+    pub invalid: String,
 }
 
 impl Stage {
@@ -164,7 +166,8 @@ impl Scene<'_> {
     }
 
     fn world_that_logs(&self, slow: String) -> World {
-        World { dump: self.database.dump(), settings: self.stage.settings(), slow }
+        let invalid = self.database.psql("select indexrelid::regclass from pg_index where not indisvalid");
+        World { dump: self.database.dump(), settings: self.stage.settings(), slow, invalid }
     }
 }
 

@@ -47,7 +47,7 @@ pub fn started() -> Event {
 
 /// An attempt that begins.
 pub fn attempt(step: &str) -> Event {
-    let process = ProcessIdentity { pid: 4711, start_time: 99_123, boot_id: "b0".to_owned() };
+    let process = ProcessIdentity { pid: 4711, start_time: 99_123, boot_id: "b0".to_owned(), host: "db-1".to_owned() };
     Event::AttemptStarted { step: step.to_owned(), attempt: 1, intent: Intent::Process(process) }
 }
 

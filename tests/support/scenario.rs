@@ -42,7 +42,7 @@ impl Scenario {
         let own = Environment::read();
         let path = own.get("PATH").unwrap_or("/usr/bin:/bin");
         let state = at.join("state").display().to_string();
-        let environment = [("PATH", path), ("HOME", &at.display().to_string()), ("USER", "ana")]
+        let environment = [("PATH", path), ("HOME", &at.display().to_string())]
             .into_iter()
             .chain([("RUNBOOK_STATE", state.as_str()), ("TZ", "UTC"), ("LANG", "C.UTF-8")])
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -249,6 +249,11 @@ impl Ran {
 #[expect(clippy::disallowed_methods, reason = "tests start the program as a person does")]
 pub fn command(program: &str) -> Command {
     Command::new(program)
+}
+
+/// Who runs this, as records have it.
+pub fn user() -> String {
+    Environment::read().user()
 }
 
 /// A record's kind.

@@ -26,6 +26,7 @@ pub fn contradictions(context: &Context, findings: &mut Findings) {
         }
         polling(context, findings, step);
         attempts(context, findings, step);
+        hidden_output(context, findings, step);
         if step.kind == Some(Kind::File) {
             file(context, findings, step);
         }
@@ -118,6 +119,16 @@ fn polling(context: &Context, findings: &mut Findings, step: &StepAt) {
             "`until` repeats the step, so it belongs to a read-only one",
             "add `effect: read_only`, or move `until` to `verify`",
         );
+    }
+}
+
+/// A pattern over output that nobody keeps would find nothing, and `stdout_not` would always be content.
+fn hidden_output(context: &Context, findings: &mut Findings, step: &StepAt) {
+    let sensitive = step.fields.as_ref().is_some_and(|fields| fields.sensitive == Some(true));
+    let Some(success) = context.field(step.node, "success").filter(|_| sensitive) else { return };
+    for key in present(context, success, &["stdout", "stdout_not", "stderr", "stderr_not"]) {
+        let message = format!("`{key}` looks at output that a sensitive step does not keep");
+        findings.report(context.entry_key_span(success, key), message, "let the step's own exit code say it");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Findings;
 use crate::check::context::Context;
+use crate::check::steps::{Kind, Role};
 use crate::check::tree::NodeId;
 use crate::model::diagnostic::Span;
 
@@ -55,6 +56,12 @@ pub fn not_built_yet(context: &Context, findings: &mut Findings) {
             }
         }
         handler(context, findings, step.node);
+        if matches!(step.role, Role::Undo(_)) {
+            refuse(context, findings, step.node, &["preconditions", "outputs", "on_failure"]);
+        }
+        if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
+            refuse(context, findings, step.node, &["timeout"]);
+        }
         let parts =
             [("confirm", &["by", "second_person"][..]), ("wait", &["for"]), ("check", PROBE), ("verify", PROBE)];
         for (part, keys) in parts {

@@ -150,9 +150,11 @@ impl Drive<'_> {
     fn recover(&mut self, step: String, attempt: u32) -> Event {
         let index = self.index(&step);
         let before = self.truth[index].in_place;
+        // Looked for once more, it may be proven over, but not never to have begun where it had its effect.
+        let had_effect = before && !self.engine.state.steps[index].was_in_place;
         self.truth[index].still_runs = false;
         match self.chance(4) {
-            0 => {
+            0 if !had_effect => {
                 let r#as = Settlement::NotStarted;
                 Event::StepSettled { step, attempt, r#as, by: SettledBy::Supervisor, reason: String::new() }
             }
