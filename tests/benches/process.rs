@@ -35,7 +35,11 @@ fn start() {
     runbook(Path::new("/nonexistent"), &["--version"]);
 }
 
-#[divan::bench(name = "100 times the floor of a step: a process and two synced writes", sample_count = 5, sample_size = 1)]
+#[divan::bench(
+    name = "100 times the floor of a step: a process and two synced writes",
+    sample_count = 5,
+    sample_size = 1
+)]
 fn steps_floor(bencher: Bencher) {
     fs::create_dir_all(large::folder()).expect("a folder");
     let path = large::folder().join("floor");
