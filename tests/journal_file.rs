@@ -24,7 +24,9 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn open(folder: &Path) -> Result<(Journal, Vec<Record>, Option<Cut>), JournalError> {
-    Journal::open(folder, support::author(), CrashPlan::default())
+    let mut records = Vec::new();
+    let (journal, cut) = Journal::open(folder, support::author(), CrashPlan::default(), |record| records.push(record))?;
+    Ok((journal, records, cut))
 }
 
 fn create(folder: &Path) -> Journal {
@@ -131,7 +133,7 @@ fn a_journal_is_made_once_and_belongs_to_one_run() {
     let again = Journal::create(folder.path(), support::author(), CrashPlan::default());
     assert!(matches!(again, Err(JournalError::Exists { .. })));
     let other = runbook::journal::file::Author { run: "other".to_owned(), ..support::author() };
-    let opened = Journal::open(folder.path(), other, CrashPlan::default());
+    let opened = Journal::open(folder.path(), other, CrashPlan::default(), drop);
     assert!(matches!(opened, Err(JournalError::OtherRun { found, .. }) if found == support::RUN));
 }
 

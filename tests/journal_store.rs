@@ -103,7 +103,7 @@ fn a_run_seems_over_only_when_its_last_whole_record_ends_it_for_good() {
     let (run, _) = begin(&store, "a", 0, None);
     let seems_over_after = |outcome| {
         let author = Author { run: run.id.clone(), ..support::author() };
-        let (mut journal, ..) = Journal::open(&run.path, author, CrashPlan::default()).expect("a journal");
+        let (mut journal, ..) = Journal::open(&run.path, author, CrashPlan::default(), drop).expect("a journal");
         let remaining = Vec::new();
         journal.append(support::at(60), Event::RunFinished { outcome, remaining }).expect("a durable record");
         run.seems_over()

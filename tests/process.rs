@@ -156,6 +156,29 @@ async fn a_gate_that_is_closed_before_the_specification_came_runs_nothing() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_ended_is_not_run_again() {
+    let scene = scene();
+    let call = scene.shell("echo ran >> witness");
+    scene.run(&call, &ticket()).await;
+    let before = fs::read(scene.launch.output.join("step.1.status")).unwrap();
+    scene.run(&call, &ticket()).await;
+    assert_eq!(fs::read_to_string(scene.path("witness")).unwrap(), "ran\n");
+    assert_eq!(fs::read(scene.launch.output.join("step.1.status")).unwrap(), before);
+    assert!(!scene.launch.output.join("step.1.began").exists());
+}
+
+#[tokio::test]
+async fn an_attempt_whose_status_cannot_be_read_is_not_taken_for_one_that_never_began() {
+    let scene = scene();
+    let call = scene.shell("true");
+    let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket()).unwrap();
+    process::carry_out(prepared, &scene.control).await;
+    fs::write(scene.launch.output.join("step.1.status"), "").unwrap();
+    let ended = process::recover(&scene.launch, &identity(intent), &ticket(), &scene.control).await;
+    assert!(matches!(ended.end, End::Lost { may_run: false, .. }), "{ended:?}");
+}
+
+#[tokio::test]
 async fn the_time_limit_ends_the_whole_tree() {
     let scene = scene();
     let held = scene.fifo("held");

@@ -199,8 +199,9 @@ fn without_status(files: &Files, identity: &ProcessIdentity) -> End {
         let evidence = format!("the step's supervisor, process {pid}, is still there after its time limit");
         return End::Lost { may_run: true, evidence };
     }
-    // Within one start of the machine a file that was made is there, synced or not.
-    if !files.path("began").exists() {
+    // Within one start of the machine a file that was made is there, synced or not. The one is renamed to the other, so
+    // it is looked for under its later name last.
+    if !files.path("began").exists() && !files.path("status").exists() {
         let evidence = format!("the step's supervisor, process {pid}, is gone, and it never started the step");
         return End::NotStarted { evidence };
     }

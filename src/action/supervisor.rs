@@ -8,10 +8,12 @@
 //!
 //! What it leaves in the output folder, by the label of the attempt:
 //!
-//! - `LABEL.began`, empty, made before the step is started. It is not synced: within one start of the machine the
-//!   page cache is the truth, and after another start its absence is not taken as a proof (see [`super::process`]).
+//! - `LABEL.began`, made before the step is started, with room for the status. It is not synced: within one start of
+//!   the machine the page cache is the truth, and after another start its absence is not taken as a proof (see
+//!   [`super::process`]).
 //! - `LABEL.stdout` and `LABEL.stderr`, made with the first byte, synced before the status appears.
-//! - `LABEL.status`, made whole by rename, and the executor is told that it can be read.
+//! - `LABEL.status`: `LABEL.began` with the status in it, renamed once it is whole, and the executor is told that it
+//!   can be read. One file instead of two, because making one is a good part of what a short step costs.
 //!
 //! What is synced, and what is not: stored output is, with its folder, because a result that was shown refers to it. A
 //! status that the executor was told of is not: the executor's own record of the end is durable next, and two more
@@ -155,10 +157,7 @@ fn wait_at_the_gate(input: impl BufRead) -> Option<Specification> {
 async fn run(specification: &Specification) -> io::Result<()> {
     let began = Instant::now();
     let mut signals = Signals::listen()?;
-    // How the step ends has to find its place even where the step fills the disk.
     let status = Place::take(&specification.files)?;
-    // Made anew or not at all: one label is run once, whatever happens.
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(specification.files.path("began"))?;
     let mut output = Output::new(specification)?;
     let ended = match start(specification) {
         Ok(mut child) => output.follow(specification, &mut child, began, &mut signals).await?,
@@ -321,16 +320,27 @@ async fn end_session(child: &mut Child) -> io::Result<()> {
     child.wait().await.map(drop)
 }
 
-/// Where the status is written: a file of its own that has its room already, and its name only when it is whole.
+/// Where the status is written: the file that says that the step began, until it has its name when it is whole.
 struct Place(File);
 
 impl Place {
-    /// Takes the room, or fails while nothing has begun.
+    /// Says that the step begins and takes the room for how it ends, which has to find its place even where the step
+    /// fills the disk. Fails while nothing has begun, and takes back what it said then.
     fn take(files: &Files) -> io::Result<Self> {
-        let path = files.path("status.new");
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        match rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, ROOM) {
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(Self(file)),
+        let path = files.path("began");
+        // Made anew or not at all: one label is run once, whatever happens.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Self::room(&file, files).inspect_err(|_| drop(fs::remove_file(&path)))?;
+        Ok(Self(file))
+    }
+
+    fn room(file: &File, files: &Files) -> io::Result<()> {
+        // Looked at only now: the supervisor of an earlier start of this label may just have renamed its file.
+        if files.path("status").exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, ROOM) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -341,7 +351,7 @@ impl Place {
         if files.path("stdout").exists() || files.path("stderr").exists() {
             File::open(&files.folder)?.sync_all()?;
         }
-        fs::rename(files.path("status.new"), files.path("status"))?;
+        fs::rename(files.path("began"), files.path("status"))?;
         if io::stdout().write_all(b"\n").and_then(|()| io::stdout().flush()).is_ok() {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::exec::{author, crash_plan, holder};
 use super::exit::{Exit, REFUSED, STOPPED, TAMPERED};
 use super::load::digest;
-use crate::engine::Engine;
+use crate::engine::{Engine, Illegal};
 use crate::journal::chain;
 use crate::journal::file::Journal;
 use crate::journal::format::timestamp;
@@ -30,8 +30,10 @@ pub struct Opened {
     pub runbook: Runbook,
     /// What happened.
     pub engine: Engine,
-    /// The records.
-    pub records: Vec<Record>,
+    /// How it began; `None` where nothing of it was recorded.
+    pub first: Option<Record>,
+    /// When something was recorded last; empty where nothing was.
+    pub last: String,
 }
 
 impl Opened {
@@ -43,14 +45,11 @@ impl Opened {
     /// By whom and when.
     pub fn about(&self, store: &Store) -> Result<About, Exit> {
         let executor = executor_of(store, &self.folder)?;
-        let (first, last) = (self.records.first(), self.records.last());
+        let first = self.first.as_ref();
         Ok(About {
             by: first.map_or_else(String::new, |record| format!("{} on {}", record.actor, record.host)),
             started: first.map_or_else(String::new, |record| record.at.clone()),
-            last: match last.filter(|_| executor.is_none()) {
-                Some(record) => record.at.clone(),
-                None => timestamp(clock::now()),
-            },
+            last: if executor.is_none() && first.is_some() { self.last.clone() } else { timestamp(clock::now()) },
             executor: executor.map(|holder| format!("{} on {}, process {}", holder.actor, holder.host, holder.pid)),
         })
     }
@@ -58,7 +57,7 @@ impl Opened {
     /// What was approved is what runs: the runbook as it is kept has to be the one that the run began with.
     fn is_approved(&self, kept: &Value) -> Result<(), Exit> {
         let now = digest(kept, &self.engine.state.parameters);
-        match self.records.first().map(|record| &record.event) {
+        match self.first.as_ref().map(|record| &record.event) {
             Some(Event::RunStarted { digest, .. }) if *digest != now => {
                 let path = self.folder.path.join("runbook.json");
                 let message = format!("{} is not what this run began with, so nothing is done", path.display());
@@ -96,40 +95,61 @@ pub fn find(store: &Store, run: Option<&str>) -> Result<RunFolder, Exit> {
 
 /// Reads and folds a run's records.
 pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
-    let records = chain::read(&folder.path)?.records;
     let (runbook, _) = folder.read_runbook()?;
-    let engine = fold(&runbook, &records)?;
-    Ok(Opened { folder, runbook, engine, records })
+    let mut fold = Fold::new(&runbook);
+    chain::read_each(&folder.path, |record| fold.take(record))?;
+    let Fold { engine, first, last, .. } = fold.end()?;
+    Ok(Opened { folder, runbook, engine, first, last })
 }
 
 /// Takes a run for this process. It is read only once it is locked: somebody may have gone on with it until then.
 pub fn take(store: &Store, folder: RunFolder, environment: &Environment) -> Result<Taken, Exit> {
     let lock = lock_run(store, &folder, &holder(&folder, environment))?;
-    let (mut journal, records, cut) =
-        Journal::open(&folder.path, author(&folder, environment), crash_plan(environment)?)?;
+    let (runbook, kept) = folder.read_runbook()?;
+    let mut fold = Fold::new(&runbook);
+    let author = author(&folder, environment);
+    let (mut journal, cut) = Journal::open(&folder.path, author, crash_plan(environment)?, |record| fold.take(record))?;
     if let Some(cut) = cut {
         let what =
             format!("a torn last record of {} bytes was cut from the journal, and that is recorded\n", cut.bytes);
         journal.append(clock::now(), Event::JournalRecovered { cut_bytes: cut.bytes, sha256: cut.sha256 })?;
         terminal::err(&what);
     }
-    let (runbook, kept) = folder.read_runbook()?;
-    let engine = fold(&runbook, &records)?;
-    let opened = Opened { folder, runbook, engine, records };
+    let Fold { engine, first, last, .. } = fold.end()?;
+    let opened = Opened { folder, runbook, engine, first, last };
     opened.is_approved(&kept)?;
     Ok(Taken { opened, journal, lock })
 }
 
-/// The fold over records.
-pub fn fold(runbook: &Runbook, records: &[Record]) -> Result<Engine, Exit> {
-    let mut engine = Engine::new(runbook);
-    for record in records {
-        engine.apply(&record.event, &record.at).map_err(|error| {
-            Exit::new(STOPPED, format!("record {} of the run is not possible", record.seq))
-                .help(format!("{error}; look at it with: runbook audit verify"))
-        })?;
+/// The fold over records as they are read: of a long run not all are held.
+struct Fold {
+    engine: Engine,
+    first: Option<Record>,
+    last: String,
+    /// The first record that is not possible after those before it. Told only once all records were found genuine.
+    refused: Option<(u64, Illegal)>,
+}
+
+impl Fold {
+    fn new(runbook: &Runbook) -> Self {
+        Self { engine: Engine::new(runbook), first: None, last: String::new(), refused: None }
     }
-    Ok(engine)
+
+    fn take(&mut self, record: Record) {
+        if self.refused.is_none() {
+            self.refused = self.engine.apply(&record.event, &record.at).err().map(|why| (record.seq, why));
+        }
+        self.last.clone_from(&record.at);
+        self.first.get_or_insert(record);
+    }
+
+    fn end(mut self) -> Result<Self, Exit> {
+        match self.refused.take() {
+            None => Ok(self),
+            Some((record, why)) => Err(Exit::new(STOPPED, format!("record {record} of the run is not possible"))
+                .help(format!("{why}; look at it with: runbook audit verify"))),
+        }
+    }
 }
 
 /// This program as it runs, also after its file was replaced: what supervisors are started with.

@@ -113,13 +113,25 @@ pub fn verify(input: impl BufRead, anchors: &[Head]) -> Result<Verified, ChainEr
 ///
 /// [`ChainError`]; a torn last line is none.
 pub fn read(folder: &Path) -> Result<Records, ChainError> {
+    let mut records = Vec::new();
+    let torn_tail = read_each(folder, |record| records.push(record))?;
+    Ok(Records { records, torn_tail })
+}
+
+/// The same, with each record given out as it is read, so that not all of them have to be held. What is made of them
+/// is worth something only where no error follows. The bytes of a torn last line.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_each(folder: &Path, each: impl FnMut(Record)) -> Result<Option<u64>, ChainError> {
     let mut lines = Lines::decoding(BufReader::new(File::open(folder.join(FILE_NAME))?));
-    let records = lines.records()?;
-    Ok(Records { records, torn_tail: lines.torn_tail })
+    lines.for_each(each)?;
+    Ok(lines.torn_tail)
 }
 
 /// So many bytes are read before their lines are looked at.
-const BATCH: usize = 256 * 1024;
+const BATCH: usize = 1024 * 1024;
 
 /// The lines of a journal, each verified as it is read.
 ///
@@ -161,7 +173,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// The same for [`Lines::records`].
+    /// The same for [`Lines::for_each`].
     pub(super) fn decoding(input: R) -> Self {
         Self { decodes: true, ..Self::new(input) }
     }
@@ -222,14 +234,14 @@ impl<R: BufRead> Lines<R> {
         Ok(())
     }
 
-    /// All whole records, where lines are decoded.
-    pub(super) fn records(&mut self) -> Result<Vec<Record>, ChainError> {
-        let mut records = Vec::new();
+    /// Gives out all whole records, where lines are decoded.
+    pub(super) fn for_each(&mut self, mut each: impl FnMut(Record)) -> Result<(), ChainError> {
         while let Some(facts) = self.next()? {
-            let record = self.record.take().transpose();
-            records.extend(record.map_err(|error| Tampered { record: facts.seq, what: describe(&error) })?);
+            if let Some(record) = self.record.take() {
+                each(record.map_err(|error| Tampered { record: facts.seq, what: describe(&error) })?);
+            }
         }
-        Ok(records)
+        Ok(())
     }
 }
 

@@ -157,9 +157,9 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Takes a run up again: verifies every record, cuts a torn last line durably, raises the epoch.
+    /// Takes a run up again: verifies every record and gives it out, cuts a torn last line durably, raises the epoch.
     ///
-    /// The caller appends `journal_recovered` when a cut is returned.
+    /// What is made of the records is worth something only when this returns. The caller appends `journal_recovered` when a cut is returned.
     ///
     /// # Errors
     ///
@@ -168,12 +168,13 @@ impl Journal {
         folder: &Path,
         author: Author,
         crash: CrashPlan,
-    ) -> Result<(Self, Vec<Record>, Option<Cut>), JournalError> {
+        each: impl FnMut(Record),
+    ) -> Result<(Self, Option<Cut>), JournalError> {
         let path = folder.join(FILE_NAME);
         let mut file =
             OpenOptions::new().read(true).append(true).open(&path).map_err(|source| classify("open", &path, source))?;
         let mut lines = Lines::decoding(BufReader::new(&file));
-        let records = lines.records().map_err(|error| match error {
+        lines.for_each(each).map_err(|error| match error {
             ChainError::Read(source) => classify("read", &path, source),
             ChainError::Tampered(source) => JournalError::Tampered { path: path.clone(), source },
         })?;
@@ -192,7 +193,7 @@ impl Journal {
         // Undoing and answering are allowed on a full disk, as far as there is room.
         match journal.reserve() {
             Err(error) if !is_full(&error) => Err(classify("reserve space for", &journal.path, error)),
-            _ => Ok((journal, records, cut)),
+            _ => Ok((journal, cut)),
         }
     }
 

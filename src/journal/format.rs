@@ -6,11 +6,10 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::canonical;
+use super::canonical::{self, Member};
 use crate::model::event::{Event, Record};
 
 /// The most bytes that a line may have, so that no reader has to hold more.
@@ -20,9 +19,6 @@ pub const MAX_LINE: usize = 16 * 1024 * 1024;
 const HASH_KEY: &str = ",\"hash\":\"";
 const HASH_LENGTH: usize = 64;
 const TAIL_LENGTH: usize = HASH_KEY.len() + HASH_LENGTH + 2;
-
-/// Where the closing part of a [`Frame`] begins.
-const FRAME_END: &str = ",\"prev\":";
 
 /// Why bytes are not a record, or a record cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +72,12 @@ pub fn timestamp(at: Timestamp) -> String {
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
-    Sha256::digest(bytes).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut hex = String::with_capacity(HASH_LENGTH);
+    for byte in Sha256::digest(bytes) {
+        hex.push(digit(byte >> 4));
+        hex.push(digit(byte & 15));
+    }
+    hex
 }
 
 /// Computes the record's hash, sets it, and gives the line, its newline included.
@@ -113,7 +114,24 @@ pub fn seal(record: &mut Record) -> Result<Vec<u8>, FormatError> {
 ///
 /// [`FormatError::NotARecord`] when fields are missing or are of another type.
 pub fn decode(line: &[u8]) -> Result<Record, FormatError> {
-    serde_json::from_slice(line).map_err(FormatError::NotARecord)
+    // Each reads its own fields of the same line: to take them apart first would copy all of them.
+    let Frame { seq, at, run, epoch, actor, host, prev, hash } =
+        serde_json::from_slice(line).map_err(FormatError::NotARecord)?;
+    let event = serde_json::from_slice(line).map_err(FormatError::NotARecord)?;
+    Ok(Record { seq, at, run, epoch, actor, host, event, prev, hash })
+}
+
+/// What every record has beside its event.
+#[derive(Deserialize)]
+struct Frame {
+    seq: u64,
+    at: String,
+    run: String,
+    epoch: u64,
+    actor: String,
+    host: String,
+    prev: Option<String>,
+    hash: String,
 }
 
 /// Checks a line, without its newline, by itself: its hash, its form byte for byte, the order of its keys.
@@ -124,7 +142,7 @@ pub fn decode(line: &[u8]) -> Result<Record, FormatError> {
 ///
 /// [`FormatError`], `Incomplete` where only its end is missing.
 pub fn inspect(line: &[u8]) -> Result<Facts, FormatError> {
-    let frame: Frame<'_> = serde_json::from_slice(line).map_err(|error| {
+    let found = canonical::read(line).map_err(|error| {
         let begun = !line.is_empty();
         if begun && (error.is_eof() || line.contains(&0)) {
             FormatError::Incomplete
@@ -132,54 +150,69 @@ pub fn inspect(line: &[u8]) -> Result<Facts, FormatError> {
             FormatError::NotARecord(error)
         }
     })?;
-    if canonical::rewrite(line).map_err(FormatError::NotARecord)? != line {
+    if !found.is_canonical {
         return Err(FormatError::Form("its bytes are not those of compact JSON"));
     }
-    let keys = FormatError::Form("its keys are not those of a record in their order");
-    let written = serde_json::to_string(&frame).map_err(FormatError::NotARecord)?;
-    let Some((opening, closing)) = written.rsplit_once(FRAME_END) else { return Err(keys) };
-    let closing = [FRAME_END, closing].concat();
-    if !line.starts_with(opening.as_bytes()) || !line.ends_with(closing.as_bytes()) {
-        return Err(keys);
-    }
-    if frame.at.parse().ok().map(timestamp).as_deref() != Some(&*frame.at) {
+    let fields = Fields { line, members: &found.members };
+    let facts = fields.facts().ok_or(FormatError::Form("its keys are not those of a record in their order"))?;
+    if fields.text(1).is_none_or(|at| at.parse().ok().map(timestamp).as_deref() != Some(&*at)) {
         return Err(FormatError::Form("its time is not in UTC with microseconds"));
     }
     let covered = line.len().checked_sub(TAIL_LENGTH).ok_or(FormatError::Hash)?;
-    if sha256(&line[..covered]) != frame.hash {
+    if sha256(&line[..covered]) != facts.hash {
         return Err(FormatError::Hash);
     }
-    Ok(Facts {
-        seq: frame.seq,
-        run: frame.run.into_owned(),
-        epoch: frame.epoch,
-        kind: frame.event.into_owned(),
-        format: frame.format.as_ref().and_then(Value::as_u64),
-        prev: frame.prev.map(Cow::into_owned),
-        hash: frame.hash.into_owned(),
-    })
+    Ok(facts)
 }
 
-/// What every record has: it begins with these fields and ends with the last two. In between are those of its event.
-#[derive(Deserialize, Serialize)]
-struct Frame<'a> {
-    seq: u64,
-    #[serde(borrow)]
-    at: Cow<'a, str>,
-    #[serde(borrow)]
-    run: Cow<'a, str>,
-    epoch: u64,
-    #[serde(borrow)]
-    actor: Cow<'a, str>,
-    #[serde(borrow)]
-    host: Cow<'a, str>,
-    #[serde(borrow)]
-    event: Cow<'a, str>,
-    /// Of `run_started` alone.
-    #[serde(skip_serializing, default)]
-    format: Option<Value>,
-    #[serde(borrow)]
-    prev: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    hash: Cow<'a, str>,
+/// The keys that every record begins and ends with. In between are those of its event.
+const OPENING: [&[u8]; 7] = [b"\"seq\"", b"\"at\"", b"\"run\"", b"\"epoch\"", b"\"actor\"", b"\"host\"", b"\"event\""];
+const CLOSING: [&[u8]; 2] = [b"\"prev\"", b"\"hash\""];
+
+/// A line that is written as records are, taken apart.
+struct Fields<'l> {
+    line: &'l [u8],
+    members: &'l [Member],
+}
+
+impl<'l> Fields<'l> {
+    /// What they say, where they are those of a record in their order.
+    fn facts(&self) -> Option<Facts> {
+        let keys = || self.members.iter().map(|member| &self.line[member.key.clone()]);
+        let last = self.members.len().checked_sub(CLOSING.len()).filter(|last| *last >= OPENING.len())?;
+        if !keys().take(OPENING.len()).eq(OPENING) || !keys().skip(last).eq(CLOSING) {
+            return None;
+        }
+        self.text(4)?;
+        self.text(5)?;
+        let prev = if self.value(last) == b"null" { None } else { Some(self.text(last)?.into_owned()) };
+        let format = keys().position(|key| key == b"\"format\"");
+        Some(Facts {
+            seq: self.number(0)?,
+            run: self.text(2)?.into_owned(),
+            epoch: self.number(3)?,
+            kind: self.text(6)?.into_owned(),
+            format: format.and_then(|place| self.number(place)),
+            prev,
+            hash: self.text(last + 1)?.into_owned(),
+        })
+    }
+
+    fn value(&self, place: usize) -> &'l [u8] {
+        &self.line[self.members[place].value.clone()]
+    }
+
+    fn number(&self, place: usize) -> Option<u64> {
+        str::from_utf8(self.value(place)).ok()?.parse().ok()
+    }
+
+    fn text(&self, place: usize) -> Option<Cow<'l, str>> {
+        let value = self.value(place);
+        let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        if inner.contains(&b'\\') {
+            serde_json::from_slice(value).ok().map(Cow::Owned)
+        } else {
+            str::from_utf8(inner).ok().map(Cow::Borrowed)
+        }
+    }
 }

@@ -35,7 +35,11 @@ fn start() {
     runbook(Path::new("/nonexistent"), &["--version"]);
 }
 
-#[divan::bench(name = "100 times the floor of a step: a process and two synced writes", sample_count = 10)]
+#[divan::bench(
+    name = "100 times the floor of a step: a process and two synced writes",
+    sample_count = 5,
+    sample_size = 1
+)]
 fn steps_floor(bencher: Bencher) {
     fs::create_dir_all(large::folder()).expect("a folder");
     let path = large::folder().join("floor");
@@ -51,7 +55,7 @@ fn steps_floor(bencher: Bencher) {
     });
 }
 
-#[divan::bench(name = "100 steps of a run (aim: twice the floor)", sample_count = 10)]
+#[divan::bench(name = "100 steps of a run (aim: twice the floor)", sample_count = 5, sample_size = 1)]
 fn steps_of_a_run(bencher: Bencher) {
     fs::create_dir_all(large::folder()).expect("a folder");
     let file = large::folder().join("steps.yaml");
@@ -65,19 +69,19 @@ fn million() -> &'static Million {
     MILLION.get_or_init(Million::write)
 }
 
-#[divan::bench(name = "verify 1 000 000 records (aim: 3 s)", sample_count = 3)]
+#[divan::bench(name = "verify 1 000 000 records (aim: 3 s)", sample_count = 1, sample_size = 1)]
 fn verify(bencher: Bencher) {
     let Million { state, run, .. } = million();
     bencher.bench_local(|| runbook(state, &["audit", "verify", &run.id]));
 }
 
-#[divan::bench(name = "status of 1 000 000 records (aim: 5 s)", sample_count = 3)]
+#[divan::bench(name = "status of 1 000 000 records (aim: 5 s)", sample_count = 1, sample_size = 1)]
 fn status(bencher: Bencher) {
     let Million { state, run, .. } = million();
     bencher.bench_local(|| runbook(state, &["status", &run.id]));
 }
 
-#[divan::bench(name = "resume after 1 000 000 records (aim: 5 s)", sample_count = 3)]
+#[divan::bench(name = "resume after 1 000 000 records (aim: 5 s)", sample_count = 1, sample_size = 1)]
 fn resume(bencher: Bencher) {
     let million = million();
     bencher
