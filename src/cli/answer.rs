@@ -75,8 +75,8 @@ impl Answer {
 
     /// The answer to a rollback that is stuck: a person did by hand what the undo was to do.
     fn undone_by_hand(&self, engine: &Engine, by: &str) -> Result<Option<Event>, Exit> {
-        let fold = engine.program.index(&self.step).map(|index| &engine.state.steps[index]);
-        let Some(undo) = fold.map(|fold| &fold.undo).filter(|undo| undo.state == UndoStanding::Failed) else {
+        let undo = engine.fold(&self.step).map(|fold| &fold.undo);
+        let Some(undo) = undo.filter(|undo| undo.state == UndoStanding::Failed) else {
             return Ok(None);
         };
         if self.choice != Choice::Succeeded.as_str() {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::model::event::{Event, Question, RunOutcome};
 use crate::model::runbook::Runbook;
 use program::Program;
-use state::State;
+use state::{State, StepFold};
 
 /// What has to happen next. Each but [`Decision::End`] leads to one of the events that it names.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,5 +127,11 @@ impl Engine {
         let program = Program::of(runbook);
         let state = State::new(program.steps.len());
         Self { program, state }
+    }
+
+    /// What happened of a step, by its name in the journal; `None` where the runbook has no such step.
+    #[must_use]
+    pub fn fold(&self, step: &str) -> Option<&StepFold> {
+        self.program.index(step).map(|index| &self.state.steps[index])
     }
 }

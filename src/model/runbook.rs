@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::step::{Step, Undo};
+use super::step::Step;
 
 /// Text with `{{ … }}` in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,12 +212,4 @@ pub struct Followup {
     pub title: String,
     /// Who.
     pub owner: Option<String>,
-}
-
-impl Step {
-    /// Whether a rollback can stop here for good.
-    #[must_use]
-    pub const fn is_point_of_no_return(&self) -> bool {
-        matches!(self.undo, Undo::PointOfNoReturn { .. })
-    }
 }

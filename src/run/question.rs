@@ -50,8 +50,7 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     fn unknown(&self, name: &str, what: &str) -> String {
-        let Some(index) = self.log.engine.program.index(name) else { return what.to_owned() };
-        let fold = &self.log.engine.state.steps[index];
+        let Some(fold) = self.log.engine.fold(name) else { return what.to_owned() };
         let reason = fold.undo.reason.as_ref().or(fold.reason.as_ref()).cloned().unwrap_or_default();
         let who = match fold.undo.intent.as_ref().or(fold.intent.as_ref()) {
             Some(Intent::Process(process)) => format!(" Its process was {}.", process.pid),
@@ -65,8 +64,7 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     fn failed(&self, name: &str) -> String {
-        let index = self.log.engine.program.index(name);
-        let reason = index.and_then(|index| self.log.engine.state.steps[index].reason.clone()).unwrap_or_default();
+        let reason = self.log.engine.fold(name).and_then(|fold| fold.reason.clone()).unwrap_or_default();
         format!("{name} failed: {reason}")
     }
 
