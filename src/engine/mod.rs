@@ -8,7 +8,6 @@
 mod apply;
 mod decide;
 pub mod program;
-pub mod questions;
 mod rollback;
 mod settle;
 pub mod state;
@@ -20,7 +19,8 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::model::event::{Event, Question, RunOutcome};
+use crate::model::event::{Event, RunOutcome};
+use crate::model::question::Question;
 use crate::model::runbook::Runbook;
 use program::Program;
 use state::{State, StepFold};
