@@ -1,7 +1,7 @@
 //! What happens next. Pure: events in, decisions out; no clock, no files, no randomness, nothing that waits.
 //!
 //! An [`Engine`] is a [`program::Program`] (what a runbook asks for) and a [`state::State`] (what happened so far).
-//! Each [`Decision`] leads to exactly one event; the event is made durable, then applied, then the next decision is
+//! Each [`Decision`] leads to exactly one event; the event is applied, then made durable, then the next decision is
 //! asked for. A run that starts and one that is taken up again after a crash go through the same three steps: the
 //! only difference is how many events there are already.
 

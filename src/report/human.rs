@@ -75,7 +75,7 @@ impl Human {
         for (hook, hook_steps) in &runbook.hooks {
             for step in hook_steps {
                 let known = Known { number: 0, kind: step.action.kind(), line: step.line };
-                steps.insert(format!("{}/{}", hook.as_str(), step.id), known);
+                steps.insert(hook.step_name(&step.id), known);
             }
         }
         let width = steps.keys().map(String::len).filter(|width| *width <= MAX_ID).max().unwrap_or(0);
