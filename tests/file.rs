@@ -183,7 +183,8 @@ async fn a_new_file_that_does_not_validate_leaves_the_old_one() {
     scene.write("a.cfg", "old");
     let validate = Some(argv(&["sh", "-c", "echo \"bad: $(cat $0)\" >&2; exit 3", "%s"]));
     let call = FileCall { validate, ..scene.call("a.cfg", Some(bytes("new"))) };
-    let failure = scene.act(Call::File(call), &ticket(1)).await.unwrap_err();
+    let (_, ended) = scene.make(&call).await;
+    let End::Failed(failure) = ended.end else { panic!("{:?}", ended.end) };
     assert_eq!(failure.message, "the new file does not validate: `sh` ended with exit code 3");
     assert_eq!(failure.chain, ["bad: new"]);
     assert_eq!((scene.read("a.cfg").as_str(), scene.names()), ("old", vec!["a.cfg".to_owned()]));
@@ -194,14 +195,23 @@ async fn nothing_has_changed_until_the_attempt_is_let_go() {
     let scene = scene();
     scene.write("a.cfg", "old");
     let call = scene.call("a.cfg", Some(bytes("new")));
-    let (intent, prepared) = scene.world.prepare(&Call::File(call.clone()), &ticket(1)).await.unwrap();
-    assert_eq!(scene.read("a.cfg"), "old");
-    // As a crash leaves it: the new file stays beside the old one.
-    std::mem::forget(prepared);
-    assert_eq!(scene.names().len(), 2);
-    let Intent::File(intent) = intent else { panic!() };
+    let _prepared = scene.world.prepare(&Call::File(call), &ticket(1)).await.unwrap();
+    assert_eq!((scene.read("a.cfg").as_str(), scene.names()), ("old", vec!["a.cfg".to_owned()]));
+}
+
+#[tokio::test]
+async fn what_a_crash_left_beside_the_file_is_taken_away() {
+    let scene = scene();
+    scene.write("a.cfg", "old");
+    let validate = Some(argv(&["sh", "-c", "echo \"$0\" > \"$(dirname \"$0\")/name\"", "%s"]));
+    let call = FileCall { validate, ..scene.call("a.cfg", Some(bytes("new"))) };
+    let (intent, _) = scene.make(&call).await;
+    // As a crash before the rename leaves it.
+    let beside = fs::read_to_string(scene.path("name")).unwrap();
+    fs::write(beside.trim(), "new").unwrap();
+    scene.write("a.cfg", "old");
     assert!(matches!(scene.recover(&call, &intent).await, End::NotStarted { .. }));
-    assert_eq!(scene.names(), ["a.cfg"]);
+    assert_eq!(scene.names(), ["a.cfg", "name"]);
 }
 
 #[tokio::test]

@@ -33,16 +33,18 @@ pub struct Shelf {
     pub environment: BTreeMap<String, String>,
 }
 
-/// A change that is ready: the new file is written beside its place. Dropping it removes that.
+/// A change that is known in full, of which nothing is on disk yet but the kept bytes.
 #[derive(Debug)]
 pub struct Prepared {
     intent: FileIntent,
-    staged: Option<Staged>,
+    /// The new file, where anything changes and a file is wanted.
+    new: Option<FileSnapshot>,
+    validate: Option<Vec<String>>,
     copy: Option<(PathBuf, FileSnapshot)>,
     follow_up: FollowUp,
 }
 
-/// A new file beside its place.
+/// A new file beside its place. Dropping it removes it.
 #[derive(Debug)]
 struct Staged(PathBuf);
 
@@ -86,11 +88,11 @@ fn located(call: &FileCall) -> Result<(PathBuf, FilePreview), Failure> {
     Ok((path, FilePreview { before, after }))
 }
 
-/// Keeps the old bytes, writes the new file beside the old one and has it validated.
+/// Keeps the old bytes with the run. Nothing else is written before the attempt is let go.
 ///
 /// # Errors
 ///
-/// As [`preview`], and where the new file cannot be written or does not validate. The file is as it was then.
+/// As [`preview`], and where the old bytes cannot be kept.
 pub async fn prepare(shelf: &Shelf, call: &FileCall, ticket: &Ticket) -> Result<(Intent, Prepared), Failure> {
     let (path, preview) = located(call)?;
     if let Some(before) = &preview.before {
@@ -98,13 +100,8 @@ pub async fn prepare(shelf: &Shelf, call: &FileCall, ticket: &Ticket) -> Result<
     }
     let follow_up = FollowUp::new(shelf, call.reload.as_ref(), &call.cwd, ticket);
     let copy = call.backup.clone().zip(preview.before.clone());
-    let prepared = stage(&path, &preview, copy, follow_up)?;
-    if let (Some(staged), Some(validate)) = (&prepared.staged, &call.validate) {
-        let new = staged.0.to_string_lossy();
-        let argv = validate.iter().map(|word| word.replace("%s", &new)).collect();
-        prepared.follow_up.run("the new file does not validate", argv).await?;
-    }
-    Ok((Intent::File(prepared.intent.clone()), prepared))
+    let prepared = ready(&path, preview, copy, follow_up)?;
+    Ok((Intent::File(prepared.intent.clone()), Prepared { validate: call.validate.clone(), ..prepared }))
 }
 
 /// Gets ready to put a file back as it was before a step. A file that is so already is left.
@@ -124,7 +121,7 @@ pub fn prepare_restore(shelf: &Shelf, call: &RestoreCall, ticket: &Ticket) -> Re
         return Err(foreign(path, &shelf.backup));
     };
     let follow_up = FollowUp::new(shelf, call.reload.as_ref(), &call.cwd, ticket);
-    let prepared = stage(path, &FilePreview { before: current, after }, None, follow_up)?;
+    let prepared = ready(path, FilePreview { before: current, after }, None, follow_up)?;
     Ok((Intent::File(prepared.intent.clone()), prepared))
 }
 
@@ -147,10 +144,10 @@ fn foreign(path: &Path, backup: &Path) -> Failure {
     Failure::new(FailureKind::File, message)
 }
 
-/// Writes the new file beside its place, when anything changes.
-fn stage(
+/// What is to be done, from what is there and what is to be there.
+fn ready(
     path: &Path,
-    preview: &FilePreview,
+    preview: FilePreview,
     copy: Option<(PathBuf, FileSnapshot)>,
     follow_up: FollowUp,
 ) -> Result<Prepared, Failure> {
@@ -163,16 +160,9 @@ fn stage(
     // A later attempt cannot know whether an earlier one got as far as the reload.
     let due = digest(&before) != digest(&after) || follow_up.ticket.attempt > 1;
     let intent = FileIntent { path: name.to_owned(), before, after, reload: follow_up.reload.is_some() && due };
-    let beside = beside(path, &follow_up.ticket);
-    disk::remove(&beside)?;
-    let staged = match &preview.after {
-        Some(after) if preview.changes() => {
-            disk::write(&beside, after)?;
-            Some(Staged(beside))
-        }
-        _ => None,
-    };
-    Ok(Prepared { intent, staged, copy: copy.filter(|_| preview.changes()), follow_up })
+    let changes = preview.changes();
+    let new = preview.after.filter(|_| changes);
+    Ok(Prepared { intent, new, validate: None, copy: copy.filter(|_| changes), follow_up })
 }
 
 /// Where the new file is written: hidden, in the same folder, and the same for every attempt, so that what a crash
@@ -182,16 +172,36 @@ fn beside(path: &Path, ticket: &Ticket) -> PathBuf {
     path.with_file_name(format!(".runbook-{}", &owner[..16]))
 }
 
-/// Renames the new file over the old one, or removes the old one, and reloads.
+/// Writes the new file beside the old one, validates it, renames it over the old one, or removes the old one, and
+/// reloads.
 pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
     let began = Instant::now();
-    if let Err(failure) = put(&prepared) {
+    if let Err(failure) = change(&prepared).await {
         return ended(End::Failed(failure), StepResult::default(), began.elapsed());
     }
     prepared.follow_up.finish(&prepared.intent, control, began).await
 }
 
-fn put(prepared: &Prepared) -> Result<(), Failure> {
+async fn change(prepared: &Prepared) -> Result<(), Failure> {
+    let staged = stage(prepared)?;
+    if let (Some(staged), Some(validate)) = (&staged, &prepared.validate) {
+        let new = staged.0.to_string_lossy();
+        let argv = validate.iter().map(|word| word.replace("%s", &new)).collect();
+        prepared.follow_up.run("the new file does not validate", argv).await?;
+    }
+    put(prepared, staged.as_ref())
+}
+
+/// Writes the new file beside its place, where there is one.
+fn stage(prepared: &Prepared) -> Result<Option<Staged>, Failure> {
+    let beside = beside(Path::new(&prepared.intent.path), &prepared.follow_up.ticket);
+    disk::remove(&beside)?;
+    let Some(new) = &prepared.new else { return Ok(None) };
+    disk::write(&beside, new)?;
+    Ok(Some(Staged(beside)))
+}
+
+fn put(prepared: &Prepared, staged: Option<&Staged>) -> Result<(), Failure> {
     let path = Path::new(&prepared.intent.path);
     if disk::snapshot(path)?.map(|file| file.state) != prepared.intent.before {
         let message = format!("{} was changed by somebody else just now; nothing was done", path.display());
@@ -202,7 +212,7 @@ fn put(prepared: &Prepared) -> Result<(), Failure> {
         disk::write(&beside, before)?;
         disk::put_in_place(&beside, copy)?;
     }
-    match &prepared.staged {
+    match staged {
         Some(staged) => disk::put_in_place(&staged.0, path),
         None if prepared.intent.before.is_some() && prepared.intent.after.is_none() => {
             disk::remove(path)?;

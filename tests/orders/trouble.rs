@@ -121,7 +121,7 @@ fn a_lock_that_somebody_keeps_fails_the_step_and_says_what_to_do() {
     let said = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for wanted in [
         "statement 2 of 5 (line 7): ERROR 55P03: canceling statement due to lock timeout; nothing was committed",
-        "because: another session holds a lock that it needs, most likely the oldest of: select pid,",
+        "another session holds a lock that it needs, most likely the oldest of: select pid,",
         "let it end, or end it with pg_terminate_backend(pid), then try again",
     ] {
         assert!(said.matches(wanted).count() >= 3, "{wanted}\n{}", ran.stdout);

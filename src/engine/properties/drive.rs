@@ -159,6 +159,8 @@ impl Drive<'_> {
                 let r#as = Settlement::NotStarted;
                 Event::StepSettled { step, attempt, r#as, by: SettledBy::Supervisor, reason: String::new() }
             }
+            // What was committed was not refused by the server.
+            1 if had_effect && self.scenario.nodes[index].atomic => finished(step, attempt, Outcome::Succeeded, None),
             1 => self.attempt_ended(step, attempt),
             chance => {
                 self.truth[index].in_place = before || (self.chance(2) == 1 && !self.scenario.nodes[index].read_only);
