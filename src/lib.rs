@@ -11,7 +11,7 @@
 //!
 //! | layer | holds |
 //! |---|---|
-//! | [`model`] | the nouns: runbook, step, call, event, plan, status, diagnostic. Plain data |
+//! | [`model`] | the nouns: runbook, step, call, event, question, plan, status, diagnostic. Plain data |
 //! | [`expression`] | templates and expressions over plain values; a step with its values filled in is a call |
 //! | [`check`] | text to runbook and diagnostics; one function and one code a rule |
 //! | [`plan`] | runbook, parameters and observations to a plan; it is handed only an [`action::observe::Observer`] |
@@ -26,8 +26,8 @@
 //!
 //! [`cli`] reads and checks a file, makes a run folder with the runbook as it was resolved, and hands a
 //! [`run::session::Session`] the first event. Its loop asks [`engine::Engine::next`] for a decision, carries it out
-//! with an [`action::execute::Executor`], makes the one event that came of it durable in a
-//! [`journal::file::Journal`], folds it in with [`engine::Engine::apply`], and shows it through a
+//! with an [`action::execute::Executor`], folds the one event that came of it in with [`engine::Engine::apply`], which
+//! refuses what cannot follow, makes it durable in a [`journal::file::Journal`], and shows it through a
 //! [`report::view::View`]. Taking a run up again is the same loop over the records that are there already.
 //!
 //! # What never happens

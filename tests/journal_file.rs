@@ -15,7 +15,8 @@ use runbook::journal::chain::{read, verify};
 use runbook::journal::crash::CrashPlan;
 use runbook::journal::file::{Cut, Journal, JournalError};
 use runbook::journal::format;
-use runbook::model::event::{Choice, Event, Outcome, Record};
+use runbook::model::event::{Event, Outcome, Record};
+use runbook::model::question::Choice;
 use runbook::model::result::{Failure, FailureKind, StepResult};
 use serde_json::{Value, json};
 

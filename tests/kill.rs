@@ -230,14 +230,17 @@ fn an_unknown_outcome_that_nothing_settles_is_asked_about_and_each_word_of_the_a
         scenario.resume().exits(7).says("nothing of its session is left");
         assert_eq!(scenario.state(), "blocked");
         scenario.answer("act", word, &[]).exits(2).warns("this answer needs a reason");
-        scenario.answer("act", word, &["--reason", "looked"]).exits(0);
-        scenario.resume().exits(code);
-        assert_eq!(
-            (scenario.state().as_str(), scenario.witness()),
-            (state, witness.iter().map(|line| (*line).to_owned()).collect()),
-            "{word}"
-        );
+        answered(scenario, word, code, state, witness);
     }
+}
+
+/// Answers with that word and goes on, to that exit code, state and witness.
+#[track_caller]
+fn answered(scenario: &Scenario, word: &str, code: i32, state: &str, witness: &[&str]) {
+    scenario.answer("act", word, &["--reason", "looked"]).exits(0);
+    scenario.resume().exits(code);
+    assert_eq!(scenario.state(), state, "{word}");
+    assert_eq!(scenario.witness(), witness, "{word}");
 }
 
 #[test]
@@ -277,14 +280,7 @@ fn an_undo_that_was_lost_and_may_still_run_is_asked_about_and_each_word_of_the_a
         held.kill_supervisor();
         held.ends().exits(7);
         held.kill_step();
-        let scenario = &held.scenario;
-        scenario.answer("act", word, &["--reason", "ended it and looked"]).exits(0);
-        scenario.resume().exits(code);
-        assert_eq!(
-            (scenario.state().as_str(), scenario.witness()),
-            (state, witness.iter().map(|line| (*line).to_owned()).collect()),
-            "{word}"
-        );
+        answered(&held.scenario, word, code, state, witness);
     }
 }
 

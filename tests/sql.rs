@@ -311,7 +311,7 @@ async fn recovery_waits_for_a_session_that_still_works_and_then_says_that_it_is_
     let working = call(database.connection(), "select pg_sleep(60)", &[], true);
     let step = Ticket { secrets: Hidden(Vec::new()), ..ticket("recover", LONG) };
     let (intent, prepared) = sql::prepare(&Environment::new(), &working, &step).await.unwrap();
-    let Intent::Session { application_name } = intent.clone() else { panic!("{intent:?}") };
+    let Intent::Session { application_name } = intent else { panic!("{intent:?}") };
     assert!(application_name.starts_with("runbook/") && application_name.len() <= 63);
     let worker = watcher();
     let mine = format!("application_name = '{application_name}'");
@@ -320,14 +320,14 @@ async fn recovery_waits_for_a_session_that_still_works_and_then_says_that_it_is_
         eventually(&database, &format!("select count(*) from pg_stat_activity where {mine} and state = 'active'"), "1")
             .await;
         let other = watcher();
-        let early = sql::recover(&Environment::new(), &intent, &working, &short, &other.control).await;
+        let early = sql::recover(&Environment::new(), &application_name, &working, &short, &other.control).await;
         let ending = async {
             let asked = "application_name = 'runbook-recover' and state is not null";
             eventually(&database, &format!("select count(*) > 0 from pg_stat_activity where {asked}"), "t").await;
             worker.cancel.send(true).unwrap();
         };
         let environment = Environment::new();
-        let late = sql::recover(&environment, &intent, &working, &step, &other.control);
+        let late = sql::recover(&environment, &application_name, &working, &step, &other.control);
         let (late, ()) = tokio::join!(late, ending);
         (early, late)
     };
@@ -343,9 +343,8 @@ async fn recovery_waits_for_a_session_that_still_works_and_then_says_that_it_is_
 #[tokio::test]
 async fn recovery_without_a_server_proves_nothing() {
     let gone = call("host=/nonexistent connect_timeout=1".to_owned(), "select 1", &[], true);
-    let intent = Intent::Session { application_name: "runbook/x".to_owned() };
     let short = ticket("gone", Duration::from_millis(300));
-    let ended = sql::recover(&Environment::new(), &intent, &gone, &short, &watcher().control).await;
+    let ended = sql::recover(&Environment::new(), "runbook/x", &gone, &short, &watcher().control).await;
     assert!(matches!(ended.end, End::Lost { may_run: true, .. }), "{ended:?}");
 }
 

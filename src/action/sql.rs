@@ -127,25 +127,19 @@ pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
     Ended { end, result, output: None, duration: started.elapsed() }
 }
 
-/// What became of an attempt whose executor is gone: waits until its session is gone too. Whether its statements took
-/// effect is not known from here.
+/// What became of an attempt whose executor is gone: waits until the session of that name is gone too. Whether its
+/// statements took effect is not known from here.
 pub async fn recover(
     environment: &Environment,
-    intent: &Intent,
+    application_name: &str,
     call: &SqlCall,
     ticket: &Ticket,
     control: &Control,
 ) -> Ended {
     let started = Instant::now();
-    let end = match intent {
-        Intent::Session { application_name } => {
-            let mut cancel = control.cancel.clone();
-            let connection = &call.connection;
-            let seen = presence::wait(environment, connection, application_name, ticket.timeout, &mut cancel).await;
-            seen.without(&Secrets(ticket.secrets.0.clone())).lost()
-        }
-        other => End::Lost { may_run: true, evidence: format!("no session was recorded for it, but {other:?}") },
-    };
+    let mut cancel = control.cancel.clone();
+    let seen = presence::wait(environment, &call.connection, application_name, ticket.timeout, &mut cancel).await;
+    let end = seen.without(&Secrets(ticket.secrets.0.clone())).lost();
     Ended { end, result: StepResult::default(), output: None, duration: started.elapsed() }
 }
 

@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::execute::{Control, End, Ended, Executor};
 use super::file::Shelf;
 use super::observe::{FilePreview, Observer};
-use super::process::{Launch, cancelled};
+use super::process::Launch;
 use super::target::Environment;
 use super::{file, probe, process, sql};
-use crate::model::call::{Call, FileCall, SqlCall, Ticket};
+use crate::model::call::{Call, FileCall, Ticket};
 use crate::model::event::Intent;
 use crate::model::result::{Failure, FailureKind, StepResult};
 
@@ -51,8 +49,6 @@ pub enum Prepared {
     File(file::Prepared),
     /// In a session.
     Sql(sql::Prepared),
-    /// Not yet: a query only looks.
-    Query(SqlCall, Ticket),
 }
 
 impl Observer for Eyes {
@@ -90,7 +86,7 @@ impl Executor for World {
             Call::File(call) => file::prepare(&self.shelf, call, ticket).await.map(wrap(Prepared::File)),
             Call::Restore(call) => file::prepare_restore(&self.shelf, call, ticket).map(wrap(Prepared::File)),
             Call::Sql(call) => sql::prepare(&self.eyes.environment, call, ticket).await.map(wrap(Prepared::Sql)),
-            Call::Query(call) => Ok((Intent::Program, Prepared::Query(call.clone(), ticket.clone()))),
+            Call::Query(_) => Err(Failure::new(FailureKind::Sql, "a query is looked at, and never carried out")),
         }
     }
 
@@ -99,7 +95,6 @@ impl Executor for World {
             Prepared::Process(prepared) => process::carry_out(prepared, control).await,
             Prepared::File(prepared) => file::carry_out(prepared, control).await,
             Prepared::Sql(prepared) => sql::carry_out(prepared, control).await,
-            Prepared::Query(call, ticket) => self.eyes.query(&call, &ticket, control).await,
         }
     }
 
@@ -116,34 +111,11 @@ impl Executor for World {
                 let reload = (call.reload.as_ref(), call.cwd.as_path());
                 file::recover(&self.shelf, intent, reload, ticket, control).await
             }
-            (Intent::Session { .. }, Call::Sql(call)) => {
-                sql::recover(&self.eyes.environment, intent, call, ticket, control).await
-            }
-            (Intent::Program, Call::Query(_)) => {
-                let evidence = "a query only looks, in a transaction that is rolled back".to_owned();
-                ended(End::NotStarted { evidence }, StepResult::default(), Duration::ZERO)
+            (Intent::Session { application_name }, Call::Sql(call)) => {
+                sql::recover(&self.eyes.environment, application_name, call, ticket, control).await
             }
             _ => mismatch(),
         }
-    }
-}
-
-impl Eyes {
-    /// A query that is a step of its own.
-    async fn query(&self, call: &SqlCall, ticket: &Ticket, control: &Control) -> Ended {
-        let began = Instant::now();
-        let looked = tokio::select! {
-            looked = sql::look(&self.environment, call, ticket) => looked,
-            () = cancelled(control.cancel.clone()) => {
-                return ended(End::Cancelled, StepResult::default(), began.elapsed());
-            }
-        };
-        let (end, result) = match looked {
-            Ok(result) => (End::Returned, result),
-            Err(failure) if failure.kind == FailureKind::Timeout => (End::TimedOut, StepResult::default()),
-            Err(failure) => (End::Failed(failure), StepResult::default()),
-        };
-        ended(end, result, began.elapsed())
     }
 }
 
@@ -154,9 +126,6 @@ fn wrap<P>(kind: fn(P) -> Prepared) -> impl FnOnce((Intent, P)) -> (Intent, Prep
 /// The runbook is the one that was approved, so this comes only from a damaged record.
 fn mismatch() -> Ended {
     let evidence = "the recorded intent is of another kind than the step".to_owned();
-    ended(End::Lost { may_run: true, evidence }, StepResult::default(), Duration::ZERO)
-}
-
-fn ended(end: End, result: StepResult, duration: Duration) -> Ended {
-    Ended { end, result, output: None, duration }
+    let end = End::Lost { may_run: true, evidence };
+    Ended { end, result: StepResult::default(), output: None, duration: Duration::ZERO }
 }

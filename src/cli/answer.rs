@@ -10,13 +10,13 @@ use super::open::{self, Opened, Taken};
 use crate::engine::Engine;
 use crate::engine::state::UndoStanding;
 use crate::journal::file::Journal;
-use crate::model::event::{Choice, Event, SettledBy, Settlement};
+use crate::model::event::{Event, SettledBy, Settlement};
+use crate::model::question::{Choice, OpenQuestion};
 use crate::model::runbook::Runbook;
-use crate::model::status::OpenQuestion;
 use crate::model::step::Action;
 use crate::report::terminal;
 use crate::run::clock;
-use crate::run::question::{needs_reason, typed};
+use crate::run::question::typed;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: runbook answer 20260201 switch-traffic yes\nThen runbook resume goes on with it.")]
@@ -75,8 +75,8 @@ impl Answer {
 
     /// The answer to a rollback that is stuck: a person did by hand what the undo was to do.
     fn undone_by_hand(&self, engine: &Engine, by: &str) -> Result<Option<Event>, Exit> {
-        let fold = engine.program.index(&self.step).map(|index| &engine.state.steps[index]);
-        let Some(undo) = fold.map(|fold| &fold.undo).filter(|undo| undo.state == UndoStanding::Failed) else {
+        let undo = engine.fold(&self.step).map(|fold| &fold.undo);
+        let Some(undo) = undo.filter(|undo| undo.state == UndoStanding::Failed) else {
             return Ok(None);
         };
         if self.choice != Choice::Succeeded.as_str() {
@@ -112,17 +112,17 @@ impl Answer {
             _ => None,
         });
         let evidence_required = manual.is_some_and(|manual| manual.evidence_required);
-        if needs_reason(open.question, choice, evidence_required) && self.reason.trim().is_empty() {
+        if open.question.needs_reason(choice, evidence_required) && self.reason.trim().is_empty() {
             return Err(Exit::new(USAGE, "this answer needs a reason").help("add --reason \"what you saw\""));
         }
         let mut values = BTreeMap::new();
         for pair in &self.values {
-            let kind = pair
+            let (name, text, kind) = pair
                 .split_once('=')
                 .and_then(|(name, text)| Some((name, text, *manual?.inputs.get(name)?)))
                 .ok_or_else(|| Exit::new(USAGE, format!("`--value {pair}` is not an input of {}", open.step)))?;
-            let value = typed(kind.2, kind.1).map_err(|why| Exit::new(USAGE, format!("{}: {why}", kind.0)))?;
-            values.insert(kind.0.to_owned(), value);
+            let value = typed(kind, text).map_err(|why| Exit::new(USAGE, format!("{name}: {why}")))?;
+            values.insert(name.to_owned(), value);
         }
         let missing = manual.filter(|_| choice == Choice::Succeeded);
         let missing = missing.and_then(|manual| manual.inputs.keys().find(|name| !values.contains_key(*name)));

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use clap::{Args, Subcommand};
 
 use super::environment::Environment;
-use super::exit::{Exit, USAGE};
+use super::exit::{Exit, REFUSED, TAMPERED, USAGE};
 use super::open;
 use crate::journal::chain::{self, ChainError, Verified};
 use crate::report::{audit as view, json, terminal};
@@ -61,9 +61,9 @@ impl Audit {
                     .map_err(|error| Exit::new(USAGE, format!("cannot read {}: {error}", path.display())))?;
                 let verified = chain::verify(BufReader::with_capacity(1 << 18, file), &store.anchors(&folder.id)?);
                 let code = match &verified {
-                    Ok(found) if require_anchored && found.anchored.unwrap_or(0) < found.records => 3,
+                    Ok(found) if require_anchored && found.anchored.unwrap_or(0) < found.records => REFUSED,
                     Ok(_) => 0,
-                    Err(ChainError::Tampered(_)) => 1,
+                    Err(ChainError::Tampered(_)) => TAMPERED,
                     Err(ChainError::Read(error)) => {
                         return Err(Exit::new(USAGE, format!("cannot read {}: {error}", path.display())));
                     }

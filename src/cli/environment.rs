@@ -1,4 +1,4 @@
-//! The one door to the environment: variables, the user's and the machine's name, the program's own path.
+//! The one door to the environment: variables, the user's and the machine's name.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

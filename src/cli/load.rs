@@ -80,7 +80,7 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
     let errors: Vec<Diagnostic> =
         file.checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
     let Some(runbook) = file.checked.runbook.filter(|_| errors.is_empty()) else {
-        show(&errors, std::slice::from_ref(&file.source), environment);
+        show(&errors, &file.source, environment);
         let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
         return Err(
             Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help)
@@ -91,11 +91,10 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
     Ok(Loaded { bytes, runbook, parameters, digest })
 }
 
-/// Findings for a person, on standard error.
-fn show(diagnostics: &[Diagnostic], sources: &[Source], environment: &Environment) {
+/// What is wrong with one file, for a person, on standard error.
+fn show(diagnostics: &[Diagnostic], source: &Source, environment: &Environment) {
     let looks = environment.looks();
-    let texts: Vec<SourceText<'_>> = sources.iter().map(text_of).collect();
-    terminal::err(&human(diagnostics, &texts, looks.color, looks.width));
+    terminal::err(&human(diagnostics, &[text_of(source)], looks.color, looks.width));
     terminal::err(&format!("{}\n", summary(1, diagnostics.len(), 0)));
 }
 

@@ -18,7 +18,7 @@ mod validate;
 use clap::{Args, Parser, Subcommand};
 
 use environment::Environment;
-use exit::Exit;
+use exit::{Exit, STOPPED};
 
 /// Below the commands in `--help`.
 const AFTER: &str = "\
@@ -93,4 +93,10 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Audit(command) => command.run(environment),
     };
     done.unwrap_or_else(Exit::show)
+}
+
+/// What a command that waits runs in: one thread.
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Exit::new(STOPPED, format!("cannot start: {error}")))
 }

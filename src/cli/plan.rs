@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Given;
 use super::environment::Environment;
-use super::exit::{Exit, STOPPED};
+use super::exit::Exit;
 use super::load::{Loaded, load};
+use super::{Given, runtime};
 use crate::action::secret::Secrets;
 use crate::action::world::Eyes;
 use crate::model::call::Hidden;
@@ -40,10 +40,7 @@ pub fn plan(file: &Path, given: &Given, as_json: bool, detailed: bool, environme
     // With that option 2 means changes, so an error has to be another code.
     let loaded = load(file, given, environment)
         .map_err(|exit| if detailed { Exit::silent(exit.show().min(1)) } else { exit })?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Exit::new(STOPPED, format!("cannot start: {error}")))?;
+    let runtime = runtime()?;
     let eyes = Eyes { environment: environment.variables.clone() };
     let plan = runtime.block_on(async {
         let secrets = secrets(&loaded, environment).await;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::environment::Environment;
 use super::exec::crash_plan;
 use super::exit::{Exit, REFUSED, STOPPED};
-use super::open;
+use super::{open, runtime};
 use crate::action::secret::Secrets;
 use crate::action::world::World;
 use crate::engine::Engine;
@@ -48,10 +48,7 @@ pub struct Turn {
 
 /// Takes the turn: records the first events, then goes on until the run ends or halts. The exit code.
 pub fn take(turn: Turn, first: Vec<Event>, environment: &Environment) -> Result<u8, Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Exit::new(STOPPED, format!("cannot start: {error}")))?;
+    let runtime = runtime()?;
     let code = if turn.json {
         runtime.block_on(go(turn, first, Json, environment))
     } else {

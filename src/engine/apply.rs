@@ -1,11 +1,14 @@
 //! The one transition function: what an event does to the state, and whether it may come now.
 
-use super::state::{Decided, Direction, Standing, StepFold, UndoStanding, describe};
+mod resume;
+mod undo;
+
+use super::state::{Decided, Direction, Standing, describe};
 use super::{Engine, Illegal};
-use crate::model::event::{Answer, Choice, Event, Intent, Outcome, Question, RunOutcome, SettledBy, Settlement};
+use crate::model::event::{Answer, Event, Intent, Outcome, SettledBy, Settlement};
+use crate::model::question::{Choice, OpenQuestion, Question};
 use crate::model::result::Failure;
 use crate::model::runbook::Hook;
-use crate::model::status::OpenQuestion;
 
 type Applied = Result<(), String>;
 
@@ -65,75 +68,6 @@ impl Engine {
                 self.state.ended = Some(*outcome);
                 self.state.remaining.clone_from(remaining);
                 Ok(())
-            }
-        }
-    }
-
-    /// Taking up again. Where the run had halted, or was about to, a person gives what failed a new beginning; after a
-    /// crash the run goes on as if nothing had been.
-    fn resumed(&mut self) -> Applied {
-        let state = &mut self.state;
-        allowed(!state.is_over(), "the run has ended for good")?;
-        let halted = state.ended.take();
-        state.remaining.clear();
-        state.stopping = false;
-        state.lost = true;
-        self.look_again();
-        let state = &mut self.state;
-        let asked = state.question.as_ref().and_then(|open| self.program.index(&open.step));
-        for (index, fold) in state.steps.iter_mut().enumerate() {
-            if asked != Some(index) && fold.is_tried_anew(halted) {
-                fold.verdict = None;
-                fold.tries = 0;
-                fold.granted = 0;
-            }
-            // A check that had no answer may have one now.
-            fold.answer.take_if(|answer| *answer == Answer::Unknown);
-            if fold.undo.state == UndoStanding::Failed && halted == Some(RunOutcome::Stuck) {
-                fold.undo.state = UndoStanding::Pending;
-                fold.undo.tries = 0;
-            }
-        }
-        if halted.is_some() {
-            self.hooks_of_an_end_run_anew();
-        }
-        Ok(())
-    }
-
-    fn hooks_of_an_end_run_anew(&mut self) {
-        let state = &mut self.state;
-        for hook in [Hook::OnFailure, Hook::OnRollback, Hook::Always] {
-            if state.hooks.remove(&hook).is_some() {
-                for index in self.program.hooks.get(&hook).into_iter().flatten() {
-                    let fold = &mut state.steps[*index];
-                    if fold.state != Standing::Unknown {
-                        fold.state = Standing::Pending;
-                        fold.tries = 0;
-                    }
-                }
-            }
-        }
-    }
-
-    /// What could not be found out may be known by now, so whoever acted is asked again, and a person only after that.
-    fn look_again(&mut self) {
-        let state = &mut self.state;
-        let decided = state.decision.as_ref().map(|decided| decided.step);
-        state.question.take_if(|open| matches!(open.question, Question::Unknown | Question::UndoUnknown));
-        for (index, fold) in state.steps.iter_mut().enumerate().take(self.program.own) {
-            if decided == Some(index) {
-                continue;
-            }
-            if fold.state == Standing::Unknown {
-                fold.answer = None;
-                if fold.may_run {
-                    fold.state = Standing::Started;
-                    state.in_flight = Some(index);
-                }
-            }
-            if fold.undo.state == UndoStanding::Unknown && fold.undo.may_run {
-                fold.undo.state = UndoStanding::Started;
-                state.in_flight = Some(index);
             }
         }
     }
@@ -310,88 +244,6 @@ impl Engine {
         Ok(())
     }
 
-    fn undo_started(&mut self, step: &str, part: usize, attempt: u32, intent: &Intent) -> Applied {
-        let fold = self.may_undo(step, part)?;
-        allowed(attempt == fold.undo.attempts + 1, "it is not the next attempt")?;
-        fold.undo.attempts += 1;
-        fold.undo.tries += 1;
-        fold.undo.state = UndoStanding::Started;
-        fold.undo.intent = Some(intent.clone());
-        self.state.in_flight = self.program.index(step);
-        self.state.lost = false;
-        Ok(())
-    }
-
-    fn undo_refused(&mut self, step: &str, part: usize, failure: &Failure) -> Applied {
-        let fold = self.may_undo(step, part)?;
-        fold.undo.tries += 1;
-        fold.undo.state = UndoStanding::Failed;
-        fold.undo.reason = Some(failure.message.clone());
-        Ok(())
-    }
-
-    fn undo_finished(&mut self, event: &Event, at: &str) -> Applied {
-        let Event::UndoFinished { step, part, attempt, outcome, failure, .. } = event else {
-            return Ok(());
-        };
-        let index = self.known(step)?;
-        let parts = self.parts(index);
-        let fold = &mut self.state.steps[index];
-        let undo = &mut fold.undo;
-        allowed(
-            undo.state == UndoStanding::Started && undo.part == *part && undo.attempts == *attempt,
-            "that undo is not under way",
-        )?;
-        undo.reason = failure.as_ref().map(|failure| failure.message.clone());
-        undo.may_run = *outcome == Outcome::UnknownMayRun;
-        match outcome {
-            Outcome::Succeeded => fold.part_undone(parts),
-            Outcome::Failed | Outcome::TimedOut => undo.state = UndoStanding::Failed,
-            Outcome::Unknown | Outcome::UnknownMayRun => undo.state = UndoStanding::Unknown,
-        }
-        fold.finished = Some(at.to_owned());
-        self.state.in_flight = None;
-        Ok(())
-    }
-
-    fn undo_settled(&mut self, event: &Event, at: &str) -> Applied {
-        let Event::UndoSettled { step, part, r#as: settlement, by, reason } = event else {
-            return Ok(());
-        };
-        let index = self.known(step)?;
-        let parts = self.parts(index);
-        let lost = self.state.in_flight == Some(index) && self.state.lost;
-        let fold = &mut self.state.steps[index];
-        // Where an undo failed, a person may have done by hand what it was to do.
-        let by_hand = *by == SettledBy::Person && *settlement == Settlement::Succeeded;
-        let settles = fold.undo.state == UndoStanding::Unknown || fold.undo.state == UndoStanding::Failed && by_hand;
-        allowed(lost || settles, "there is nothing to settle")?;
-        allowed(fold.undo.part == *part, "it is not that part's turn")?;
-        fold.undo.reason = Some(reason.clone());
-        fold.undo.may_run = false;
-        match settlement {
-            Settlement::Succeeded => fold.part_undone(parts),
-            Settlement::Failed => fold.undo.state = UndoStanding::Failed,
-            Settlement::NotStarted | Settlement::RunAgain => {
-                fold.undo.state = UndoStanding::Pending;
-                fold.undo.tries = fold.undo.tries.saturating_sub(1);
-            }
-        }
-        fold.finished = Some(at.to_owned());
-        if lost {
-            self.state.in_flight = None;
-        }
-        self.state.decision.take_if(|decided| decided.step == index);
-        Ok(())
-    }
-
-    fn undo_skipped(&mut self, step: &str, reason: &str) -> Applied {
-        let fold = self.may_undo(step, 0)?;
-        fold.undo.state = UndoStanding::Skipped;
-        fold.undo.reason = Some(reason.to_owned());
-        Ok(())
-    }
-
     fn hook_finished(&mut self, hook: Hook, outcome: Outcome) -> Applied {
         allowed(!self.state.hooks.contains_key(&hook), "that hook is through")?;
         allowed(self.state.in_flight.is_none(), "an attempt is under way")?;
@@ -429,40 +281,6 @@ impl Engine {
         let fold = &self.state.steps[index];
         allowed(matches!(fold.state, Standing::Pending) || fold.has_failed(), "it is not to be run")?;
         Ok(index)
-    }
-
-    /// The step, if that part of it may be undone now.
-    fn may_undo(&mut self, step: &str, part: usize) -> Result<&mut StepFold, String> {
-        let index = self.known(step)?;
-        allowed(self.state.ended.is_none(), "the run has ended")?;
-        allowed(self.state.is_going_back(), "the run is not rolling back")?;
-        allowed(self.state.in_flight.is_none(), "another attempt is under way")?;
-        let fold = &mut self.state.steps[index];
-        allowed(fold.maybe_in_place, "nothing of it can be in place")?;
-        allowed(fold.state != Standing::Unknown, "its outcome is not settled")?;
-        allowed(matches!(fold.undo.state, UndoStanding::Pending | UndoStanding::Failed), "it is not to be undone")?;
-        allowed(fold.undo.part == part, "it is not that part's turn")?;
-        Ok(fold)
-    }
-}
-
-impl StepFold {
-    /// Whether taking a run up that halted so grants a failed step its attempts anew. An executor that died, and an
-    /// answer that nothing has followed from yet, leave owed what was owed.
-    fn is_tried_anew(&self, halted: Option<RunOutcome>) -> bool {
-        let owed = match self.verdict {
-            Some(Choice::Rollback) => true,
-            Some(_) => halted != Some(RunOutcome::Failed),
-            None => false,
-        };
-        self.has_failed() && !self.passed_over && !owed && (halted.is_some() || self.was_cancelled())
-    }
-
-    fn part_undone(&mut self, parts: usize) {
-        self.undo.part += 1;
-        self.undo.attempts = 0;
-        self.undo.tries = 0;
-        self.undo.state = if self.undo.part >= parts { UndoStanding::Undone } else { UndoStanding::Pending };
     }
 }
 

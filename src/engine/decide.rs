@@ -3,7 +3,8 @@
 use super::program::Node;
 use super::state::{Direction, Standing, StepFold};
 use super::{Decision, Engine};
-use crate::model::event::{Choice, Event, Outcome, Question, Remaining, RunOutcome};
+use crate::model::event::{Event, Outcome, Remaining, RunOutcome};
+use crate::model::question::{Choice, Question};
 use crate::model::runbook::Hook;
 use crate::model::step::OnFailure;
 

@@ -1,14 +1,13 @@
 //! What happens next. Pure: events in, decisions out; no clock, no files, no randomness, nothing that waits.
 //!
 //! An [`Engine`] is a [`program::Program`] (what a runbook asks for) and a [`state::State`] (what happened so far).
-//! Each [`Decision`] leads to exactly one event; the event is made durable, then applied, then the next decision is
+//! Each [`Decision`] leads to exactly one event; the event is applied, then made durable, then the next decision is
 //! asked for. A run that starts and one that is taken up again after a crash go through the same three steps: the
 //! only difference is how many events there are already.
 
 mod apply;
 mod decide;
 pub mod program;
-pub mod questions;
 mod rollback;
 mod settle;
 pub mod state;
@@ -20,10 +19,11 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::model::event::{Event, Question, RunOutcome};
+use crate::model::event::{Event, RunOutcome};
+use crate::model::question::Question;
 use crate::model::runbook::Runbook;
 use program::Program;
-use state::State;
+use state::{State, StepFold};
 
 /// What has to happen next. Each but [`Decision::End`] leads to one of the events that it names.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,5 +127,11 @@ impl Engine {
         let program = Program::of(runbook);
         let state = State::new(program.steps.len());
         Self { program, state }
+    }
+
+    /// What happened of a step, by its name in the journal; `None` where the runbook has no such step.
+    #[must_use]
+    pub fn fold(&self, step: &str) -> Option<&StepFold> {
+        self.program.index(step).map(|index| &self.state.steps[index])
     }
 }

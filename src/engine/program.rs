@@ -64,7 +64,7 @@ impl Program {
         let mut hooks = BTreeMap::new();
         for (hook, members) in &runbook.hooks {
             let first = steps.len();
-            steps.extend(members.iter().map(|step| Node::of(step, format!("{}/{}", hook.as_str(), step.id))));
+            steps.extend(members.iter().map(|step| Node::of(step, hook.step_name(&step.id))));
             hooks.insert(*hook, (first..steps.len()).collect());
         }
         Self::new(steps, own, hooks)

@@ -2,7 +2,8 @@
 
 use super::program::NodeUndo;
 use super::{Decision, Engine};
-use crate::model::event::{Answer, Choice, Event, Question, SettledBy, Settlement};
+use crate::model::event::{Answer, Event, SettledBy, Settlement};
+use crate::model::question::{Choice, Question};
 
 impl Engine {
     /// The next decision about a step whose outcome nobody knows.

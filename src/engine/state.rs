@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::event::{Answer, Choice, Event, Intent, Outcome, RunOutcome};
+use crate::model::event::{Answer, Event, Intent, Outcome, RunOutcome};
+use crate::model::question::{Choice, OpenQuestion};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::Hook;
-use crate::model::status::{OpenQuestion, StepState};
+use crate::model::status::StepState;
 
 /// Which way a run goes. Once back, it never goes forward again.
 #[derive(Debug, Clone, PartialEq, Eq)]

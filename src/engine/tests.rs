@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::program::{Node, NodeUndo, Program};
 use super::state::State;
 use super::{Decision, Engine};
-use crate::model::event::{
-    Answer, Choice, Event, Intent, Outcome, Question, ResumeIntent, RunOutcome, SettledBy, Settlement,
-};
+use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, RunOutcome, SettledBy, Settlement};
+use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{OnFailure, Retry};
 
@@ -131,7 +130,7 @@ fn an_unknown_step_that_may_still_run_is_asked_about_whatever_it_declares() {
 fn what_may_still_run_is_looked_for_again_when_the_run_is_taken_up_again() {
     let mut engine = run(vec![node("a")]);
     engine.after([started("a", 1), ended("a", 1, Outcome::UnknownMayRun)]);
-    let choices = crate::engine::questions::choices(Question::Unknown).to_vec();
+    let choices = Question::Unknown.choices().to_vec();
     let (step, question) = ("a".to_owned(), Question::Unknown);
     let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices };
     assert_eq!(engine.after([asked]), Decision::Answer);
@@ -239,7 +238,7 @@ fn a_person_chooses_what_follows_a_failure() {
         let mut engine = run(vec![ask.clone(), node("b")]);
         let failed = engine.after([started("a", 1), ended("a", 1, Outcome::Failed)]);
         assert_eq!(failed, Decision::Ask { step: "a".to_owned(), question: Question::Failure });
-        let choices = super::questions::choices(Question::Failure).to_vec();
+        let choices = Question::Failure.choices().to_vec();
         let (step, text, question) = ("a".to_owned(), String::new(), Question::Failure);
         let asked = Event::QuestionAsked { step: step.clone(), question, text, choices };
         assert_eq!(engine.after([asked]), Decision::Answer);
@@ -262,7 +261,7 @@ fn an_event_that_cannot_follow_is_refused_and_changes_nothing() {
 /// A step that failed, was asked about, and got that answer.
 fn asked_and_answered(step: &str, choice: Choice) -> [Event; 2] {
     let question = Question::Failure;
-    let choices = super::questions::choices(question).to_vec();
+    let choices = question.choices().to_vec();
     let (text, by, reason, values) = (String::new(), String::new(), String::new(), BTreeMap::new());
     [
         Event::QuestionAsked { step: step.to_owned(), question, text, choices },
@@ -343,7 +342,7 @@ fn a_yes_at_a_point_of_no_return_counts_also_when_the_rollback_comes_right_after
     let undo = NodeUndo::PointOfNoReturn("traffic moves".to_owned());
     let line = Node { by_person: true, is_confirm: true, undo, ..node("line") };
     let mut engine = run(vec![node("a"), line]);
-    let choices = super::questions::choices(Question::Confirm).to_vec();
+    let choices = Question::Confirm.choices().to_vec();
     let (step, by, reason, values) = ("line".to_owned(), String::new(), String::new(), BTreeMap::new());
     let decision = engine.after([
         started("a", 1),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::question::{Choice, Question};
 use super::result::{Failure, OutputDigest, StepResult};
 use super::runbook::Hook;
 
@@ -369,67 +370,6 @@ pub enum Answer {
     Unknown,
 }
 
-/// What a question is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Question {
-    /// Go or no-go.
-    Confirm,
-    /// Whether something was done elsewhere.
-    Manual,
-    /// How an attempt ended.
-    Unknown,
-    /// How an undo ended.
-    UndoUnknown,
-    /// What to do about a failed step.
-    Failure,
-}
-
-/// The words that answer questions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Choice {
-    /// Go.
-    Yes,
-    /// No-go.
-    No,
-    /// It was done; of an undo: it is undone.
-    Succeeded,
-    /// It was not done as wanted.
-    Failed,
-    /// It never began.
-    NotStarted,
-    /// Run it again, whatever became of it.
-    RunAgain,
-    /// Try the failed step once more.
-    Retry,
-    /// Leave it failed and go on.
-    Skip,
-    /// Undo what was done.
-    Rollback,
-    /// End here, to be resumed later.
-    Stop,
-}
-
-impl Choice {
-    /// The word as it is typed.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::No => "no",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::NotStarted => "not-started",
-            Self::RunAgain => "run-again",
-            Self::Retry => "retry",
-            Self::Skip => "skip",
-            Self::Rollback => "rollback",
-            Self::Stop => "stop",
-        }
-    }
-}
-
 /// What an executor means to do with a run that it takes up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -456,6 +396,14 @@ pub enum RunOutcome {
     PartlyRolledBack,
     /// An undo failed.
     Stuck,
+}
+
+impl RunOutcome {
+    /// Whether a run that ended so cannot be taken up again.
+    #[must_use]
+    pub const fn is_for_good(self) -> bool {
+        matches!(self, Self::Succeeded | Self::RolledBack | Self::PartlyRolledBack)
+    }
 }
 
 /// Something that is still in place, or was passed over.

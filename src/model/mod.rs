@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod place;
 pub mod plan;
+pub mod question;
 pub mod result;
 pub mod runbook;
 pub mod status;

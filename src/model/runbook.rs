@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::step::{Step, Undo};
+use super::step::Step;
 
 /// Text with `{{ … }}` in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,10 +65,8 @@ impl Runbook {
     #[must_use]
     pub fn steps_by_name(&self) -> HashMap<String, &Step> {
         let own = self.leaves().into_iter().map(|step| (step.id.clone(), step));
-        let hooks = self
-            .hooks
-            .iter()
-            .flat_map(|(hook, steps)| steps.iter().map(move |step| (format!("{}/{}", hook.as_str(), step.id), step)));
+        let hooks = self.hooks.iter();
+        let hooks = hooks.flat_map(|(hook, steps)| steps.iter().map(|step| (hook.step_name(&step.id), step)));
         own.chain(hooks).collect()
     }
 
@@ -190,6 +188,12 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// What one of its steps is called in the journal: `<hook>/<id>`.
+    #[must_use]
+    pub fn step_name(self, id: &str) -> String {
+        format!("{}/{id}", self.as_str())
+    }
+
     /// The name in the format and in the journal.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -212,12 +216,4 @@ pub struct Followup {
     pub title: String,
     /// Who.
     pub owner: Option<String>,
-}
-
-impl Step {
-    /// Whether a rollback can stop here for good.
-    #[must_use]
-    pub const fn is_point_of_no_return(&self) -> bool {
-        matches!(self.undo, Undo::PointOfNoReturn { .. })
-    }
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Choice, Question, Remaining, RunOutcome};
+use super::event::Remaining;
+use super::question::OpenQuestion;
 
 /// `status --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,26 +145,5 @@ impl StepState {
             Self::UndoFailed => "undo_failed",
             Self::UndoUnknown => "undo_unknown",
         }
-    }
-}
-
-/// What a person has to answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenQuestion {
-    /// About which step.
-    pub step: String,
-    /// What about.
-    pub question: Question,
-    /// The text, with its evidence.
-    pub text: String,
-    /// The words that answer it.
-    pub choices: Vec<Choice>,
-}
-
-impl RunOutcome {
-    /// Whether a run that ended so cannot be taken up again.
-    #[must_use]
-    pub const fn is_for_good(self) -> bool {
-        matches!(self, Self::Succeeded | Self::RolledBack | Self::PartlyRolledBack)
     }
 }

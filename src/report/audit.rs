@@ -134,7 +134,7 @@ pub fn verified_json(run: &str, proof: &Result<Good<'_>, String>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::event::{Choice, Question};
+    use crate::model::question::{Choice, Question};
 
     #[test]
     fn a_record_is_broken_below_its_own_text_and_a_question_is_shown_with_its_words() {

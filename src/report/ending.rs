@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::question::{answer, meaning};
 use super::text::{count, escape, escape_lines};
-use crate::model::event::{Choice, Question};
-use crate::model::status::{OpenQuestion, RunState, Status, StepState, StepStatus};
+use crate::model::question::OpenQuestion;
+use crate::model::status::{RunState, Status, StepState, StepStatus};
 
 /// A command, and what it does.
 type Next = (String, String);
@@ -119,43 +120,11 @@ fn answers(run: &str, question: &OpenQuestion) -> Vec<Next> {
     next
 }
 
-/// The command that answers a question later. What has to be filled in is written in capitals.
-#[must_use]
-pub fn answer(run: &str, step: &str, question: Question, choice: Choice) -> String {
-    let more = match (question, choice) {
-        (Question::Confirm, _) | (Question::Failure, Choice::Retry | Choice::Rollback | Choice::Stop) => "",
-        _ => " --reason \"WHY\"",
-    };
-    format!("runbook answer {run} {step} {}{more}", choice.as_str())
-}
-
-/// What an answer does.
-#[must_use]
-pub const fn meaning(question: Question, choice: Choice) -> &'static str {
-    match (question, choice) {
-        (Question::Unknown, Choice::Succeeded) => "it had its effect: go on after it",
-        (Question::Unknown, Choice::Failed) => "it is not as wanted: treated as a failure of the step",
-        (Question::Unknown, Choice::NotStarted) => "it had no effect: it is run now",
-        (Question::Unknown, Choice::RunAgain) => "it is over and may be run once more",
-        (Question::UndoUnknown, Choice::Succeeded) => "it is undone: go on with the rollback",
-        (Question::UndoUnknown, Choice::Failed) => "it is not undone: the rollback is stuck here",
-        (Question::UndoUnknown, Choice::RunAgain) => "it is over: the undo is run once more",
-        (Question::Manual, Choice::Succeeded) => "it is done",
-        (Question::Manual, Choice::Failed) => "it could not be done",
-        (_, Choice::Yes) => "go",
-        (_, Choice::No) => "no-go: the step fails",
-        (_, Choice::Retry) => "try the step once more",
-        (_, Choice::Skip) => "leave it failed and go on",
-        (_, Choice::Rollback) => "undo what was done",
-        (_, Choice::Stop) => "end here, to be resumed later",
-        _ => "",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::event::Remaining;
+    use crate::model::question::{Choice, Question};
 
     fn step(id: &str, state: StepState, reason: Option<&str>) -> StepStatus {
         let reason = reason.map(str::to_owned);

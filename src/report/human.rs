@@ -2,23 +2,23 @@
 //! one, a plain line for each event with its time.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
-use super::ending::{answer, ending, meaning};
-use super::failure;
+use super::ending::ending;
 use super::progress::Live;
 use super::terminal::{Looks, err, out};
-use super::text::{cut, duration, escape, escape_lines, local_time, wrap};
+use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
 use super::view::{Progress, Prompt, View};
-use crate::model::event::{Choice, Event, Outcome, Question, Record, RunOutcome, Settlement};
+use super::{failure, question};
+use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
+use crate::model::question::{Choice, OpenQuestion};
 use crate::model::result::Failure;
 use crate::model::runbook::Runbook;
-use crate::model::status::{OpenQuestion, Status};
+use crate::model::status::Status;
 
 /// Where text below a step's line begins.
 const INDENT: usize = 8;
@@ -75,7 +75,7 @@ impl Human {
         for (hook, hook_steps) in &runbook.hooks {
             for step in hook_steps {
                 let known = Known { number: 0, kind: step.action.kind(), line: step.line };
-                steps.insert(format!("{}/{}", hook.as_str(), step.id), known);
+                steps.insert(hook.step_name(&step.id), known);
             }
         }
         let width = steps.keys().map(String::len).filter(|width| *width <= MAX_ID).max().unwrap_or(0);
@@ -105,13 +105,8 @@ impl Human {
             (true, false) => format!("{plain:<7}"),
             (false, _) => plain.to_owned(),
         };
-        match color.filter(|_| self.looks.color) {
-            Some(color) => {
-                let style = Style::new().fg_color(Some(color.into()));
-                format!("{style}{text}{style:#}")
-            }
-            None => text,
-        }
+        let style = color.map_or_else(Style::new, AnsiColor::on_default);
+        paint(&text, style, self.looks.color)
     }
 
     fn step_line(&mut self, at: &str, mark: Mark, step: &str, said: &str) {
@@ -316,41 +311,13 @@ impl View for Human {
     }
 
     fn question(&mut self, question: &OpenQuestion) {
-        let what = match question.question {
-            Question::Confirm => "go or no-go",
-            Question::Manual => "to be done by hand",
-            Question::Unknown | Question::UndoUnknown => "unknown outcome",
-            Question::Failure => "failed",
-        };
-        let mut text = format!("\n  {} ({what})\n", question.step);
-        for line in escape_lines(&question.text).lines().filter(|line| !line.trim().is_empty()) {
-            for line in wrap(line, self.looks.width.saturating_sub(4)) {
-                let _infallible = writeln!(text, "    {line}");
-            }
-        }
-        text.push('\n');
-        for choice in &question.choices {
-            let _infallible = writeln!(text, "    {:<12} {}", choice.as_str(), meaning(question.question, *choice));
-        }
-        if let Some(choice) = question.choices.first() {
-            let later = answer(&self.run, &question.step, question.question, *choice);
-            let _infallible = writeln!(text, "    Ctrl-C leaves it open; then, for example:\n      {later}");
-        }
+        let text = question::text(question, &self.run, self.looks.width);
         self.live.pause();
         err(&self.looks.fit(text));
     }
 
     fn prompt(&mut self, prompt: &Prompt<'_>) {
-        let text = match prompt {
-            Prompt::Choice(choices) => {
-                let words: Vec<&str> = choices.iter().map(|choice| choice.as_str()).collect();
-                format!("  {}? ", words.join(" / "))
-            }
-            Prompt::Reason { required: true } => "  why (needed)? ".to_owned(),
-            Prompt::Reason { required: false } => "  note (may be empty)? ".to_owned(),
-            Prompt::Value { name, kind } => format!("  {name} ({})? ", kind.as_str()),
-        };
-        err(&text);
+        err(&question::prompt(prompt));
     }
 
     fn not_understood(&mut self, why: &str) {

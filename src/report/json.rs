@@ -3,7 +3,8 @@
 use super::terminal::out;
 use super::view::{Progress, Prompt, View};
 use crate::model::event::Record;
-use crate::model::status::{OpenQuestion, Status};
+use crate::model::question::OpenQuestion;
+use crate::model::status::Status;
 
 /// Writes one JSON document a line to standard output.
 #[derive(Debug, Clone, Copy, Default)]

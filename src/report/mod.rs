@@ -9,6 +9,7 @@ pub mod human;
 pub mod json;
 pub mod plan;
 mod progress;
+mod question;
 pub mod status;
 pub mod terminal;
 pub mod text;

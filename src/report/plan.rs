@@ -224,23 +224,11 @@ fn short_digest(digest: &str) -> String {
 /// The plan for programs, `"format": 1`.
 #[must_use]
 pub fn json(plan: &Plan) -> Value {
-    let step = |step: &PlannedStep| {
-        json!({
-            "id": step.id,
-            "action": step.action,
-            "status": step.status,
-            "reason": step.reason,
-            "diff": step.diff,
-            "detail": step.detail,
-            "groups": step.groups,
-            "point_of_no_return": step.point_of_no_return,
-        })
-    };
     json!({
         "format": 1,
         "runbook": plan.runbook,
         "digest": plan.digest,
-        "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+        "steps": plan.steps,
         "rollback": plan.rollback,
         "budget": plan.budget,
         "title": plan.title,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::model::event::Record;
+use crate::model::question::OpenQuestion;
 use crate::model::runbook::ParameterType;
-use crate::model::status::{OpenQuestion, Status};
+use crate::model::status::Status;
 
 /// Where a run is shown. Records come after they are durable, in their order; progress may be dropped.
 pub trait View {
@@ -48,7 +49,7 @@ pub enum Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prompt<'a> {
     /// One of the words of the question.
-    Choice(&'a [crate::model::event::Choice]),
+    Choice(&'a [crate::model::question::Choice]),
     /// Why, or the note of an attestation.
     Reason {
         /// An empty one does not do.

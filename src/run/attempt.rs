@@ -1,19 +1,17 @@
 //! Forward attempts: look, begin, carry out, recover.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
-use super::conclude::settled_as_not_started;
-use super::probe::Ask;
+use super::alone::looks;
+use super::conclude::{nothing_known, settled_as_not_started};
 use super::session::{Session, watched};
 use crate::action::execute::{End, Ended, Executor};
-use crate::expression::render::render_call;
+use crate::action::observe::answer;
+use crate::expression::render::{Context, render_call};
 use crate::expression::{render_text, truth};
-use crate::model::call::{Call, Desired};
+use crate::model::call::{Call, Desired, Ticket};
 use crate::model::event::{Answer, Event, Intent, SettledBy, Settlement};
-use crate::model::result::{Failure, FailureKind, StepResult};
-use crate::model::step::{Action, Effect, Step, WaitAction};
+use crate::model::result::{Failure, FailureKind};
+use crate::model::runbook::Expression;
+use crate::model::step::{Action, Step};
 use crate::report::view::{Progress, View};
 
 /// What a look before an attempt found.
@@ -69,18 +67,25 @@ impl<H: Executor, V: View> Session<H, V> {
 
     /// Whether an earlier attempt of it may have had an effect.
     fn began(&self, name: &str) -> bool {
-        let index = self.log.engine.program.index(name);
-        index.is_some_and(|index| self.log.engine.state.steps[index].maybe_in_place)
+        self.log.engine.fold(name).is_some_and(|fold| fold.maybe_in_place)
+    }
+
+    /// The first expression of its `when` that is false: then it is left out.
+    pub(super) async fn false_when<'a>(&mut self, step: &'a Step) -> Result<Option<&'a Expression>, Failure> {
+        for expression in &step.when {
+            if !self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await? {
+                return Ok(Some(expression));
+            }
+        }
+        Ok(None)
     }
 
     async fn look(&mut self, name: &str, step: &Step) -> Result<Found, Failure> {
-        for expression in &step.when {
-            if !self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await? {
-                return Ok(Found::Skip(format!("when: {} is false", expression.0)));
-            }
+        if let Some(expression) = self.false_when(step).await? {
+            return Ok(Found::Skip(format!("when: {} is false", expression.0)));
         }
         if let Some(check) = &step.check {
-            match self.probe(name, step, check, Ask::Once).await {
+            match self.probe(name, step, check).await {
                 (Answer::Holds, detail) => {
                     // An attempt that did not get through its `verify` does not succeed by its `check` alone.
                     if self.began(name)
@@ -115,7 +120,7 @@ impl<H: Executor, V: View> Session<H, V> {
             if let Some(probe) = &precondition.probe {
                 let looked = self.look_once(name, step, probe).await;
                 if precondition.that.is_none() {
-                    let (answer, seen) = crate::action::observe::answer(&looked);
+                    let (answer, seen) = answer(&looked);
                     (holds, detail) = (answer == Answer::Holds, seen);
                 } else {
                     result = Some(looked?);
@@ -141,7 +146,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// The call of an action, its secrets resolved, its included files those that were approved.
     pub(super) async fn call(&mut self, action: &Action) -> Result<Option<Call>, Failure> {
         let runbook = &self.runbook;
-        let context = crate::expression::render::Context::of(runbook);
+        let context = Context::of(runbook);
         let mut call = self.log.values.evaluate(None, |scope| render_call(action, scope, &context)).await?;
         if let Some(Call::File(file)) = &mut call
             && let Some(Desired::Source { path, sha256 }) = &mut file.content
@@ -156,10 +161,8 @@ impl<H: Executor, V: View> Session<H, V> {
         if step.action.is_by_person() {
             return Ok(Intent::Person);
         }
-        let looks = matches!(step.action, Action::Query(_)) || step.until.is_some();
-        let call = self.call(&step.action).await?;
-        match call {
-            Some(call) if !looks => {
+        match self.call(&step.action).await? {
+            Some(call) if !looks(step) => {
                 let ticket = self.ticket(name, attempt, None, step);
                 let (intent, prepared) = self.hands.prepare(&call, &ticket).await?;
                 self.prepared = Some(prepared);
@@ -175,12 +178,8 @@ impl<H: Executor, V: View> Session<H, V> {
         if step.action.is_by_person() {
             return self.conclude_person(name, attempt, &step).await;
         }
-        let ended = match self.prepared.take() {
-            Some(prepared) => {
-                self.crash.at(self.log.appended(), "after_spawn");
-                let Self { log, stop, hands, person, .. } = self;
-                watched(log, stop, &person.name, async |control| hands.carry_out(prepared, control).await).await
-            }
+        let ended = match self.carry_out().await {
+            Some(ended) => ended,
             None => self.act_alone(name, attempt, &step).await,
         };
         self.crash.at(self.log.appended(), "after_effect");
@@ -190,27 +189,18 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Finds out what became of an attempt of an executor that is gone.
     pub(super) async fn recover(&mut self, name: &str, attempt: u32) -> Event {
         let step = self.step(name);
-        let index = self.log.engine.program.index(name);
-        let intent = index.and_then(|index| self.log.engine.state.steps[index].intent.clone());
-        let lost = |evidence: String, may_run| Ended {
-            end: End::Lost { may_run, evidence },
-            result: StepResult::default(),
-            output: None,
-            duration: Duration::ZERO,
-        };
+        let intent = self.log.engine.fold(name).and_then(|fold| fold.intent.clone());
         let ended = match (intent, self.call(&step.action).await) {
             (Some(Intent::Program | Intent::Person) | None, _) => {
-                lost("the program that was looking is gone".to_owned(), false)
+                nothing_known("the program that was looking is gone".to_owned(), false)
             }
-            (Some(_), Err(failure)) => lost(failure.message, true),
+            (Some(_), Err(failure)) => nothing_known(failure.message, true),
             (Some(intent), Ok(Some(call))) => {
                 self.log.view.progress(&Progress::Waiting(format!("what became of {name}")));
                 let ticket = self.ticket(name, attempt, None, &step);
-                let Self { log, stop, hands, person, .. } = self;
-                watched(log, stop, &person.name, async |control| hands.recover(&intent, &call, &ticket, control).await)
-                    .await
+                self.find_out(&intent, &call, &ticket).await
             }
-            (Some(_), Ok(None)) => lost("nothing of it acts by itself".to_owned(), false),
+            (Some(_), Ok(None)) => nothing_known("nothing of it acts by itself".to_owned(), false),
         };
         if let End::NotStarted { evidence } = ended.end {
             return settled_as_not_started(name, attempt, evidence);
@@ -218,128 +208,17 @@ impl<H: Executor, V: View> Session<H, V> {
         self.conclude(name, attempt, &step, ended).await
     }
 
-    /// What the program does without hands: assertions, pauses, looks, polling.
-    async fn act_alone(&mut self, name: &str, attempt: u32, step: &Step) -> Ended {
-        let began = Instant::now();
-        let (end, result) = match &step.action {
-            Action::Assert { conditions } => (self.assert(conditions).await, StepResult::default()),
-            Action::Wait(wait) => (self.wait(wait, step).await, StepResult::default()),
-            _ => self.observe(name, attempt, step, began).await,
-        };
-        Ended { end, result, output: None, duration: began.elapsed() }
-    }
-
-    pub(super) async fn assert(&mut self, conditions: &[crate::model::step::Condition]) -> End {
-        for condition in conditions {
-            match self.log.values.evaluate(None, |scope| truth(&condition.that.0, scope)).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    let message = match &condition.message {
-                        Some(text) => self.log.values.evaluate(None, |scope| render_text(&text.0, scope)).await,
-                        None => Ok(format!("{} is false", condition.that.0)),
-                    };
-                    return End::Failed(
-                        message.map_or_else(|failure| failure, |message| Failure::new(FailureKind::Assertion, message)),
-                    );
-                }
-                Err(failure) => return End::Failed(failure),
-            }
-        }
-        End::Returned
-    }
-
-    pub(super) async fn wait(&mut self, wait: &WaitAction, step: &Step) -> End {
-        let duration = match wait {
-            WaitAction::For(duration) => *duration,
-            WaitAction::Until(template) => {
-                let text = self.log.values.evaluate(None, |scope| render_text(&template.0, scope)).await;
-                let until = text.and_then(|text| {
-                    text.parse::<jiff::Timestamp>().map_err(|error| {
-                        Failure::new(FailureKind::Expression, format!("`{text}` is not a moment: {error}"))
-                    })
-                });
-                match until {
-                    Ok(until) => Duration::try_from(until.duration_since(super::clock::now())).unwrap_or_default(),
-                    Err(failure) => return End::Failed(failure),
-                }
-            }
-        };
-        let limit = step.timeout.unwrap_or(Duration::MAX);
-        let mut cancelled = self.stop.clone();
-        let Self { log, stop, person, .. } = self;
-        watched(log, stop, &person.name, async |_| {
-            tokio::select! {
-                () = tokio::time::sleep(duration.min(limit)) => {
-                    if duration > limit { End::TimedOut } else { End::Returned }
-                }
-                () = cancelled.cancelled() => End::Cancelled,
-            }
-        })
-        .await
-    }
-
-    /// A read-only step: one look, or looks until a condition holds.
-    pub(super) async fn observe(&mut self, name: &str, attempt: u32, step: &Step, began: Instant) -> (End, StepResult) {
-        let limit = step.timeout.unwrap_or(Duration::MAX);
-        let mut last = StepResult::default();
-        loop {
-            let looked = self.look_at(name, attempt, step, limit.saturating_sub(began.elapsed())).await;
-            if looked.as_ref().is_err_and(|failure| failure.kind == FailureKind::Cancelled) {
-                return (End::Cancelled, last);
-            }
-            let Some(until) = &step.until else {
-                return match looked {
-                    Ok(result) => (End::Returned, result),
-                    Err(failure) if failure.kind == FailureKind::Timeout => (End::TimedOut, last),
-                    Err(failure) => (End::Failed(failure), last),
-                };
-            };
-            let seen = match looked {
-                Ok(result) => {
-                    let done = self.log.values.evaluate(Some(&result), |scope| truth(&until.that.0, scope)).await;
-                    last = result;
-                    match done {
-                        Ok(true) => return (End::Returned, last),
-                        Ok(false) => format!("{} is false", until.that.0),
-                        Err(failure) => failure.message,
-                    }
-                }
-                Err(failure) => failure.message,
-            };
-            self.log.view.progress(&Progress::Waiting(format!("not yet: {seen}")));
-            if began.elapsed() + until.every >= limit {
-                return (End::TimedOut, last);
-            }
-            let mut cancelled = self.stop.clone();
-            let Self { log, stop, person, .. } = self;
-            let ended = watched(log, stop, &person.name, async |_| {
-                tokio::select! {
-                    () = tokio::time::sleep(until.every) => false,
-                    () = cancelled.cancelled() => true,
-                }
-            })
-            .await;
-            if ended {
-                return (End::Cancelled, last);
-            }
-        }
-    }
-
-    async fn look_at(&mut self, name: &str, attempt: u32, step: &Step, left: Duration) -> Result<StepResult, Failure> {
-        debug_assert!(step.effect == Effect::ReadOnly, "only what reads is looked at");
-        let Some(call) = self.call(&step.action).await? else {
-            return Err(Failure::new(FailureKind::Expression, "there is nothing to look at"));
-        };
-        let mut ticket = self.ticket(name, attempt, None, step);
-        ticket.timeout = step.timeout.map(|_| left);
-        let mut cancelled = self.stop.clone();
+    /// Lets go what was made known and follows it to its end; `None` where it needs no hands.
+    pub(super) async fn carry_out(&mut self) -> Option<Ended> {
+        let prepared = self.prepared.take()?;
+        self.crash.at(self.log.appended(), "after_spawn");
         let Self { log, stop, hands, person, .. } = self;
-        watched(log, stop, &person.name, async |_| {
-            tokio::select! {
-                looked = hands.look(&call, &ticket) => looked,
-                () = cancelled.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it")),
-            }
-        })
-        .await
+        Some(watched(log, stop, &person.name, async |control| hands.carry_out(prepared, control).await).await)
+    }
+
+    /// Asks who acted what became of it.
+    pub(super) async fn find_out(&mut self, intent: &Intent, call: &Call, ticket: &Ticket) -> Ended {
+        let Self { log, stop, hands, person, .. } = self;
+        watched(log, stop, &person.name, async |control| hands.recover(intent, call, ticket, control).await).await
     }
 }

@@ -1,14 +1,16 @@
 //! From the end of an attempt to its outcome: success criteria, `verify`, outputs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use regex::Regex;
+use serde_json::Value;
 
-use super::probe::Ask;
 use super::session::Session;
 use crate::action::execute::{End, Ended, Executor};
 use crate::expression::{render_text, render_value, truth};
-use crate::model::event::{Answer, Choice, Event, Outcome, SettledBy, Settlement};
+use crate::model::event::{Answer, Event, Outcome, SettledBy, Settlement};
+use crate::model::question::Choice;
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{Step, Success};
 use crate::report::view::View;
@@ -23,6 +25,17 @@ pub(super) type Concluded = (Outcome, Option<Failure>);
 pub(super) fn settled_as_not_started(name: &str, attempt: u32, evidence: String) -> Event {
     let step = name.to_owned();
     Event::StepSettled { step, attempt, r#as: Settlement::NotStarted, by: SettledBy::Supervisor, reason: evidence }
+}
+
+/// The end of an attempt that nobody saw.
+pub(super) fn nothing_known(evidence: String, may_run: bool) -> Ended {
+    let end = End::Lost { may_run, evidence };
+    Ended { end, result: StepResult::default(), output: None, duration: Duration::ZERO }
+}
+
+/// Whole milliseconds, as records have them.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl<H: Executor, V: View> Session<H, V> {
@@ -48,7 +61,7 @@ impl<H: Executor, V: View> Session<H, V> {
             let too_large = Failure::new(FailureKind::Expression, message);
             (outcome, failure) = (Outcome::Failed, failure.or(Some(too_large)));
         }
-        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = millis(duration);
         let step = name.to_owned();
         Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, output, result }
     }
@@ -137,7 +150,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Whether `verify` holds, with the failure where it does not.
     pub(super) async fn verify(&mut self, name: &str, step: &Step) -> Concluded {
         let Some(verify) = &step.verify else { return (Outcome::Succeeded, None) };
-        match self.probe(name, step, verify, Ask::UntilItHolds).await {
+        match self.probe(name, step, verify).await {
             (Answer::Holds, _) => (Outcome::Succeeded, None),
             (Answer::DoesNotHold | Answer::Unknown, detail) => {
                 let kind = if self.stop.is_cancelling() { FailureKind::Cancelled } else { FailureKind::Verify };
@@ -147,12 +160,8 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
-    async fn outputs(
-        &mut self,
-        step: &Step,
-        result: &StepResult,
-    ) -> Result<std::collections::BTreeMap<String, serde_json::Value>, Failure> {
-        let mut outputs = std::collections::BTreeMap::new();
+    async fn outputs(&mut self, step: &Step, result: &StepResult) -> Result<BTreeMap<String, Value>, Failure> {
+        let mut outputs = BTreeMap::new();
         for (name, template) in &step.outputs {
             let value = self.log.values.evaluate(Some(result), |scope| render_value(template, scope)).await;
             let value = value

@@ -1,4 +1,5 @@
-//! Makes an event durable, folds it in, shows it. In that order, and nothing else writes the journal.
+//! Folds an event in, makes it durable, shows it. In that order: what cannot follow is never written, and nothing is
+//! shown, or begun because of it, before it is durable. While a run goes nothing else writes its journal.
 
 use crate::engine::{Engine, Illegal};
 use crate::journal::file::{Journal, JournalError};

@@ -3,6 +3,7 @@
 //! [`session::Session`] owns everything that a run needs while it goes. Its loop has no knowledge of what follows
 //! what: that is the engine's. Starting and taking up again differ only in how many records there are.
 
+mod alone;
 mod attempt;
 pub mod clock;
 mod conclude;

@@ -16,44 +16,30 @@ use crate::report::view::{Progress, View};
 /// Limit of one look where a probe sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a probe is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
-    /// Once, whatever it says.
-    Once,
-    /// Again while its `until` is false, as `verify` has it.
-    UntilItHolds,
-}
-
 impl<H: Executor, V: View> Session<H, V> {
-    /// Asks a probe; the answer, and what was seen.
-    pub(super) async fn probe(&mut self, name: &str, step: &Step, probe: &Probe, ask: Ask) -> (Answer, String) {
+    /// Asks a probe, again while its `until` is false; the answer, and what was seen.
+    pub(super) async fn probe(&mut self, name: &str, step: &Step, probe: &Probe) -> (Answer, String) {
+        let Some(until) = &probe.until else { return answer(&self.look_once(name, step, probe).await) };
         let began = Instant::now();
         let limit = probe.timeout.unwrap_or(DEFAULT_TIMEOUT);
         loop {
-            let looked = self.look_once(name, step, probe).await;
-            let (said, detail) = match &probe.until {
-                None => return answer(&looked),
-                Some(until) => match looked {
-                    Err(failure) => (Answer::Unknown, failure.message),
-                    Ok(result) => {
-                        let holds = self.log.values.evaluate(Some(&result), |scope| truth(&until.that.0, scope)).await;
-                        match holds {
-                            Ok(true) => return (Answer::Holds, format!("{} is true", until.that.0)),
-                            Ok(false) => (Answer::DoesNotHold, format!("{} is false", until.that.0)),
-                            Err(failure) => (Answer::Unknown, failure.message),
-                        }
+            let (said, detail) = match self.look_once(name, step, probe).await {
+                Err(failure) => (Answer::Unknown, failure.message),
+                Ok(result) => {
+                    match self.log.values.evaluate(Some(&result), |scope| truth(&until.that.0, scope)).await {
+                        Ok(true) => return (Answer::Holds, format!("{} is true", until.that.0)),
+                        Ok(false) => (Answer::DoesNotHold, format!("{} is false", until.that.0)),
+                        Err(failure) => (Answer::Unknown, failure.message),
                     }
-                },
+                }
             };
-            let every = probe.until.as_ref().map_or(limit, |until| until.every);
-            if ask == Ask::Once || began.elapsed() + every >= limit {
+            if began.elapsed() + until.every >= limit {
                 return (said, detail);
             }
             self.log.view.progress(&Progress::Waiting(format!("not yet: {detail}")));
             let mut cancelled = self.stop.clone();
             tokio::select! {
-                () = tokio::time::sleep(every) => {}
+                () = tokio::time::sleep(until.every) => {}
                 () = cancelled.cancelled() => return (said, detail),
             }
         }
@@ -78,7 +64,7 @@ impl<H: Executor, V: View> Session<H, V> {
     pub(super) async fn ask_check(&mut self, name: &str) -> Event {
         let step = self.step(name);
         let (mut answer, mut detail) = match &step.check {
-            Some(check) => self.probe(name, &step, check, Ask::Once).await,
+            Some(check) => self.probe(name, &step, check).await,
             None => (Answer::Unknown, "it has no check".to_owned()),
         };
         if answer == Answer::Holds

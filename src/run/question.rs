@@ -6,11 +6,10 @@ use serde_json::Value;
 
 use super::session::Session;
 use crate::action::execute::Executor;
-use crate::engine::questions::choices;
 use crate::expression::{evaluate, render_text};
-use crate::model::event::{Choice, Event, Intent, Question};
+use crate::model::event::{Event, Intent};
+use crate::model::question::{Choice, OpenQuestion, Question};
 use crate::model::runbook::ParameterType;
-use crate::model::status::OpenQuestion;
 use crate::model::step::{Action, Step};
 use crate::report::view::{Prompt, View};
 
@@ -24,7 +23,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Question::UndoUnknown => self.unknown(name, "Its undo may have been carried out or not"),
             Question::Failure => self.failed(name),
         };
-        Event::QuestionAsked { step: name.to_owned(), question, text, choices: choices(question).to_vec() }
+        Event::QuestionAsked { step: name.to_owned(), question, text, choices: question.choices().to_vec() }
     }
 
     async fn asked_by(&mut self, step: &Step) -> String {
@@ -50,8 +49,7 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     fn unknown(&self, name: &str, what: &str) -> String {
-        let Some(index) = self.log.engine.program.index(name) else { return what.to_owned() };
-        let fold = &self.log.engine.state.steps[index];
+        let Some(fold) = self.log.engine.fold(name) else { return what.to_owned() };
         let reason = fold.undo.reason.as_ref().or(fold.reason.as_ref()).cloned().unwrap_or_default();
         let who = match fold.undo.intent.as_ref().or(fold.intent.as_ref()) {
             Some(Intent::Process(process)) => format!(" Its process was {}.", process.pid),
@@ -65,8 +63,7 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     fn failed(&self, name: &str) -> String {
-        let index = self.log.engine.program.index(name);
-        let reason = index.and_then(|index| self.log.engine.state.steps[index].reason.clone()).unwrap_or_default();
+        let reason = self.log.engine.fold(name).and_then(|fold| fold.reason.clone()).unwrap_or_default();
         format!("{name} failed: {reason}")
     }
 
@@ -90,7 +87,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Asks at once, for a part of an undo that a person carries out.
     pub(super) async fn ask_now(&mut self, name: &str, text: String) -> Option<(Choice, String)> {
         let question = Question::Manual;
-        let choices = choices(question).to_vec();
+        let choices = question.choices().to_vec();
         self.choose(&OpenQuestion { step: name.to_owned(), question, text, choices }).await
     }
 
@@ -112,7 +109,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Action::Manual(manual) => Some(manual.evidence_required),
             _ => None,
         });
-        let required = needs_reason(open.question, choice, manual.unwrap_or(false));
+        let required = open.question.needs_reason(choice, manual.unwrap_or(false));
         if !required && matches!(choice, Choice::Yes | Choice::Retry | Choice::Rollback | Choice::Stop) {
             return Some((choice, String::new()));
         }
@@ -151,17 +148,6 @@ fn evidence(value: &Value) -> String {
             Err(_) => value.to_string(),
         },
         _ => value.to_string(),
-    }
-}
-
-/// Whether an answer does not count without its reason.
-#[must_use]
-pub const fn needs_reason(question: Question, choice: Choice, evidence_required: bool) -> bool {
-    match question {
-        Question::Unknown | Question::UndoUnknown => true,
-        Question::Failure => matches!(choice, Choice::Skip),
-        Question::Manual => evidence_required || matches!(choice, Choice::Failed),
-        Question::Confirm => false,
     }
 }
 

@@ -51,7 +51,7 @@ impl<H: Executor, V: View> Session<H, V> {
     pub async fn drive(&mut self) -> Result<RunState, LogError> {
         loop {
             if self.stop_is_due() {
-                self.request_stop()?;
+                self.log.append(stop_requested(&self.person.name))?;
             }
             let decision = self.log.engine.next();
             match self.act(decision).await {
@@ -78,11 +78,6 @@ impl<H: Executor, V: View> Session<H, V> {
         self.stop.is_wanted() && !state.stopping && state.ended.is_none()
     }
 
-    fn request_stop(&mut self) -> Result<(), LogError> {
-        let reason = "asked for by a signal".to_owned();
-        self.log.append(Event::StopRequested { by: self.person.name.clone(), reason })
-    }
-
     /// Does what the engine decided; the event that came of it, or `None` where nothing more can be done now.
     async fn act(&mut self, decision: Decision) -> Option<Event> {
         tracing::debug!(?decision, "next");
@@ -90,7 +85,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Decision::Append(event) => Some(event),
             Decision::Attempt { step, attempt, delay } => {
                 if self.pause(delay).await {
-                    return Some(self.stopped());
+                    return Some(stop_requested(&self.person.name));
                 }
                 Some(self.attempt(&step, attempt).await)
             }
@@ -99,7 +94,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Decision::AskCheck { step } => Some(self.ask_check(&step).await),
             Decision::Undo { step, part, attempt, delay } => {
                 if self.pause(delay).await {
-                    return Some(self.stopped());
+                    return Some(stop_requested(&self.person.name));
                 }
                 Some(self.undo(&step, part, attempt).await)
             }
@@ -109,10 +104,6 @@ impl<H: Executor, V: View> Session<H, V> {
             Decision::Answer => self.answer().await,
             Decision::End(_) => None,
         }
-    }
-
-    fn stopped(&self) -> Event {
-        Event::StopRequested { by: self.person.name.clone(), reason: "asked for by a signal".to_owned() }
     }
 
     /// Waits; true where the operator asked to stop meanwhile.
@@ -147,6 +138,10 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 }
 
+fn stop_requested(by: &str) -> Event {
+    Event::StopRequested { by: by.to_owned(), reason: "asked for by a signal".to_owned() }
+}
+
 /// Waits for something while output and time go by on the screen, and records a first wish to stop at once.
 pub(super) async fn watched<V: View, T>(
     log: &mut Log<V>,
@@ -168,9 +163,8 @@ pub(super) async fn watched<V: View, T>(
             Some(line) = lines.recv() => log.view.progress(&Progress::Output(line)),
             changed = urgency.wait_for(|urgency| *urgency != Urgency::None), if !recorded => {
                 recorded = true;
-                let reason = "asked for by a signal".to_owned();
                 if changed.is_ok()
-                    && let Err(error) = log.append(Event::StopRequested { by: person.to_owned(), reason })
+                    && let Err(error) = log.append(stop_requested(person))
                 {
                     tracing::warn!(%error, "the wish to stop could not be recorded");
                 }

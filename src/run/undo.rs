@@ -1,16 +1,17 @@
 //! Undoing: the parts of a step's rollback, the built-in one of a file first.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::conclude::Concluded;
-use super::session::{Session, watched};
+use super::alone::looks;
+use super::conclude::{Concluded, millis, nothing_known};
+use super::session::Session;
 use crate::action::execute::{End, Ended, Executor};
-use crate::expression::{render_text, truth};
+use crate::expression::render_text;
 use crate::model::call::{Call, RestoreCall};
-use crate::model::event::{Choice, Event, Intent, Outcome, SettledBy, Settlement};
+use crate::model::event::{Event, Intent, Outcome, SettledBy, Settlement};
+use crate::model::question::Choice;
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{Action, Step, Undo};
 use crate::report::view::{Progress, View};
@@ -40,8 +41,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Part::Own(step) => return self.call(&step.action).await,
             Part::Restore(step) => step,
         };
-        let index = self.log.engine.program.index(name);
-        let first = index.and_then(|index| self.log.engine.state.steps[index].first_intent.clone());
+        let first = self.log.engine.fold(name).and_then(|fold| fold.first_intent.clone());
         let (Some(Intent::File(intent)), Some(Call::File(file))) = (first, self.call(&step.action).await?) else {
             return Err(Failure::new(FailureKind::File, "nothing was kept of the file"));
         };
@@ -65,7 +65,7 @@ impl<H: Executor, V: View> Session<H, V> {
     async fn prepare_undo(&mut self, name: &str, part: usize, attempt: u32, what: &Part) -> Result<Intent, Failure> {
         let step = what.step();
         if let Part::Own(step) = what {
-            if self.is_left_out(step).await? || looks(step) {
+            if self.false_when(step).await?.is_some() || looks(step) {
                 return Ok(Intent::Program);
             }
             if step.action.is_by_person() {
@@ -83,25 +83,11 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
-    /// Whether the part's `when` is false.
-    async fn is_left_out(&mut self, step: &Step) -> Result<bool, Failure> {
-        for expression in &step.when {
-            if !self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Carries out the part that was made known.
     pub(super) async fn finish_undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
         let what = self.part(name, part);
-        let ended = match self.prepared.take() {
-            Some(prepared) => {
-                self.crash.at(self.log.appended(), "after_spawn");
-                let Self { log, stop, hands, person, .. } = self;
-                watched(log, stop, &person.name, async |control| hands.carry_out(prepared, control).await).await
-            }
+        let ended = match self.carry_out().await {
+            Some(ended) => ended,
             None => self.undo_alone(name, attempt, &what).await,
         };
         self.crash.at(self.log.appended(), "after_effect");
@@ -112,17 +98,16 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Finds out what became of a part of an executor that is gone.
     pub(super) async fn recover_undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
         let what = self.part(name, part);
-        let index = self.log.engine.program.index(name);
-        let intent = index.and_then(|index| self.log.engine.state.steps[index].undo.intent.clone());
+        let intent = self.log.engine.fold(name).and_then(|fold| fold.undo.intent.clone());
         let call = self.undo_call(name, &what).await;
         let ended = match (intent, call) {
-            (Some(Intent::Program | Intent::Person) | None, _) | (_, Ok(None)) => nothing_known("it is over", false),
-            (Some(_), Err(failure)) => nothing_known(&failure.message, true),
+            (Some(Intent::Program | Intent::Person) | None, _) | (_, Ok(None)) => {
+                nothing_known("it is over".to_owned(), false)
+            }
+            (Some(_), Err(failure)) => nothing_known(failure.message, true),
             (Some(intent), Ok(Some(call))) => {
                 let ticket = self.ticket(name, attempt, Some(part), what.step());
-                let Self { log, stop, hands, person, .. } = self;
-                watched(log, stop, &person.name, async |control| hands.recover(&intent, &call, &ticket, control).await)
-                    .await
+                self.find_out(&intent, &call, &ticket).await
             }
         };
         if let End::NotStarted { evidence } = ended.end {
@@ -138,7 +123,7 @@ impl<H: Executor, V: View> Session<H, V> {
         let concluded = self.judge(part.step(), &ended.end, &ended.result).await;
         match part {
             Part::Own(step)
-                if concluded.0 == Outcome::Succeeded && !matches!(self.is_left_out(step).await, Ok(true)) =>
+                if concluded.0 == Outcome::Succeeded && !matches!(self.false_when(step).await, Ok(Some(_))) =>
             {
                 self.verify(name, step).await
             }
@@ -146,20 +131,14 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
-    /// A part without a call: nothing to do, a look, a pause, an assertion, or a person's.
+    /// A part without a call: nothing to do, a person's, or what the program does by itself.
     async fn undo_alone(&mut self, name: &str, attempt: u32, part: &Part) -> Ended {
         let step = part.step();
         let began = Instant::now();
-        let mut result = StepResult::default();
         let end = match &step.action {
-            _ if matches!(self.is_left_out(step).await, Ok(true)) => End::Returned,
-            _ if looks(step) => {
-                let end;
-                (end, result) = self.observe(name, attempt, step, began).await;
-                end
-            }
-            Action::Wait(wait) => self.wait(wait, step).await,
-            Action::Assert { conditions } => self.assert(conditions).await,
+            _ if matches!(self.false_when(step).await, Ok(Some(_))) => End::Returned,
+            Action::Wait(_) | Action::Assert { .. } => return self.act_alone(name, attempt, step).await,
+            _ if looks(step) => return self.act_alone(name, attempt, step).await,
             Action::Manual(manual) => self.undone_by_person(name, &manual.instructions.0).await,
             Action::Confirm(confirm) => self.undone_by_person(name, &confirm.message.0).await,
             other => {
@@ -167,7 +146,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 End::Failed(Failure::new(FailureKind::Expression, message))
             }
         };
-        Ended { end, result, output: None, duration: began.elapsed() }
+        Ended { end, result: StepResult::default(), output: None, duration: began.elapsed() }
     }
 
     async fn undone_by_person(&mut self, name: &str, template: &str) -> End {
@@ -198,18 +177,8 @@ impl Part {
     }
 }
 
-/// Whether the part only looks, once or until a condition holds.
-const fn looks(step: &Step) -> bool {
-    matches!(step.action, Action::Query(_)) || step.until.is_some()
-}
-
-fn nothing_known(evidence: &str, may_run: bool) -> Ended {
-    let end = End::Lost { may_run, evidence: evidence.to_owned() };
-    Ended { end, result: StepResult::default(), output: None, duration: Duration::ZERO }
-}
-
 fn undo_finished(name: &str, part: usize, attempt: u32, ended: Ended, concluded: Concluded) -> Event {
     let (outcome, failure): (Outcome, _) = concluded;
-    let duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = millis(ended.duration);
     Event::UndoFinished { step: name.to_owned(), part, attempt, outcome, failure, duration_ms, output: ended.output }
 }

@@ -8,9 +8,10 @@ use runbook::journal::crash::CrashPlan;
 pub use runbook::journal::file::Author;
 use runbook::journal::file::Journal;
 use runbook::model::event::{
-    Answer, Choice, Event, FileIntent, FileState, Head, Intent, Outcome, ProcessIdentity, Question, Remaining,
-    RunOutcome, SettledBy, Settlement,
+    Answer, Event, FileIntent, FileState, Head, Intent, Outcome, ProcessIdentity, Remaining, RunOutcome, SettledBy,
+    Settlement,
 };
+use runbook::model::question::{Choice, Question};
 use runbook::model::result::{Failure, FailureKind, OutputDigest, StepResult};
 use runbook::model::runbook::Hook;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Tests of decoding: nodes to typed fields, with all mistakes at once.
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! Tests of the tree: what YAML becomes, and what of it is refused.
+
 use std::fmt::Write;
 
 use super::*;

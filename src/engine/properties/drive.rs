@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::promises::violations;
 use super::{Bug, Scenario, Truth};
 use crate::engine::program::NodeUndo;
-use crate::engine::{Decision, Engine, questions};
-use crate::model::event::{Answer, Choice, Event, Intent, Outcome, Question, ResumeIntent, SettledBy, Settlement};
+use crate::engine::{Decision, Engine};
+use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, SettledBy, Settlement};
+use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
 
 pub(super) struct Drive<'a> {
@@ -82,7 +83,7 @@ impl Drive<'_> {
                 Event::UndoFinished { step, part, attempt, outcome, failure: None, duration_ms: 0, output: None }
             }
             Decision::Ask { step, question } => {
-                let choices = questions::choices(question).to_vec();
+                let choices = question.choices().to_vec();
                 Event::QuestionAsked { step, question, text: String::new(), choices }
             }
             Decision::Answer => return Ok(self.answer()),

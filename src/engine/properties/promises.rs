@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::drive::Drive;
 use crate::engine::program::{Node, NodeUndo};
 use crate::engine::state::Standing;
-use crate::model::event::{Choice, Event, Outcome, RunOutcome, SettledBy, Settlement};
+use crate::model::event::{Event, Outcome, RunOutcome, SettledBy, Settlement};
+use crate::model::question::Choice;
 
 /// What the promises say about a finished run, read from its records and from what is true.
 pub(super) fn violations(drive: &Drive) -> Result<(), String> {

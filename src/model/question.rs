@@ -1,0 +1,102 @@
+//! What a run asks a person, and the words that answer.
+
+use serde::{Deserialize, Serialize};
+
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// Go or no-go.
+    Confirm,
+    /// Whether something was done elsewhere.
+    Manual,
+    /// How an attempt ended.
+    Unknown,
+    /// How an undo ended.
+    UndoUnknown,
+    /// What to do about a failed step.
+    Failure,
+}
+
+impl Question {
+    /// The words that answer it.
+    #[must_use]
+    pub const fn choices(self) -> &'static [Choice] {
+        match self {
+            Self::Confirm => &[Choice::Yes, Choice::No],
+            Self::Manual => &[Choice::Succeeded, Choice::Failed],
+            Self::Unknown => &[Choice::Succeeded, Choice::Failed, Choice::NotStarted, Choice::RunAgain],
+            Self::UndoUnknown => &[Choice::Succeeded, Choice::Failed, Choice::RunAgain],
+            Self::Failure => &[Choice::Retry, Choice::Skip, Choice::Rollback, Choice::Stop],
+        }
+    }
+
+    /// Whether an answer does not count without its reason.
+    #[must_use]
+    pub const fn needs_reason(self, choice: Choice, evidence_required: bool) -> bool {
+        match self {
+            Self::Unknown | Self::UndoUnknown => true,
+            Self::Failure => matches!(choice, Choice::Skip),
+            Self::Manual => evidence_required || matches!(choice, Choice::Failed),
+            Self::Confirm => false,
+        }
+    }
+}
+
+/// The words that answer questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// Go.
+    Yes,
+    /// No-go.
+    No,
+    /// It was done; of an undo: it is undone.
+    Succeeded,
+    /// It was not done as wanted.
+    Failed,
+    /// It never began.
+    NotStarted,
+    /// Run it again, whatever became of it.
+    RunAgain,
+    /// Try the failed step once more.
+    Retry,
+    /// Leave it failed and go on.
+    Skip,
+    /// Undo what was done.
+    Rollback,
+    /// End here, to be resumed later.
+    Stop,
+}
+
+impl Choice {
+    /// The word as it is typed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::NotStarted => "not-started",
+            Self::RunAgain => "run-again",
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+            Self::Rollback => "rollback",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// What a person has to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenQuestion {
+    /// About which step.
+    pub step: String,
+    /// What about.
+    pub question: Question,
+    /// The text, with its evidence.
+    pub text: String,
+    /// The words that answer it.
+    pub choices: Vec<Choice>,
+}

@@ -1,0 +1,153 @@
+//! What the program does by itself, without hands: assertions, pauses, looks, polling.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::clock;
+use super::session::{Session, watched};
+use crate::action::execute::{End, Ended, Executor};
+use crate::expression::{render_text, truth};
+use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::step::{Action, Condition, Effect, Step, WaitAction};
+use crate::report::view::{Progress, View};
+
+/// How a pause ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paused {
+    /// The time is over.
+    Over,
+    /// The operator ended it.
+    Cancelled,
+}
+
+/// Whether a step only looks, once or until a condition holds.
+pub(super) const fn looks(step: &Step) -> bool {
+    matches!(step.action, Action::Query(_)) || step.until.is_some()
+}
+
+impl<H: Executor, V: View> Session<H, V> {
+    /// Carries out a step that needs no hands.
+    pub(super) async fn act_alone(&mut self, name: &str, attempt: u32, step: &Step) -> Ended {
+        let began = Instant::now();
+        let (end, result) = match &step.action {
+            Action::Assert { conditions } => (self.assert(conditions).await, StepResult::default()),
+            Action::Wait(wait) => (self.wait(wait, step).await, StepResult::default()),
+            _ => self.observe(name, attempt, step, began).await,
+        };
+        Ended { end, result, output: None, duration: began.elapsed() }
+    }
+
+    async fn assert(&mut self, conditions: &[Condition]) -> End {
+        for condition in conditions {
+            match self.log.values.evaluate(None, |scope| truth(&condition.that.0, scope)).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let message = match &condition.message {
+                        Some(text) => self.log.values.evaluate(None, |scope| render_text(&text.0, scope)).await,
+                        None => Ok(format!("{} is false", condition.that.0)),
+                    };
+                    return End::Failed(
+                        message.map_or_else(|failure| failure, |message| Failure::new(FailureKind::Assertion, message)),
+                    );
+                }
+                Err(failure) => return End::Failed(failure),
+            }
+        }
+        End::Returned
+    }
+
+    async fn wait(&mut self, wait: &WaitAction, step: &Step) -> End {
+        let duration = match wait {
+            WaitAction::For(duration) => *duration,
+            WaitAction::Until(template) => {
+                let text = self.log.values.evaluate(None, |scope| render_text(&template.0, scope)).await;
+                let until = text.and_then(|text| {
+                    text.parse::<Timestamp>().map_err(|error| {
+                        Failure::new(FailureKind::Expression, format!("`{text}` is not a moment: {error}"))
+                    })
+                });
+                match until {
+                    Ok(until) => Duration::try_from(until.duration_since(clock::now())).unwrap_or_default(),
+                    Err(failure) => return End::Failed(failure),
+                }
+            }
+        };
+        let limit = step.timeout.unwrap_or(Duration::MAX);
+        match self.paused(duration.min(limit)).await {
+            Paused::Cancelled => End::Cancelled,
+            Paused::Over if duration > limit => End::TimedOut,
+            Paused::Over => End::Returned,
+        }
+    }
+
+    /// A read-only step: one look, or looks until a condition holds.
+    async fn observe(&mut self, name: &str, attempt: u32, step: &Step, began: Instant) -> (End, StepResult) {
+        let limit = step.timeout.unwrap_or(Duration::MAX);
+        let mut last = StepResult::default();
+        loop {
+            let looked = self.look_at(name, attempt, step, limit.saturating_sub(began.elapsed())).await;
+            if looked.as_ref().is_err_and(|failure| failure.kind == FailureKind::Cancelled) {
+                return (End::Cancelled, last);
+            }
+            let Some(until) = &step.until else {
+                return match looked {
+                    Ok(result) => (End::Returned, result),
+                    Err(failure) if failure.kind == FailureKind::Timeout => (End::TimedOut, last),
+                    Err(failure) => (End::Failed(failure), last),
+                };
+            };
+            let seen = match looked {
+                Ok(result) => {
+                    let done = self.log.values.evaluate(Some(&result), |scope| truth(&until.that.0, scope)).await;
+                    last = result;
+                    match done {
+                        Ok(true) => return (End::Returned, last),
+                        Ok(false) => format!("{} is false", until.that.0),
+                        Err(failure) => failure.message,
+                    }
+                }
+                Err(failure) => failure.message,
+            };
+            self.log.view.progress(&Progress::Waiting(format!("not yet: {seen}")));
+            if began.elapsed() + until.every >= limit {
+                return (End::TimedOut, last);
+            }
+            if self.paused(until.every).await == Paused::Cancelled {
+                return (End::Cancelled, last);
+            }
+        }
+    }
+
+    /// Lets time go by. The operator may end it.
+    async fn paused(&mut self, duration: Duration) -> Paused {
+        let mut cancelled = self.stop.clone();
+        let Self { log, stop, person, .. } = self;
+        watched(log, stop, &person.name, async |_| {
+            tokio::select! {
+                () = tokio::time::sleep(duration) => Paused::Over,
+                () = cancelled.cancelled() => Paused::Cancelled,
+            }
+        })
+        .await
+    }
+
+    async fn look_at(&mut self, name: &str, attempt: u32, step: &Step, left: Duration) -> Result<StepResult, Failure> {
+        debug_assert!(step.effect == Effect::ReadOnly, "only what reads is looked at");
+        let Some(call) = self.call(&step.action).await? else {
+            return Err(Failure::new(FailureKind::Expression, "there is nothing to look at"));
+        };
+        let mut ticket = self.ticket(name, attempt, None, step);
+        ticket.timeout = step.timeout.map(|_| left);
+        let mut cancelled = self.stop.clone();
+        let Self { log, stop, hands, person, .. } = self;
+        watched(log, stop, &person.name, async |_| {
+            tokio::select! {
+                looked = hands.look(&call, &ticket) => looked,
+                () = cancelled.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it")),
+            }
+        })
+        .await
+    }
+}
