@@ -52,7 +52,7 @@ fn the_state_folder_is_private_and_its_runs_have_ids_that_never_collide() {
     assert_eq!(ids, [id.to_owned(), format!("{id}-2"), format!("{id}-3")]);
     let odd = store.create_run("../Ü/..", &evening()).expect("a run");
     assert_eq!(odd.id, "20260201-2200--------");
-    assert_eq!(mode(&odd.backup()), 0o700);
+    assert_eq!(mode(&odd.path.join("backup")), 0o700);
     let digest = odd.write_input(b"").expect("room");
     assert_eq!(digest, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assert_eq!((std::fs::read(odd.input(&digest)).expect("a file").len(), mode(&odd.input(&digest))), (0, 0o600));

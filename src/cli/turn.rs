@@ -71,9 +71,8 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     values.set_run("id", &turn.folder.id);
     values.set_run("operator", &environment.user());
     let mut session = Session {
-        run: turn.folder.id.clone(),
         hands: World::new(&turn.folder.path, open::executable(), environment.variables.clone()),
-        inputs: turn.folder.path.join("inputs"),
+        folder: turn.folder,
         crash: crash_plan(environment)?,
         log: Log::new(turn.engine, values, view, turn.journal),
         steps: turn.runbook.steps_by_name().into_iter().map(|(name, step)| (name, Arc::new(step.clone()))).collect(),

@@ -236,18 +236,6 @@ impl RunFolder {
         self.path.join(FILE_NAME)
     }
 
-    /// Where the outputs of steps are kept.
-    #[must_use]
-    pub fn output(&self) -> PathBuf {
-        self.path.join("output")
-    }
-
-    /// Where files are kept as they were.
-    #[must_use]
-    pub fn backup(&self) -> PathBuf {
-        self.path.join("backup")
-    }
-
     /// Where the file with that digest is kept.
     #[must_use]
     pub fn input(&self, sha256: &str) -> PathBuf {

@@ -151,7 +151,7 @@ impl<H: Executor, V: View> Session<H, V> {
         if let Some(Call::File(file)) = &mut call
             && let Some(Desired::Source { path, sha256 }) = &mut file.content
         {
-            *path = self.inputs.join(&*sha256);
+            *path = self.folder.input(sha256);
         }
         Ok(call)
     }

@@ -1,7 +1,6 @@
 //! One executor's turn with one run: the loop.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use super::signals::{Stop, Urgency};
 use super::status;
 use crate::action::execute::{Control, Executor};
 use crate::engine::Decision;
+use crate::journal::store::RunFolder;
 use crate::model::call::{Hidden, Ticket};
 use crate::model::event::Event;
 use crate::model::runbook::Runbook;
@@ -24,8 +24,8 @@ pub struct Session<H: Executor, V> {
     pub runbook: Runbook,
     /// Its acting steps by their names in the journal.
     pub steps: HashMap<String, Arc<Step>>,
-    /// The run's id.
-    pub run: String,
+    /// The run's folder, with the files that the runbook includes.
+    pub folder: RunFolder,
     /// Its records.
     pub log: Log<V>,
     /// What acts.
@@ -36,8 +36,6 @@ pub struct Session<H: Executor, V> {
     pub stop: Stop,
     /// Where to stop for tests.
     pub crash: crate::journal::crash::CrashPlan,
-    /// The run's folder with the files that the runbook includes.
-    pub inputs: PathBuf,
     /// An attempt that was made known and not let go yet.
     pub prepared: Option<H::Prepared>,
 }
@@ -70,7 +68,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Where the run stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        status::status(&self.run, &self.runbook.name, &self.log.engine)
+        status::status(&self.folder.id, &self.runbook.name, &self.log.engine)
     }
 
     fn stop_is_due(&self) -> bool {
@@ -127,7 +125,7 @@ impl<H: Executor, V: View> Session<H, V> {
 
     pub(super) fn ticket(&self, step: &str, attempt: u32, undo: Option<usize>, options: &Step) -> Ticket {
         Ticket {
-            run: self.run.clone(),
+            run: self.folder.id.clone(),
             step: step.to_owned(),
             attempt,
             undo,
