@@ -93,7 +93,7 @@ fn located(call: &FileCall) -> Result<(PathBuf, FilePreview), Failure> {
 /// # Errors
 ///
 /// As [`preview`], and where the old bytes cannot be kept.
-pub async fn prepare(shelf: &Shelf, call: &FileCall, ticket: &Ticket) -> Result<(Intent, Prepared), Failure> {
+pub fn prepare(shelf: &Shelf, call: &FileCall, ticket: &Ticket) -> Result<(Intent, Prepared), Failure> {
     let (path, preview) = located(call)?;
     if let Some(before) = &preview.before {
         disk::keep(&shelf.backup, &ticket.step, before)?;

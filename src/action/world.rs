@@ -83,7 +83,7 @@ impl Executor for World {
     async fn prepare(&self, call: &Call, ticket: &Ticket) -> Result<(Intent, Prepared), Failure> {
         match call {
             Call::Process(call) => process::prepare(&self.launch, call, ticket).map(wrap(Prepared::Process)),
-            Call::File(call) => file::prepare(&self.shelf, call, ticket).await.map(wrap(Prepared::File)),
+            Call::File(call) => file::prepare(&self.shelf, call, ticket).map(wrap(Prepared::File)),
             Call::Restore(call) => file::prepare_restore(&self.shelf, call, ticket).map(wrap(Prepared::File)),
             Call::Sql(call) => sql::prepare(&self.eyes.environment, call, ticket).await.map(wrap(Prepared::Sql)),
             Call::Query(_) => Err(Failure::new(FailureKind::Sql, "a query is looked at, and never carried out")),
