@@ -108,6 +108,14 @@ fn imports_go_one_way() {
 }
 
 #[test]
+fn every_file_begins_by_saying_what_it_is_responsible_for() {
+    let files = ["src", "tests"].into_iter().flat_map(|folder| sources(&root().join(folder)));
+    let silent: Vec<PathBuf> =
+        files.filter(|path| !fs::read_to_string(path).expect("a source").starts_with("//! ")).collect();
+    assert!(silent.is_empty(), "without a module comment: {silent:?}");
+}
+
+#[test]
 fn each_crate_stays_in_its_layer() {
     let mut wrong = Vec::new();
     for path in sources(&root().join("src")) {
