@@ -86,7 +86,7 @@ impl Million {
         run.write_runbook(text.as_bytes(), &runbook).expect("the run's runbook");
         let mut journal = BufWriter::new(File::create(run.journal()).expect("a journal"));
         let mut prev = None;
-        for (seq, event) in (1..=RECORDS).zip(events()) {
+        for (seq, event) in (1..=RECORDS).zip(events(&runbook)) {
             let (line, hash) = line(&run.id, seq, event, prev);
             journal.write_all(&line).expect("room on the disk");
             prev = Some(hash);
@@ -112,10 +112,20 @@ pub fn line(run: &str, seq: u64, event: Event, prev: Option<String>) -> (Vec<u8>
     (line, record.hash)
 }
 
-fn events() -> impl Iterator<Item = Event> {
+fn events(runbook: &Runbook) -> impl Iterator<Item = Event> + use<> {
     let attempts = (1..=STEPS).flat_map(|step| (1..=ATTEMPTS).map(move |attempt| (format!("s-{step}"), attempt)));
     let pairs = attempts.flat_map(|(step, attempt)| [began(step.clone(), attempt), ended(step, attempt)]);
-    std::iter::once(support::started()).chain(pairs)
+    std::iter::once(begun(runbook)).chain(pairs)
+}
+
+/// The first record names the digest of what is executed, else the run would not be taken up.
+fn begun(runbook: &Runbook) -> Event {
+    let mut started = support::started();
+    if let Event::RunStarted { digest, parameters, .. } = &mut started {
+        let executed = serde_json::to_vec(&(runbook, parameters)).expect("plain data");
+        *digest = format!("sha256:{}", format::sha256(&executed));
+    }
+    started
 }
 
 fn began(step: String, attempt: u32) -> Event {
