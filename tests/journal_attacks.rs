@@ -8,6 +8,7 @@ mod support;
 
 use runbook::journal::chain::{ChainError, Verified, verify};
 use runbook::journal::format;
+use runbook::model::digest::sha256;
 use runbook::model::event::{Head, Record};
 
 fn journal() -> Vec<u8> {
@@ -176,7 +177,7 @@ fn rules_of_the_chain_hold_even_where_all_hashes_are_right() {
 
 /// The line with other bytes before its hash, and the right hash for them.
 fn with_hash(body: &str) -> Vec<u8> {
-    format!("{body},\"hash\":\"{}\"}}\n", format::sha256(body.as_bytes())).into_bytes()
+    format!("{body},\"hash\":\"{}\"}}\n", sha256(&[body.as_bytes()])).into_bytes()
 }
 
 #[test]

@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::digest::sha256;
 use super::execute::{Control, End, Ended};
 use super::observe::{FilePreview, FileSnapshot};
 use super::probe;
 use super::process::cancelled;
 use crate::model::call::{Desired, FileCall, ProcessCall, RestoreCall, Ticket};
+use crate::model::digest::sha256;
 use crate::model::event::{FileIntent, FileState, Intent};
 use crate::model::result::{Failure, FailureKind, StepResult};
 

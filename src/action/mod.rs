@@ -4,7 +4,6 @@
 //! Nothing here knows of the journal, of steps that come next, or of a screen.
 
 pub mod capture;
-pub mod digest;
 pub mod execute;
 pub mod file;
 pub mod observe;

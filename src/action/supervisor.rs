@@ -40,10 +40,10 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::capture::Capture;
-use super::digest::sha256;
 use super::proc::{Watched, session_members};
 use super::spawn;
 use crate::model::call::Hidden;
+use crate::model::digest::sha256;
 
 /// The hidden command under which the program is a supervisor.
 pub const COMMAND: &str = "__supervise";

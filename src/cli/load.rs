@@ -12,6 +12,7 @@ use super::exit::{Exit, USAGE};
 use crate::check::source::{Source, readable};
 use crate::check::{Checked, Files, check, parameters};
 use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::digest::sha256;
 use crate::model::runbook::Runbook;
 use crate::report::diagnostics::{SourceText, human, summary};
 use crate::report::terminal;
@@ -128,5 +129,5 @@ fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Ex
 /// what was approved does not depend on what this version would make of it.
 pub fn digest(runbook: &impl serde::Serialize, parameters: &BTreeMap<String, Value>) -> String {
     let bytes = serde_json::to_vec(&(runbook, parameters)).unwrap_or_default();
-    format!("sha256:{}", crate::journal::format::sha256(&bytes))
+    format!("sha256:{}", sha256(&[&bytes]))
 }

@@ -13,6 +13,7 @@ use super::chain::{Chain, ChainError, Lines, Tampered};
 use super::crash::CrashPlan;
 use super::durable;
 use super::format::{self, FormatError};
+use crate::model::digest::sha256;
 use crate::model::event::{Event, Record};
 
 /// The journal's name in the run's folder.
@@ -303,7 +304,7 @@ fn cut_off(file: &mut File, end: u64) -> io::Result<Cut> {
     file.read_to_end(&mut torn)?;
     file.set_len(end)?;
     file.sync_all()?;
-    Ok(Cut { bytes: torn.len() as u64, sha256: format::sha256(&torn) })
+    Ok(Cut { bytes: torn.len() as u64, sha256: sha256(&[&torn]) })
 }
 
 fn is_full(error: &io::Error) -> bool {

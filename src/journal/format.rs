@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::canonical::{self, Member};
+use crate::model::digest::sha256;
 use crate::model::event::{Event, Record};
 
 /// The most bytes that a line may have, so that no reader has to hold more.
@@ -68,18 +68,6 @@ pub fn timestamp(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// SHA-256 in lower-case hex.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
-    let mut hex = String::with_capacity(HASH_LENGTH);
-    for byte in Sha256::digest(bytes) {
-        hex.push(digit(byte >> 4));
-        hex.push(digit(byte & 15));
-    }
-    hex
-}
-
 /// Computes the record's hash, sets it, and gives the line, its newline included.
 ///
 /// The line was read back and found to be well formed: what cannot be read again is not written.
@@ -94,7 +82,7 @@ pub fn seal(record: &mut Record) -> Result<Vec<u8>, FormatError> {
     record.hash.clear();
     let mut line = serde_json::to_vec(record).map_err(FormatError::NotARecord)?;
     line.truncate(line.len().saturating_sub(HASH_KEY.len() + 2));
-    record.hash = sha256(&line);
+    record.hash = sha256(&[&line]);
     line.extend_from_slice(HASH_KEY.as_bytes());
     line.extend_from_slice(record.hash.as_bytes());
     line.extend_from_slice(b"\"}");
@@ -159,7 +147,7 @@ pub fn inspect(line: &[u8]) -> Result<Facts, FormatError> {
         return Err(FormatError::Form("its time is not in UTC with microseconds"));
     }
     let covered = line.len().checked_sub(TAIL_LENGTH).ok_or(FormatError::Hash)?;
-    if sha256(&line[..covered]) != facts.hash {
+    if sha256(&[&line[..covered]]) != facts.hash {
         return Err(FormatError::Hash);
     }
     Ok(facts)

@@ -19,6 +19,7 @@ use jiff::{Timestamp, Zoned};
 use super::durable;
 use super::file::FILE_NAME;
 use super::format::{self, MAX_LINE};
+use crate::model::digest;
 use crate::model::event::{Event, Head, Record};
 use crate::model::runbook::Runbook;
 
@@ -280,7 +281,7 @@ impl RunFolder {
     ///
     /// [`StoreError::Io`].
     pub fn write_input(&self, bytes: &[u8]) -> Result<String, StoreError> {
-        let sha256 = format::sha256(bytes);
+        let sha256 = digest::sha256(&[bytes]);
         self.write(&format!("inputs/{sha256}"), bytes)?;
         Ok(sha256)
     }

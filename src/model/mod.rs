@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod diagnostic;
+pub mod digest;
 pub mod event;
 pub mod place;
 pub mod plan;

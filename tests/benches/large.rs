@@ -9,6 +9,7 @@ use runbook::check::source::Source;
 use runbook::check::{Checked, check};
 use runbook::journal::format;
 use runbook::journal::store::{RunFolder, Store};
+use runbook::model::digest::sha256;
 use runbook::model::event::{Event, Intent, Outcome, ProcessIdentity, Record};
 use runbook::model::result::{Failure, FailureKind, OutputDigest, StepResult};
 use runbook::model::runbook::Runbook;
@@ -123,7 +124,7 @@ fn begun(runbook: &Runbook) -> Event {
     let mut started = support::started();
     if let Event::RunStarted { digest, parameters, .. } = &mut started {
         let executed = serde_json::to_vec(&(runbook, parameters)).expect("plain data");
-        *digest = format!("sha256:{}", format::sha256(&executed));
+        *digest = format!("sha256:{}", sha256(&[&executed]));
     }
     started
 }
@@ -143,7 +144,7 @@ fn ended(step: String, attempt: u32) -> Event {
         exit_code: Some(i32::from(!is_last)),
         ..StepResult::default()
     };
-    let output = Some(OutputDigest { bytes: 0, sha256: format::sha256(&[]) });
+    let output = Some(OutputDigest { bytes: 0, sha256: sha256(&[]) });
     let outcome = if is_last { Outcome::Succeeded } else { Outcome::Failed };
     Event::AttemptFinished { step, attempt, outcome, failure, duration_ms: 3, output, result }
 }

@@ -8,9 +8,9 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use rustix::process::{getegid, geteuid};
 
 use super::disk;
-use crate::action::digest::sha256;
 use crate::action::observe::FileSnapshot;
 use crate::model::call::{Desired, DesiredEdit, FileCall};
+use crate::model::digest::sha256;
 use crate::model::event::FileState;
 use crate::model::result::{Failure, FailureKind};
 use crate::model::step::Expect;

@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use crate::action::digest::sha256;
 use crate::action::observe::FileSnapshot;
+use crate::model::digest::sha256;
 use crate::model::event::FileState;
 use crate::model::result::{Failure, FailureKind};
 

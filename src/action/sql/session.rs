@@ -1,6 +1,5 @@
 //! The session of one attempt: its limits, its notices, its statements one by one.
 
-use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,7 +8,6 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use tokio_postgres::error::DbError;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
@@ -23,6 +21,7 @@ use crate::action::execute::Control;
 use crate::action::target::Environment;
 use crate::action::target::postgres::{self, Remote as Wire};
 use crate::model::call::{Connection, Ticket};
+use crate::model::digest::sha256;
 use crate::model::result::{Failure, FailureKind, StepResult};
 
 /// How long a statement may wait for a lock, unless its whole limit is shorter: others queue behind it. A text may set
@@ -42,11 +41,9 @@ pub fn look_name(ticket: &Ticket) -> String {
 }
 
 fn unique(ticket: &Ticket) -> String {
-    let digest = Sha256::digest(format!("{}\0{}", ticket.run, ticket.label()));
-    digest[..12].iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let mut name = sha256(&[ticket.run.as_bytes(), b"\0", ticket.label().as_bytes()]);
+    name.truncate(24);
+    name
 }
 
 /// Reaches a session's server from beside it.

@@ -1,9 +1,5 @@
 //! Actions with their surroundings filled in and their files read.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
-
 use super::step::template;
 use super::{Inherited, Resolver, mode};
 use crate::check::document::step as document;
@@ -11,6 +7,7 @@ use crate::check::document::{OneOrMore, Text};
 use crate::check::duration;
 use crate::check::steps::Kind;
 use crate::check::tree::NodeId;
+use crate::model::digest::sha256;
 use crate::model::runbook::{Expression, Template};
 use crate::model::step::{
     Action, Condition, ConfirmAction, Edit, Expect, FileAction, FileContent, ManualAction, ProcessOptions, SqlAction,
@@ -122,7 +119,7 @@ impl Resolver<'_> {
             FileContent::Template { path, text: Template(String::from_utf8(bytes.to_vec()).ok()?) }
         } else if let Some(path) = fields.source.clone() {
             let bytes = self.loaded(self.context.field(node, "source")?)?;
-            FileContent::Source { path, sha256: hex(&Sha256::digest(bytes)) }
+            FileContent::Source { path, sha256: sha256(&[bytes]) }
         } else if let Some(edits) = &fields.edits {
             FileContent::Edits(edits.iter().map(edit).collect())
         } else if fields.absent == Some(true) {
@@ -136,14 +133,6 @@ impl Resolver<'_> {
 
 fn process(stdin: Option<Template>, own: &Inherited) -> ProcessOptions {
     ProcessOptions { env: own.env.clone(), stdin, cwd: own.cwd.clone() }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 fn edit(fields: &document::Edit) -> Edit {
