@@ -28,6 +28,10 @@ use crate::model::result::{Failure, FailureKind, StepResult};
 /// another `lock_timeout` for itself, as a concurrent index build has to, which waits for every older transaction.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How much later than ours the server's limit ends a statement. Ours knows why it ended; the server's is for a
+/// statement whose executor is gone.
+const SERVERS_GRACE: Duration = Duration::from_secs(1);
+
 /// The name of an attempt's session. No other attempt of any run has it.
 #[must_use]
 pub fn attempt_name(ticket: &Ticket) -> String {
@@ -221,7 +225,7 @@ impl Session {
 /// Settings that bound every statement of a session. Quoting is fixed too: the text was read with it.
 fn limits(timeout: Option<Duration>) -> String {
     let milliseconds = |limit: Duration| i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1);
-    let whole = timeout.map_or(0, milliseconds);
+    let whole = timeout.map_or(0, |timeout| milliseconds(timeout.saturating_add(SERVERS_GRACE)));
     let lock = milliseconds(timeout.map_or(LOCK_TIMEOUT, |timeout| timeout.min(LOCK_TIMEOUT)));
     format!(
         "set standard_conforming_strings = on; set lock_timeout = {lock}; set statement_timeout = {whole}; \
@@ -264,4 +268,27 @@ fn mapping(row: &SimpleQueryRow, types: &[Type]) -> Map<String, Value> {
         let kind = types.get(index).unwrap_or(&Type::TEXT);
         (column.name(), rows::value(kind, row.get(index)))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_ends_a_statement_only_after_the_executor_would_have() {
+        assert_eq!(
+            limits(Some(Duration::from_millis(300))),
+            "set standard_conforming_strings = on; set lock_timeout = 300; set statement_timeout = 1300; \
+             set idle_in_transaction_session_timeout = 1300"
+        );
+    }
+
+    #[test]
+    fn without_a_time_limit_only_waiting_for_locks_is_bounded() {
+        assert_eq!(
+            limits(None),
+            "set standard_conforming_strings = on; set lock_timeout = 10000; set statement_timeout = 0; \
+             set idle_in_transaction_session_timeout = 0"
+        );
+    }
 }
