@@ -36,6 +36,18 @@ impl<'t> Places<'t> {
         let span = Span { start, end: start + line.len() };
         self.file.get(span.start..span.end).filter(|found| *found == line).map(|_| span)
     }
+
+    /// As much of a part of the text as stands on the line of the file on which it begins, which may be less than a
+    /// line of the text where that is folded. `None` where its beginning is not certain.
+    #[must_use]
+    pub fn begin(&self, offset: usize, length: usize) -> Option<Span> {
+        let wanted = self.text.get(offset..offset + length)?;
+        let follows =
+            |at: &usize| self.offsets.get(offset + at) == self.offsets.get(offset).map(|start| start + at).as_ref();
+        let together = (0..wanted.len()).take_while(follows).count();
+        let end = (1..=together).rev().find(|end| wanted.is_char_boundary(*end)).unwrap_or(0);
+        self.span(offset, wanted[..end].trim_end().len())
+    }
 }
 
 struct Follower<'r> {
@@ -134,6 +146,16 @@ mod tests {
         assert_eq!(place("a: >\n  one\n  two yy\n", "one two yy\n", "yy"), Some("yy"));
         assert_eq!(place("a: one\n  two yy\n", "one two yy", "yy"), Some("yy"));
         assert_eq!(place("a: one\n\n  two yy\n", "one\ntwo yy", "yy"), Some("yy"));
+    }
+
+    #[test]
+    fn what_is_folded_is_found_as_far_as_its_first_line() {
+        let file = "a: >\n  one ä\n  two\n";
+        let places = Places::new(file, Span { start: 7, end: file.len() }, "one ä two\n");
+        let begin = |offset, length| places.begin(offset, length).map(|span| &file[span.start..span.end]);
+        assert_eq!(begin(0, 10), Some("one ä"));
+        assert_eq!(begin(4, 6), Some("ä"));
+        assert_eq!(begin(7, 3), Some("two"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
 use super::load::{CheckedFile, check_bytes, read, text_of};
+use super::shell::Local;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::report::diagnostics::{SourceText, human, json, summary};
 use crate::report::terminal;
@@ -19,6 +20,9 @@ pub struct Validate {
     /// How findings are written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Do not let bash and shellcheck read the scripts.
+    #[arg(long)]
+    no_shell_checks: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,13 +36,17 @@ enum Format {
 impl Validate {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let files = self.files()?;
+        let shell = (!self.no_shell_checks).then(|| Local::thorough(environment));
         let mut checked = Vec::with_capacity(files.len());
         for path in &files {
-            checked.push(check_bytes(path, &read(path)?));
+            checked.push(check_bytes(path, &read(path)?, shell.as_ref()));
         }
         let diagnostics: Vec<Diagnostic> =
             checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect();
         let sources: Vec<SourceText<'_>> = checked.iter().map(|file: &CheckedFile| text_of(&file.source)).collect();
+        if let Some(shell) = &shell {
+            shell.tell();
+        }
         let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
         match self.format {
             Format::Json => crate::report::json::line(&json(files.len(), &diagnostics, &sources)),
