@@ -3,13 +3,18 @@
 //! An example is a whole file, or only steps, which then stand under [`HEADER`]; lines are counted without it. A bad
 //! one ends with what is found in it: code, place, message, help. `SNAPSHOTS=overwrite` writes that part anew.
 
+#[path = "support/shell.rs"]
+mod shell;
+
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
+use runbook::check::catalogue;
 use runbook::check::rules::RULES;
 use runbook::check::source::Source;
-use runbook::check::{Checked, check};
+use runbook::check::{Checked, check, check_with_shell};
+use shell::{Shells, has_shellcheck};
 
 const HEADER: &str = "\
 runbook: 1
@@ -55,7 +60,12 @@ fn files(path: &Path) -> io::Result<Vec<u8>> {
 fn look(example: &Example<'_>) -> (Source, usize, Checked) {
     let header = if example.text.starts_with("- ") { HEADER } else { "" };
     let source = Source::new("example.yaml", format!("{header}{}\n", example.text));
-    let checked = check(&source, Path::new("/runbooks"), &files);
+    let folder = Path::new("/runbooks");
+    let checked = match example.code {
+        "RB0801" => check_with_shell(&source, folder, &files, &Shells { bash_only: true, ..Shells::default() }),
+        "RB0802" => check_with_shell(&source, folder, &files, &Shells::default()),
+        _ => check(&source, folder, &files),
+    };
     (source, header.lines().count(), checked)
 }
 
@@ -83,8 +93,17 @@ fn family(name: &str) -> (String, std::path::PathBuf) {
     (text, path)
 }
 
-const FAMILIES: [&str; 7] =
-    ["shape.txt", "names.txt", "time.txt", "undo.txt", "safety.txt", "files.txt", "silence.txt"];
+const FAMILIES: [&str; 9] = [
+    "shape.txt",
+    "names.txt",
+    "time.txt",
+    "undo.txt",
+    "safety.txt",
+    "files.txt",
+    "silence.txt",
+    "scripts.txt",
+    "shellcheck.txt",
+];
 
 fn holds_for(name: &str) {
     let (text, path) = family(name);
@@ -149,6 +168,20 @@ fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
 }
 
 #[test]
+fn scripts_that_bash_cannot_read_are_found() {
+    holds_for("scripts.txt");
+}
+
+#[test]
+fn what_shellcheck_warns_about_is_found_where_it_is_installed() {
+    if has_shellcheck() {
+        holds_for("shellcheck.txt");
+    } else {
+        eprintln!("shellcheck is not installed, so nothing was tested");
+    }
+}
+
+#[test]
 fn every_rule_has_a_bad_and_a_good_example() {
     let texts: Vec<String> = FAMILIES.iter().map(|name| family(name).0).collect();
     let all: Vec<(&str, bool)> =
@@ -162,6 +195,44 @@ fn every_rule_has_a_bad_and_a_good_example() {
 #[test]
 fn codes_stand_in_order_and_none_is_given_twice() {
     assert!(RULES.is_sorted_by(|one, other| one.code < other.code));
+    assert!(catalogue::all().is_sorted_by(|one, other| one.code < other.code));
+}
+
+/// The block of a page that is marked so.
+fn block<'a>(page: &'a str, mark: &str) -> Option<&'a str> {
+    let (_, rest) = page.split_once(&format!("\n```yaml {mark}\n"))?;
+    Some(rest.split_once("\n```\n")?.0)
+}
+
+#[test]
+fn every_page_explains_and_its_examples_are_what_they_say() {
+    for entry in catalogue::all() {
+        let (code, page) = (entry.code, entry.page);
+        if code == "RB0802" && !has_shellcheck() {
+            continue;
+        }
+        let prose = page.split("\n```").next().unwrap_or_default().trim();
+        assert!(prose.ends_with('.') && !prose.starts_with('#'), "{code} is explained in sentences");
+        assert_eq!(page.matches("```").count(), 4, "{code} has a bad and a good example and nothing else");
+        for (mark, bad) in [("bad", true), ("good", false)] {
+            let text = block(page, mark).unwrap_or_else(|| panic!("{code} has a {mark} example"));
+            let checked = look(&Example { code, bad, text }).2;
+            let codes: Vec<&str> = checked.diagnostics.iter().map(|found| found.code).collect();
+            assert!(codes.iter().all(|found| bad && *found == code), "{code}, {mark}: {:#?}", checked.diagnostics);
+            assert_eq!(codes.is_empty(), !bad, "{code}, {mark}");
+        }
+    }
+}
+
+#[test]
+fn every_page_belongs_to_a_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check/rules/pages");
+    let mut pages: Vec<String> = std::fs::read_dir(folder)
+        .expect("the folder of pages")
+        .map(|entry| entry.expect("a page").file_name().to_string_lossy().into_owned())
+        .collect();
+    pages.sort();
+    assert_eq!(pages, catalogue::all().iter().map(|entry| format!("{}.md", entry.code)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "shared with other tests")]
 mod program;
 #[path = "support/shell.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
 mod shell;
 
 use std::fmt::Write as _;

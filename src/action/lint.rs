@@ -4,7 +4,9 @@
 //! of their own that is gone afterwards.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -33,7 +35,8 @@ pub async fn ask(
     limit: Duration,
 ) -> io::Result<Vec<u8>> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let folder = tempfile::Builder::new().prefix("runbook-").tempdir()?;
+    let private = Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix("runbook-").permissions(private).tempdir()?;
     for (number, text) in files.iter().enumerate() {
         std::fs::write(folder.path().join(number.to_string()), text)?;
     }
@@ -84,7 +87,7 @@ mod tests {
         ask(&own, argv, input, files, limit).await.map(|answer| String::from_utf8(answer).unwrap())
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn a_program_reads_its_input_and_its_files_and_its_exit_code_says_nothing() {

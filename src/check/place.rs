@@ -45,6 +45,9 @@ impl<'t> Places<'t> {
         let follows =
             |at: &usize| self.offsets.get(offset + at) == self.offsets.get(offset).map(|start| start + at).as_ref();
         let together = (0..wanted.len()).take_while(follows).count();
+        if together == 0 && length > 0 {
+            return None;
+        }
         let end = (1..=together).rev().find(|end| wanted.is_char_boundary(*end)).unwrap_or(0);
         self.span(offset, wanted[..end].trim_end().len())
     }
@@ -79,18 +82,33 @@ impl<'r> Follower<'r> {
         if self.peek(0) == Some(b'\r') && wanted == b'\n' {
             self.at += 1;
         }
-        let escaped = match self.quote {
-            Some(b'"') => self.peek(0) == Some(b'\\') && matches!(wanted, b'"' | b'\\' | b'/'),
-            Some(_) => wanted == b'\'' && self.peek(1) == Some(b'\''),
-            None => false,
-        };
-        self.at += usize::from(escaped);
+        if self.quote == Some(b'"') && self.peek(0) == Some(b'\\') {
+            return self.escaped(wanted);
+        }
+        let doubled = self.quote == Some(b'\'') && wanted == b'\'' && self.peek(1) == Some(b'\'');
+        self.at += usize::from(doubled);
         if self.peek(0)? != wanted {
             return None;
         }
         self.in_margin = wanted == b'\n' || self.in_margin && wanted == b' ';
         self.at += 1;
         Some(self.at - 1)
+    }
+
+    /// A character that stands behind a backslash, of those that are one byte in the text too.
+    fn escaped(&mut self, wanted: u8) -> Option<usize> {
+        let means = match self.peek(1)? {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'0' => b'\0',
+            b'e' => 0x1b,
+            itself @ (b'"' | b'\\' | b'/' | b' ') => itself,
+            _ => return None,
+        };
+        self.in_margin = false;
+        self.at += 2;
+        (means == wanted).then_some(self.at - 1)
     }
 
     /// A line break that the text has as a space, with the indentation behind it.
@@ -159,7 +177,9 @@ mod tests {
     }
 
     #[test]
-    fn a_place_behind_another_escape_is_not_guessed() {
-        assert_eq!(place("a: \"x\\ty\"", "x\ty", "y"), None);
+    fn a_place_behind_an_escape_is_found_and_behind_one_of_several_bytes_not_guessed() {
+        assert_eq!(place("a: \"x\\n\\t y\"", "x\n\t y", "y"), Some("y\""));
+        assert_eq!(place("a: \"x\\n  y\\n\"", "x\n  y\n", "y"), Some("y\\n\""));
+        assert_eq!(place("a: \"x\\xe9y\"", "xéy", "y"), None);
     }
 }

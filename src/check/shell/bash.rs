@@ -54,10 +54,12 @@ pub fn ask(shell: &dyn Shell, scripts: &[Script<'_>]) -> Vec<Remark> {
     let mut answers = answer.split('\0').map(Answer::read);
     // The line of a script that bash calls its first.
     let first = answers.next().and_then(|known| known.line).unwrap_or(1);
-    remarks.extend(asked.into_iter().zip(answers).filter_map(|(number, answer)| {
-        let place = answer.line.map_or(1, |line| (line + 1).saturating_sub(first));
-        remark(number, scripts[number].text, place, &answer)
-    }));
+    remarks.extend(
+        asked
+            .into_iter()
+            .zip(answers)
+            .filter_map(|(number, answer)| remark(number, scripts[number].text, first, &answer)),
+    );
     remarks.sort_by_key(|remark| remark.script);
     remarks
 }
@@ -92,7 +94,8 @@ fn located(said: &str) -> Option<(usize, &str)> {
     Some((number.parse().ok()?, message))
 }
 
-fn remark(script: usize, text: &str, number: usize, answer: &Answer<'_>) -> Option<Remark> {
+/// `first` is what bash calls the script's first line.
+fn remark(script: usize, text: &str, first: usize, answer: &Answer<'_>) -> Option<Remark> {
     let Some(message) = answer.message else {
         let crashed = !matches!(answer.status, "0" | "");
         let (offset, length) = line(text, 1);
@@ -100,6 +103,9 @@ fn remark(script: usize, text: &str, number: usize, answer: &Answer<'_>) -> Opti
         let help = "try it with bash -n, and write it in another way".to_owned();
         return crashed.then_some(Remark { script, offset, length, message, help });
     };
+    // Of a here-document bash tells where it ends, and within the message where it begins.
+    let opened = between(message, "here-document at line ", " ").and_then(|number| number.parse().ok());
+    let number = opened.or(answer.line).map_or(1, |number| (number + 1).saturating_sub(first));
     let (message, help) = worded(message);
     let (offset, length) = line(text, number);
     let here = &text[offset..offset + length];
@@ -121,7 +127,7 @@ fn worded(said: &str) -> (String, String) {
     }
     let message = said.strip_prefix("syntax error: ").unwrap_or(&said);
     let help = if let Some(open) = between(&said, "matching `", "`") {
-        format!("close what the `{}` belongs to", if open == "`" || open.is_empty() { "`" } else { open })
+        format!("add the `{}` that is missing", if open.is_empty() { "`" } else { open })
     } else if said.contains("unexpected end of file") {
         "close what is open: `if` with `fi`, `do` with `done`, `case` with `esac`, `{` with `}`".to_owned()
     } else if let Some(token) = between(&said, "unexpected token `", "`") {

@@ -63,7 +63,7 @@ fn of_one_dialect(shell: &dyn Shell, scripts: &[Script<'_>], numbers: &[usize], 
             return None;
         }
         let (offset, length) = place(script.text, &comment);
-        let message = comment.message.trim_end_matches('.');
+        let message = comment.message.trim_end().trim_end_matches('.');
         let message = format!("shellcheck SC{}: {message}", comment.code);
         let help = format!("see SC{} in the wiki of shellcheck", comment.code);
         Some(Remark { script: number, offset, length, message, help })
