@@ -166,12 +166,6 @@ fn codes_stand_in_order_and_none_is_given_twice() {
     assert!(catalogue::all().is_sorted_by(|one, other| one.code < other.code));
 }
 
-/// The block of a page that is marked so.
-fn block<'a>(page: &'a str, mark: &str) -> Option<&'a str> {
-    let (_, rest) = page.split_once(&format!("\n```yaml {mark}\n"))?;
-    Some(rest.split_once("\n```\n")?.0)
-}
-
 #[test]
 fn every_page_explains_and_its_examples_are_what_they_say() {
     for entry in catalogue::all() {
@@ -179,12 +173,12 @@ fn every_page_explains_and_its_examples_are_what_they_say() {
         let prose = page.split("\n```").next().unwrap_or_default().trim();
         assert!(prose.ends_with('.') && !prose.starts_with('#'), "{code} is explained in sentences");
         assert_eq!(page.matches("```").count(), 4, "{code} has a bad and a good example and nothing else");
-        for (mark, bad) in [("bad", true), ("good", false)] {
-            let text = block(page, mark).unwrap_or_else(|| panic!("{code} has a {mark} example"));
+        for (bad, text) in [(true, entry.bad()), (false, entry.good())] {
+            assert!(!text.is_empty(), "{code} has both examples");
             let checked = look(&Example { code, bad, text }).2;
             let codes: Vec<&str> = checked.diagnostics.iter().map(|found| found.code).collect();
-            assert!(codes.iter().all(|found| bad && *found == code), "{code}, {mark}: {:#?}", checked.diagnostics);
-            assert_eq!(codes.is_empty(), !bad, "{code}, {mark}");
+            assert!(codes.iter().all(|found| bad && *found == code), "{code}, {text}: {:#?}", checked.diagnostics);
+            assert_eq!(codes.is_empty(), !bad, "{code}, {text}");
         }
     }
 }

@@ -20,7 +20,7 @@ pub mod tree;
 use std::io;
 use std::path::Path;
 
-use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::diagnostic::{Diagnostic, Severity, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
 use source::Source;
@@ -42,10 +42,12 @@ impl<F: Fn(&Path) -> io::Result<Vec<u8>>> Files for F {
 }
 
 /// What was found out about a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Checked {
     /// Everything that is wrong with it, by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// What would be, had the file not said why it may stay.
+    pub silenced: Vec<Silenced>,
     /// The runbook, where nothing is an error.
     pub runbook: Option<Runbook>,
 }
@@ -55,11 +57,11 @@ pub struct Checked {
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked { diagnostics, runbook: None },
+        Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
     };
     let context = Context::new(source, &tree, folder, files);
-    let diagnostics = rules::run(&context, &source.path);
+    let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let runbook = if failed { None } else { resolve::runbook(&context, folder) };
-    Checked { diagnostics, runbook }
+    Checked { diagnostics, silenced, runbook }
 }
