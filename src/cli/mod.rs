@@ -5,6 +5,7 @@ mod audit;
 pub mod environment;
 mod exec;
 mod exit;
+mod explain;
 mod list;
 mod load;
 mod open;
@@ -52,6 +53,8 @@ pub struct Arguments {
 enum Command {
     /// Find every problem in runbooks, or in folders of them.
     Validate(validate::Validate),
+    /// Say what a finding means, and how to mend it.
+    Explain(explain::Explain),
     /// Say what each step would change, and change nothing.
     Plan(plan::PlanArguments),
     /// Run a runbook, step by step.
@@ -83,6 +86,7 @@ struct Given {
 pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
     let done = match arguments.command {
         Command::Validate(command) => command.run(environment),
+        Command::Explain(command) => command.run(environment),
         Command::Plan(command) => command.run(environment),
         Command::Exec(command) => command.run(environment),
         Command::Resume(command) => command.run(environment),
