@@ -2,12 +2,14 @@
 
 mod answer;
 mod audit;
+mod completions;
 pub mod environment;
 mod exec;
 mod exit;
 mod explain;
 mod list;
 mod load;
+mod man;
 mod open;
 mod plan;
 mod resume;
@@ -71,6 +73,10 @@ enum Command {
     List(list::List),
     /// Read a run's log, or prove it.
     Audit(audit::Audit),
+    /// Print a script that completes command lines of a shell.
+    Completions(completions::Completions),
+    /// Print the manual page, or write those of all commands.
+    Man(man::Man),
 }
 
 /// Parameters of a runbook.
@@ -95,6 +101,8 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Status(command) => command.run(environment),
         Command::List(command) => command.run(environment),
         Command::Audit(command) => command.run(environment),
+        Command::Completions(command) => Ok(command.run()),
+        Command::Man(command) => command.run(),
     };
     done.unwrap_or_else(Exit::show)
 }
