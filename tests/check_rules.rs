@@ -100,7 +100,7 @@ fn family(name: &str) -> (String, std::path::PathBuf) {
     (text, path)
 }
 
-const FAMILIES: [&str; 9] = [
+const FAMILIES: [&str; 10] = [
     "shape.txt",
     "names.txt",
     "time.txt",
@@ -110,6 +110,7 @@ const FAMILIES: [&str; 9] = [
     "silence.txt",
     "scripts.txt",
     "shellcheck.txt",
+    "shell.txt",
 ];
 
 fn holds_for(name: &str) {
@@ -172,6 +173,11 @@ fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
 #[test]
 fn scripts_that_bash_cannot_read_are_found() {
     holds_for("scripts.txt");
+}
+
+#[test]
+fn commands_of_scripts_that_do_something_else_are_found() {
+    holds_for("shell.txt");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::Step;
 use super::document::{Choice, Document, TextOr};
 use super::place::Places;
-use super::scripts::{self, Script};
+use super::scripts::{self, Scripts};
 use super::shell::Remarks;
 use super::source::Source;
 use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
@@ -61,8 +61,8 @@ pub struct Context<'a> {
     pub durations: Vec<texts::DurationAt>,
     /// The files that the runbook names, by the node that names them.
     pub files: HashMap<NodeId, Loaded>,
-    /// Every `shell` text.
-    pub scripts: Vec<Script<'a>>,
+    /// Every `shell` text and every argument list.
+    pub code: Scripts<'a>,
     /// What was said of them by those who read scripts; nothing where nobody was asked.
     pub remarks: Remarks,
 }
@@ -87,7 +87,7 @@ impl<'a> Context<'a> {
             malformed: Vec::new(),
             durations: Vec::new(),
             files: HashMap::new(),
-            scripts: scripts::collect(tree),
+            code: scripts::collect(tree),
             remarks: Remarks::default(),
         };
         context.walk_all();

@@ -10,9 +10,11 @@ pub mod names;
 pub mod options;
 pub mod parts;
 pub mod places;
+pub mod removal;
 pub mod safety;
 pub mod scripts;
 pub mod shape;
+pub mod shell;
 pub mod silence;
 pub mod time;
 pub mod undo;
@@ -106,6 +108,11 @@ pub const RULES: &[Rule] = &[
     error!("RB0702", "file that is not text", files::not_text),
     error!("RB0801", "script that bash cannot read", scripts::unreadable),
     warning!("RB0802", "script that shellcheck warns about", scripts::linted),
+    warning!("RB0803", "guard that guards nothing", shell::lost_guard),
+    warning!("RB0804", "pipe that fails for its success", shell::broken_pipe),
+    warning!("RB0805", "program from the network", shell::from_network),
+    warning!("RB0806", "`rm -rf` on a value from outside", removal::of_outside_value),
+    error!("RB0807", "value that becomes code", shell::value_as_code),
     warning!("RB0901", "suppression without effect", silence::without_effect),
     warning!("RB0902", "suppression of nothing", silence::useless),
 ];
