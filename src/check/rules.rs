@@ -11,6 +11,7 @@ pub mod options;
 pub mod parts;
 pub mod places;
 pub mod safety;
+pub mod scripts;
 pub mod shape;
 pub mod silence;
 pub mod time;
@@ -103,6 +104,8 @@ pub const RULES: &[Rule] = &[
     error!("RB0602", "secret where it could be read", safety::exposed_secret),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
+    error!("RB0801", "script that bash cannot read", scripts::unreadable),
+    warning!("RB0802", "script that shellcheck warns about", scripts::linted),
     warning!("RB0901", "suppression without effect", silence::without_effect),
     warning!("RB0902", "suppression of nothing", silence::useless),
 ];
