@@ -7,6 +7,7 @@ pub mod document;
 pub mod duration;
 pub mod parameters;
 mod place;
+pub mod refusals;
 pub mod resolve;
 pub mod rules;
 pub mod scalar;
@@ -42,14 +43,24 @@ impl<F: Fn(&Path) -> io::Result<Vec<u8>>> Files for F {
 }
 
 /// What was found out about a file.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Checked {
     /// Everything that is wrong with it, by place.
     pub diagnostics: Vec<Diagnostic>,
     /// What would be, had the file not said why it may stay.
     pub silenced: Vec<Silenced>,
-    /// The runbook, where nothing is an error.
+    /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
+    pub refusals: Vec<Diagnostic>,
+    /// The runbook, where nothing is an error and nothing is refused.
     pub runbook: Option<Runbook>,
+}
+
+impl Checked {
+    /// A file of which nothing else is known.
+    #[must_use]
+    pub const fn unreadable(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { diagnostics, silenced: Vec::new(), refusals: Vec::new(), runbook: None }
+    }
 }
 
 /// Checks one file. `folder` is absolute: the paths that the runbook names start there.
@@ -57,11 +68,12 @@ pub struct Checked {
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
+        Err(diagnostics) => return Checked::unreadable(diagnostics),
     };
     let context = Context::new(source, &tree, folder, files);
     let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
-    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
-    Checked { diagnostics, silenced, runbook }
+    let refusals = refusals::refusals(&context, &source.path);
+    let runbook = if failed || !refusals.is_empty() { None } else { resolve::runbook(&context, folder) };
+    Checked { diagnostics, silenced, refusals, runbook }
 }
