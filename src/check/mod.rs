@@ -43,7 +43,7 @@ impl<F: Fn(&Path) -> io::Result<Vec<u8>>> Files for F {
 }
 
 /// What was found out about a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Checked {
     /// Everything that is wrong with it, by place.
     pub diagnostics: Vec<Diagnostic>,
@@ -55,20 +55,12 @@ pub struct Checked {
     pub runbook: Option<Runbook>,
 }
 
-impl Checked {
-    /// A file of which nothing else is known.
-    #[must_use]
-    pub const fn unreadable(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { diagnostics, silenced: Vec::new(), refusals: Vec::new(), runbook: None }
-    }
-}
-
 /// Checks one file. `folder` is absolute: the paths that the runbook names start there.
 #[must_use]
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked::unreadable(diagnostics),
+        Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
     };
     let context = Context::new(source, &tree, folder, files);
     let (diagnostics, silenced) = rules::run(&context, &source.path);

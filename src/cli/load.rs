@@ -51,7 +51,7 @@ pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
     match Source::from_bytes(path.to_owned(), bytes) {
         Err(diagnostic) => CheckedFile {
             source: Source::new(path.to_owned(), readable(bytes)),
-            checked: Checked::unreadable(vec![*diagnostic]),
+            checked: Checked { diagnostics: vec![*diagnostic], ..Checked::default() },
         },
         Ok(source) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
