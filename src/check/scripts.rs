@@ -1,5 +1,9 @@
 //! Every `shell` text of a document, wherever it stands: in steps, probes, rollbacks, hooks, holds, watches.
 
+mod compound;
+pub mod scan;
+pub mod word;
+
 use std::collections::{BTreeSet, HashMap};
 
 use super::tree::{Kind as NodeKind, NodeId, Tree};
