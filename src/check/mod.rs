@@ -4,6 +4,7 @@ pub mod context;
 pub mod decode;
 pub mod document;
 pub mod duration;
+pub mod moment;
 pub mod parameters;
 mod place;
 pub mod resolve;
@@ -15,6 +16,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod zone;
 
 use std::io;
 use std::path::Path;

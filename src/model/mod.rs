@@ -14,3 +14,4 @@ pub mod result;
 pub mod runbook;
 pub mod status;
 pub mod step;
+pub mod window;
