@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
+use runbook::check::catalogue;
 use runbook::check::rules::RULES;
 use runbook::check::source::Source;
 use runbook::check::{Checked, check};
@@ -162,6 +163,41 @@ fn every_rule_has_a_bad_and_a_good_example() {
 #[test]
 fn codes_stand_in_order_and_none_is_given_twice() {
     assert!(RULES.is_sorted_by(|one, other| one.code < other.code));
+    assert!(catalogue::all().is_sorted_by(|one, other| one.code < other.code));
+}
+
+/// The block of a page that is marked so.
+fn block<'a>(page: &'a str, mark: &str) -> Option<&'a str> {
+    let (_, rest) = page.split_once(&format!("\n```yaml {mark}\n"))?;
+    Some(rest.split_once("\n```\n")?.0)
+}
+
+#[test]
+fn every_page_explains_and_its_examples_are_what_they_say() {
+    for entry in catalogue::all() {
+        let (code, page) = (entry.code, entry.page);
+        let prose = page.split("\n```").next().unwrap_or_default().trim();
+        assert!(prose.ends_with('.') && !prose.starts_with('#'), "{code} is explained in sentences");
+        assert_eq!(page.matches("```").count(), 4, "{code} has a bad and a good example and nothing else");
+        for (mark, bad) in [("bad", true), ("good", false)] {
+            let text = block(page, mark).unwrap_or_else(|| panic!("{code} has a {mark} example"));
+            let checked = look(&Example { code, bad, text }).2;
+            let codes: Vec<&str> = checked.diagnostics.iter().map(|found| found.code).collect();
+            assert!(codes.iter().all(|found| bad && *found == code), "{code}, {mark}: {:#?}", checked.diagnostics);
+            assert_eq!(codes.is_empty(), !bad, "{code}, {mark}");
+        }
+    }
+}
+
+#[test]
+fn every_page_belongs_to_a_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check/rules/pages");
+    let mut pages: Vec<String> = std::fs::read_dir(folder)
+        .expect("the folder of pages")
+        .map(|entry| entry.expect("a page").file_name().to_string_lossy().into_owned())
+        .collect();
+    pages.sort();
+    assert_eq!(pages, catalogue::all().iter().map(|entry| format!("{}.md", entry.code)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Text to runbook and findings: tree, decoding, rules. Sees only the files it is given, prints nothing.
 
+pub mod catalogue;
 pub mod context;
 pub mod decode;
 pub mod document;
