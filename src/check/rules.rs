@@ -14,7 +14,6 @@ pub mod safety;
 pub mod shape;
 pub mod silence;
 pub mod time;
-pub mod unbuilt;
 pub mod undo;
 
 use std::path::Path;
@@ -68,7 +67,6 @@ pub const RULES: &[Rule] = &[
     error!("RB0205", "no action in a step", actions::none),
     error!("RB0206", "file mode read as a number", shape::unquoted_mode),
     error!("RB0207", "format version that is not 1", shape::format_version),
-    error!("RB0208", "not carried out by this version yet", unbuilt::not_built_yet),
     error!("RB0209", "empty list of steps", shape::empty_steps),
     error!("RB0210", "malformed id or name", shape::malformed_name),
     error!("RB0211", "option that does not belong to the action", options::misplaced),
