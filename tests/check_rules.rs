@@ -91,8 +91,17 @@ fn family(name: &str) -> (String, std::path::PathBuf) {
     (text, path)
 }
 
-const FAMILIES: [&str; 7] =
-    ["shape.txt", "names.txt", "time.txt", "undo.txt", "safety.txt", "files.txt", "silence.txt"];
+const FAMILIES: [&str; 9] = [
+    "shape.txt",
+    "names.txt",
+    "review.txt",
+    "time.txt",
+    "window.txt",
+    "undo.txt",
+    "safety.txt",
+    "files.txt",
+    "silence.txt",
+];
 
 fn holds_for(name: &str) {
     let (text, path) = family(name);
@@ -129,6 +138,16 @@ fn names_are_checked() {
 #[test]
 fn limits_and_durations_are_checked() {
     holds_for("time.txt");
+}
+
+#[test]
+fn the_window_is_checked_by_the_clocks_of_its_zone() {
+    holds_for("window.txt");
+}
+
+#[test]
+fn approvers_and_their_groups_are_checked() {
+    holds_for("review.txt");
 }
 
 #[test]

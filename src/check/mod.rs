@@ -18,6 +18,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod window;
 pub mod zone;
 
 use std::io;

@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use serde::{Deserialize, Serialize};
 
+use super::runbook::Overrun;
+
 /// A maintenance window. Rollback and hooks are not bound by it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Window {
@@ -61,19 +63,6 @@ impl Occasion {
     pub fn contains(&self, moment: Timestamp) -> bool {
         (self.opens.timestamp()..self.closes.timestamp()).contains(&moment)
     }
-}
-
-/// What happens when the next step no longer fits into the window. After a point of no return it is `Finish`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Overrun {
-    /// The run goes on to its end.
-    Finish,
-    /// The run stops, and can be resumed in another window.
-    #[default]
-    Stop,
-    /// What was done is undone.
-    Rollback,
 }
 
 impl Window {
