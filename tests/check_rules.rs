@@ -187,12 +187,6 @@ fn codes_stand_in_order_and_none_is_given_twice() {
     assert!(catalogue::all().is_sorted_by(|one, other| one.code < other.code));
 }
 
-/// The block of a page that is marked so.
-fn block<'a>(page: &'a str, mark: &str) -> Option<&'a str> {
-    let (_, rest) = page.split_once(&format!("\n```yaml {mark}\n"))?;
-    Some(rest.split_once("\n```\n")?.0)
-}
-
 #[test]
 fn every_page_explains_and_its_examples_are_what_they_say() {
     for entry in &catalogue::all() {
@@ -200,9 +194,9 @@ fn every_page_explains_and_its_examples_are_what_they_say() {
         let prose = page.split("\n```").next().unwrap_or_default().trim();
         assert!(prose.ends_with('.') && !prose.starts_with('#'), "{code} is explained in sentences");
         assert_eq!(page.matches("```").count(), 4, "{code} has a bad and a good example and nothing else");
-        let wrong = if *entry == catalogue::REFUSED { "refused" } else { "bad" };
-        for kind in [wrong, "good"] {
-            let text = block(page, kind).unwrap_or_else(|| panic!("{code} has a {kind} example"));
+        let wrong = if entry.code == catalogue::REFUSED.code { "refused" } else { "bad" };
+        for (kind, text) in [(wrong, entry.bad()), ("good", entry.good())] {
+            assert!(!text.is_empty(), "{code} has both examples");
             let found = found(&Example { code, kind, text });
             let codes: Vec<&str> = found.lines().filter(|line| line.starts_with("RB")).collect();
             assert!(codes.iter().all(|line| kind != "good" && line.starts_with(code)), "{code}, {kind}: {found}");

@@ -24,7 +24,7 @@ pub mod zone;
 use std::io;
 use std::path::Path;
 
-use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::diagnostic::{Diagnostic, Severity, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
 use source::Source;
@@ -46,22 +46,16 @@ impl<F: Fn(&Path) -> io::Result<Vec<u8>>> Files for F {
 }
 
 /// What was found out about a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Checked {
     /// Everything that is wrong with it, by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// What would be, had the file not said why it may stay.
+    pub silenced: Vec<Silenced>,
     /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
     pub refusals: Vec<Diagnostic>,
     /// The runbook, where nothing is an error and nothing is refused.
     pub runbook: Option<Runbook>,
-}
-
-impl Checked {
-    /// A file of which nothing else is known.
-    #[must_use]
-    pub const fn unreadable(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { diagnostics, refusals: Vec::new(), runbook: None }
-    }
 }
 
 /// Checks one file. `folder` is absolute: the paths that the runbook names start there.
@@ -69,12 +63,12 @@ impl Checked {
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked::unreadable(diagnostics),
+        Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
     };
     let context = Context::new(source, &tree, folder, files);
-    let diagnostics = rules::run(&context, &source.path);
+    let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let refusals = refusals::refusals(&context, &source.path);
     let runbook = if failed || !refusals.is_empty() { None } else { resolve::runbook(&context, folder) };
-    Checked { diagnostics, refusals, runbook }
+    Checked { diagnostics, silenced, refusals, runbook }
 }

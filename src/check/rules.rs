@@ -21,7 +21,7 @@ pub mod window;
 use std::path::Path;
 
 use super::context::Context;
-use crate::model::diagnostic::{Diagnostic, Label, Severity, Span};
+use crate::model::diagnostic::{Diagnostic, Label, Severity, Silenced, Span};
 
 /// One thing that can be wrong with a runbook.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +128,7 @@ pub struct Findings<'a> {
     file: &'a Path,
     rule: &'static Rule,
     found: Vec<Diagnostic>,
+    silenced: Vec<Silenced>,
 }
 
 impl Findings<'_> {
@@ -158,17 +159,20 @@ impl Findings<'_> {
     }
 }
 
-/// Asks every rule and gives what they found, by place.
+/// Asks every rule and gives what they found, by place, and what of it is silenced.
 #[must_use]
-pub fn run(context: &Context, file: &Path) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+pub fn run(context: &Context, file: &Path) -> (Vec<Diagnostic>, Vec<Silenced>) {
+    let (mut found, mut silenced) = (Vec::new(), Vec::new());
     for rule in RULES {
-        let mut findings = Findings { file, rule, found };
+        let mut findings = Findings { file, rule, found, silenced };
         (rule.check)(context, &mut findings);
-        found = findings.found;
+        Findings { found, silenced, .. } = findings;
     }
-    found.sort_by_key(|finding| (finding.span.start, finding.span.end, finding.code));
+    let place = |finding: &Diagnostic| (finding.span.start, finding.span.end, finding.code);
+    found.sort_by_key(place);
+    silenced.sort_by_key(|silenced| place(&silenced.diagnostic));
     // What an alias repeats stands in the file once.
     found.dedup();
-    found
+    silenced.dedup();
+    (found, silenced)
 }
