@@ -5,6 +5,7 @@ pub mod context;
 pub mod decode;
 pub mod document;
 pub mod duration;
+pub mod moment;
 pub mod parameters;
 mod place;
 pub mod refusals;
@@ -19,6 +20,8 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod window;
+pub mod zone;
 
 use std::io;
 use std::path::Path;
