@@ -3,7 +3,7 @@
 pub mod context;
 pub mod decode;
 pub mod document;
-pub mod duration;
+pub use crate::expression::duration;
 pub mod parameters;
 mod place;
 pub mod resolve;
