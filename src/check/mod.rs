@@ -1,11 +1,13 @@
 //! Text to runbook and findings: tree, decoding, rules. Sees only the files it is given, prints nothing.
 
+pub mod catalogue;
 pub mod context;
 pub mod decode;
 pub mod document;
 pub use crate::expression::duration;
 pub mod parameters;
 mod place;
+pub mod refusals;
 pub mod resolve;
 pub mod rules;
 pub mod scalar;
@@ -45,8 +47,18 @@ impl<F: Fn(&Path) -> io::Result<Vec<u8>>> Files for F {
 pub struct Checked {
     /// Everything that is wrong with it, by place.
     pub diagnostics: Vec<Diagnostic>,
-    /// The runbook, where nothing is an error.
+    /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
+    pub refusals: Vec<Diagnostic>,
+    /// The runbook, where nothing is an error and nothing is refused.
     pub runbook: Option<Runbook>,
+}
+
+impl Checked {
+    /// A file of which nothing else is known.
+    #[must_use]
+    pub const fn unreadable(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { diagnostics, refusals: Vec::new(), runbook: None }
+    }
 }
 
 /// Checks one file. `folder` is absolute: the paths that the runbook names start there.
@@ -54,11 +66,12 @@ pub struct Checked {
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked { diagnostics, runbook: None },
+        Err(diagnostics) => return Checked::unreadable(diagnostics),
     };
     let context = Context::new(source, &tree, folder, files);
     let diagnostics = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
-    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
-    Checked { diagnostics, runbook }
+    let refusals = refusals::refusals(&context, &source.path);
+    let runbook = if failed || !refusals.is_empty() { None } else { resolve::runbook(&context, folder) };
+    Checked { diagnostics, refusals, runbook }
 }

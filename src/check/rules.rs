@@ -1,4 +1,5 @@
-//! The rules: one function each, one list. A new rule is a function in its family's file and one line in [`RULES`].
+//! The rules: one function each, one list. A new rule is a function in its family's file and one line in
+//! [`RULES`], with a page in `rules/pages`.
 //!
 //! Every rule looks at the same [`Context`]; none reads another's findings. One mistake is one finding: a rule says
 //! nothing about a step that could not be decoded.
@@ -13,7 +14,6 @@ pub mod safety;
 pub mod shape;
 pub mod silence;
 pub mod time;
-pub mod unbuilt;
 pub mod undo;
 
 use std::path::Path;
@@ -30,66 +30,81 @@ pub struct Rule {
     pub severity: Severity,
     /// What it finds, as a heading.
     pub title: &'static str,
+    /// Why it matters, and a bad and a good example: `rules/pages/<code>.md`.
+    pub page: &'static str,
     /// Reports every place where it is so.
     pub check: fn(&Context, &mut Findings),
 }
 
-const fn error(code: &'static str, title: &'static str, check: fn(&Context, &mut Findings)) -> Rule {
-    Rule { code, severity: Severity::Error, title, check }
+macro_rules! rule {
+    ($severity:ident, $code:literal, $title:literal, $check:path) => {
+        Rule {
+            code: $code,
+            severity: Severity::$severity,
+            title: $title,
+            page: include_str!(concat!("rules/pages/", $code, ".md")),
+            check: $check,
+        }
+    };
 }
 
-const fn warning(code: &'static str, title: &'static str, check: fn(&Context, &mut Findings)) -> Rule {
-    Rule { code, severity: Severity::Warning, title, check }
+/// An error with its page.
+macro_rules! error {
+    ($($line:tt)*) => { rule!(Error, $($line)*) };
+}
+
+/// A warning with its page.
+macro_rules! warning {
+    ($($line:tt)*) => { rule!(Warning, $($line)*) };
 }
 
 /// Every rule, by code. Those of the syntax (`RB01…`) are not here: a file that breaks them has no tree to look at.
 pub const RULES: &[Rule] = &[
-    error("RB0201", "unknown field", shape::unknown_field),
-    error("RB0202", "missing field", shape::missing_field),
-    error("RB0203", "wrong type", shape::wrong_type),
-    error("RB0204", "more than one action in a step", actions::more_than_one),
-    error("RB0205", "no action in a step", actions::none),
-    error("RB0206", "file mode read as a number", shape::unquoted_mode),
-    error("RB0207", "format version that is not 1", shape::format_version),
-    error("RB0208", "not carried out by this version yet", unbuilt::not_built_yet),
-    error("RB0209", "empty list of steps", shape::empty_steps),
-    error("RB0210", "malformed id or name", shape::malformed_name),
-    error("RB0211", "option that does not belong to the action", options::misplaced),
-    error("RB0212", "parameter declaration that contradicts itself", shape::misfit_default),
-    error("RB0213", "`runbook` is not the first key", shape::not_first),
-    error("RB0214", "fields that do not go together", parts::contradictions),
-    error("RB0215", "malformed regular expression", parts::regular_expressions),
-    error("RB0301", "id given twice", names::duplicate_id),
-    error("RB0302", "unknown step", names::unknown_step),
-    error("RB0303", "unknown parameter", names::unknown_parameter),
-    error("RB0304", "unknown secret", names::unknown_secret),
-    error("RB0305", "unknown target", places::unknown_target),
-    error("RB0306", "unknown var", names::unknown_var),
-    error("RB0307", "unknown name in an expression", names::unknown_root),
-    error("RB0308", "reference to a step that has not run", names::later_step),
-    error("RB0309", "malformed template or expression", names::syntax),
-    error("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
-    error("RB0311", "unknown output of a step", names::unknown_output),
-    error("RB0401", "malformed duration", time::malformed_duration),
-    error("RB0402", "no timeout", time::no_timeout),
-    error("RB0403", "`until` without timeout", time::until_without_timeout),
-    error("RB0404", "`retry` on what may not run twice", time::unsafe_retry),
-    warning("RB0405", "no estimate where a person is waited for", time::no_estimate),
-    error("RB0406", "unknown time zone", time::unknown_time_zone),
-    error("RB0501", "mutating step that does not say how it is undone", undo::unsaid),
-    error("RB0502", "undone in more than one way", undo::said_twice),
-    warning("RB0503", "rollback of a step that changes nothing", undo::needless),
-    error("RB0504", "statements outside a transaction that cannot be settled", undo::unsettled_sql),
-    warning("RB0505", "rollback that needs an output of the step it undoes", undo::reads_own_output),
-    warning("RB0506", "irreversible before any point of no return", undo::irreversible_early),
-    warning("RB0507", "nothing verifies a mutating step", undo::unverified),
-    error("RB0508", "rollback where there can be none", undo::nested),
-    error("RB0601", "template in text that is never a template", safety::template_in_code),
-    error("RB0602", "secret where it could be read", safety::exposed_secret),
-    error("RB0701", "file that is not there", files::missing),
-    error("RB0702", "file that is not text", files::not_text),
-    warning("RB0901", "suppression without effect", silence::without_effect),
-    warning("RB0902", "suppression of nothing", silence::useless),
+    error!("RB0201", "unknown field", shape::unknown_field),
+    error!("RB0202", "missing field", shape::missing_field),
+    error!("RB0203", "wrong type", shape::wrong_type),
+    error!("RB0204", "more than one action in a step", actions::more_than_one),
+    error!("RB0205", "no action in a step", actions::none),
+    error!("RB0206", "file mode read as a number", shape::unquoted_mode),
+    error!("RB0207", "format version that is not 1", shape::format_version),
+    error!("RB0209", "empty list of steps", shape::empty_steps),
+    error!("RB0210", "malformed id or name", shape::malformed_name),
+    error!("RB0211", "option that does not belong to the action", options::misplaced),
+    error!("RB0212", "parameter declaration that contradicts itself", shape::misfit_default),
+    error!("RB0213", "`runbook` is not the first key", shape::not_first),
+    error!("RB0214", "fields that do not go together", parts::contradictions),
+    error!("RB0215", "malformed regular expression", parts::regular_expressions),
+    error!("RB0301", "id given twice", names::duplicate_id),
+    error!("RB0302", "unknown step", names::unknown_step),
+    error!("RB0303", "unknown parameter", names::unknown_parameter),
+    error!("RB0304", "unknown secret", names::unknown_secret),
+    error!("RB0305", "unknown target", places::unknown_target),
+    error!("RB0306", "unknown var", names::unknown_var),
+    error!("RB0307", "unknown name in an expression", names::unknown_root),
+    error!("RB0308", "reference to a step that has not run", names::later_step),
+    error!("RB0309", "malformed template or expression", names::syntax),
+    error!("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
+    error!("RB0311", "unknown output of a step", names::unknown_output),
+    error!("RB0401", "malformed duration", time::malformed_duration),
+    error!("RB0402", "no timeout", time::no_timeout),
+    error!("RB0403", "`until` without timeout", time::until_without_timeout),
+    error!("RB0404", "`retry` on what may not run twice", time::unsafe_retry),
+    warning!("RB0405", "no estimate where a person is waited for", time::no_estimate),
+    error!("RB0406", "unknown time zone", time::unknown_time_zone),
+    error!("RB0501", "mutating step that does not say how it is undone", undo::unsaid),
+    error!("RB0502", "undone in more than one way", undo::said_twice),
+    warning!("RB0503", "rollback of a step that changes nothing", undo::needless),
+    error!("RB0504", "statements outside a transaction that cannot be settled", undo::unsettled_sql),
+    warning!("RB0505", "rollback that needs an output of the step it undoes", undo::reads_own_output),
+    warning!("RB0506", "irreversible before any point of no return", undo::irreversible_early),
+    warning!("RB0507", "nothing verifies a mutating step", undo::unverified),
+    error!("RB0508", "rollback where there can be none", undo::nested),
+    error!("RB0601", "template in text that is never a template", safety::template_in_code),
+    error!("RB0602", "secret where it could be read", safety::exposed_secret),
+    error!("RB0701", "file that is not there", files::missing),
+    error!("RB0702", "file that is not text", files::not_text),
+    warning!("RB0901", "suppression without effect", silence::without_effect),
+    warning!("RB0902", "suppression of nothing", silence::useless),
 ];
 
 /// Findings as they are reported, by whichever rule is being asked.
