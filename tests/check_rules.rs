@@ -100,18 +100,15 @@ fn family(name: &str) -> (String, std::path::PathBuf) {
     (text, path)
 }
 
-const FAMILIES: [&str; 10] = [
-    "shape.txt",
-    "names.txt",
-    "time.txt",
-    "undo.txt",
-    "safety.txt",
-    "files.txt",
-    "silence.txt",
-    "scripts.txt",
-    "shellcheck.txt",
-    "shell.txt",
-];
+/// The names of all files of examples.
+fn families() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
+    let entries = std::fs::read_dir(folder).expect("the folder of examples");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
 
 fn holds_for(name: &str) {
     let (text, path) = family(name);
@@ -148,6 +145,16 @@ fn names_are_checked() {
 #[test]
 fn limits_and_durations_are_checked() {
     holds_for("time.txt");
+}
+
+#[test]
+fn the_window_is_checked_by_the_clocks_of_its_zone() {
+    holds_for("window.txt");
+}
+
+#[test]
+fn approvers_and_their_groups_are_checked() {
+    holds_for("review.txt");
 }
 
 #[test]
@@ -191,7 +198,7 @@ fn what_shellcheck_warns_about_is_found_where_it_is_installed() {
 
 #[test]
 fn every_rule_has_a_bad_and_a_good_example() {
-    let texts: Vec<String> = FAMILIES.iter().map(|name| family(name).0).collect();
+    let texts: Vec<String> = families().iter().map(|name| family(name).0).collect();
     let all: Vec<(&str, &str)> =
         texts.iter().flat_map(|text| examples(text)).map(|example| (example.code, example.kind)).collect();
     for rule in RULES {
@@ -240,7 +247,7 @@ fn every_page_belongs_to_a_code() {
 
 #[test]
 fn a_runbook_is_there_exactly_when_nothing_is_an_error_or_refused() {
-    for (text, _) in FAMILIES.iter().map(|name| family(name)) {
+    for (text, _) in families().iter().map(|name| family(name)) {
         for example in examples(&text) {
             let checked = look(&example).2;
             let failed =

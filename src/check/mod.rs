@@ -4,7 +4,7 @@ pub mod catalogue;
 pub mod context;
 pub mod decode;
 pub mod document;
-pub mod duration;
+pub mod moment;
 pub mod parameters;
 mod place;
 pub mod refusals;
@@ -19,6 +19,10 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod window;
+pub mod zone;
+
+pub use crate::expression::duration;
 
 use std::io;
 use std::path::Path;

@@ -67,7 +67,7 @@ impl Dialect {
 #[must_use]
 pub fn collect(tree: &Tree) -> Scripts<'_> {
     let mut search = Search { tree, found: Scripts::default(), known: HashMap::new() };
-    for key in ["steps", "hooks"] {
+    for key in ["steps", "hooks", "defaults"] {
         if let Some(entry) = tree.get(tree.root(), key) {
             search.below(entry.value, &BTreeMap::new());
         }

@@ -52,14 +52,14 @@ impl Validate {
         for path in &files {
             checked.push(check_bytes(path, &read(path)?, shell.as_ref()));
         }
-        if let Some(shell) = &shell {
-            shell.tell();
-        }
         let found = Found {
             sources: checked.iter().map(|file| text_of(&file.source)).collect(),
             diagnostics: checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect(),
             silenced: checked.iter().flat_map(|file| file.checked.silenced.iter().cloned()).collect(),
         };
+        if let Some(shell) = &shell {
+            shell.tell();
+        }
         self.print(&found, environment);
         let (errors, warnings) = found.counts();
         Ok(u8::from(errors > 0 || self.deny_warnings && warnings > 0))
