@@ -47,6 +47,7 @@ fn files(path: &Path) -> io::Result<Vec<u8>> {
     match path.to_str() {
         Some("/runbooks/there.txt") => Ok(b"limit {{ parameters.limit }}\n".to_vec()),
         Some("/runbooks/there.sql") => Ok(b"select 1".to_vec()),
+        Some("/runbooks/wrong.sql") => Ok(b"-- twice\nselect 1;\n  select 2 form there;\n".to_vec()),
         Some("/runbooks/binary") => Ok(vec![0xff, 0xfe]),
         Some("/runbooks/wrong.txt") => Ok(b"{{ parameters.limmit }}".to_vec()),
         _ => Err(io::ErrorKind::NotFound.into()),
@@ -84,8 +85,8 @@ fn family(name: &str) -> (String, std::path::PathBuf) {
     (text, path)
 }
 
-const FAMILIES: [&str; 7] =
-    ["shape.txt", "names.txt", "time.txt", "undo.txt", "safety.txt", "files.txt", "silence.txt"];
+const FAMILIES: [&str; 8] =
+    ["shape.txt", "names.txt", "time.txt", "undo.txt", "safety.txt", "files.txt", "silence.txt", "sql.txt"];
 
 fn holds_for(name: &str) {
     let (text, path) = family(name);
@@ -142,6 +143,11 @@ fn values_that_become_code_and_secrets_that_are_seen_are_found() {
 #[test]
 fn files_that_are_named_are_checked() {
     holds_for("files.txt");
+}
+
+#[test]
+fn sql_texts_are_read_and_what_is_dangerous_in_them_is_found() {
+    holds_for("sql.txt");
 }
 
 #[test]

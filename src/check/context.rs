@@ -3,6 +3,7 @@
 //! Built once for a file, in one walk. A step that could not be decoded is in the list of steps without its fields,
 //! so that its id is known and nothing else is said of it.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use super::document::step::{Probe, Step};
 use super::document::{Choice, Document};
 use super::place::Places;
 use super::source::Source;
+use super::sql::{self, SqlText};
 use super::steps::{ACTIONS, Kind, ProbeAt, Role, StepAt};
 use super::tree::{Entry, Kind as NodeKind, NodeId, Tree};
 use super::{Files, suggest, texts};
@@ -54,6 +56,7 @@ pub struct Context<'a> {
     pub durations: Vec<NodeId>,
     /// The files that the runbook names, by the node that names them.
     pub files: HashMap<NodeId, Loaded>,
+    sql: OnceCell<Vec<SqlText>>,
 }
 
 impl<'a> Context<'a> {
@@ -75,6 +78,7 @@ impl<'a> Context<'a> {
             malformed: Vec::new(),
             durations: Vec::new(),
             files: HashMap::new(),
+            sql: OnceCell::new(),
         };
         context.walk_all();
         context.index();
@@ -147,6 +151,11 @@ impl<'a> Context<'a> {
             let content = files.read(&folder.join(&path));
             self.files.insert(node, Loaded { path, is_text, content });
         }
+    }
+
+    /// Every SQL text, read when it is first asked for.
+    pub fn sql(&self) -> &[SqlText] {
+        self.sql.get_or_init(|| sql::collect(self))
     }
 
     /// The value of a key of a mapping.

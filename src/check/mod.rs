@@ -11,6 +11,7 @@ pub mod resolve;
 pub mod rules;
 pub mod scalar;
 pub mod source;
+pub mod sql;
 pub mod steps;
 mod suggest;
 mod syntax;
