@@ -1,7 +1,8 @@
 //! What each rule finds, where it says so, and what it leaves alone: the examples of `tests/rules/*.txt`.
 //!
 //! An example is a whole file, or only steps, which then stand under [`HEADER`]; lines are counted without it. A bad
-//! one ends with what is found in it: code, place, message, help. `SNAPSHOTS=overwrite` writes that part anew.
+//! one ends with what is found in it: code, place, message, help. A refused one is valid, and ends with what of it
+//! this version cannot carry out. `SNAPSHOTS=overwrite` writes that part anew.
 
 use std::fmt::Write as _;
 use std::io;
@@ -24,20 +25,21 @@ steps:
 
 struct Example<'a> {
     code: &'a str,
-    bad: bool,
+    kind: &'a str,
     text: &'a str,
 }
 
-/// The examples of one file: `### CODE bad` or `### CODE good`, the text, and for a bad one `-- finds` with what follows.
+/// The examples of one file: `### CODE bad`, `good` or `refused`, the text, and but for a good one `-- finds` with what
+/// follows.
 fn examples(file: &str) -> Vec<Example<'_>> {
     let parts = file.split("### ").skip(1);
     parts
         .map(|part| {
             let (title, body) = part.split_once('\n').unwrap_or((part, ""));
             let (code, kind) = title.split_once(' ').unwrap_or((title, ""));
-            assert!(matches!(kind, "bad" | "good"), "{title}");
+            assert!(matches!(kind, "bad" | "good" | "refused"), "{title}");
             let text = body.split("-- finds\n").next().unwrap_or_default().trim_end();
-            Example { code, bad: kind == "bad", text }
+            Example { code, kind, text }
         })
         .collect()
 }
@@ -63,8 +65,13 @@ fn look(example: &Example<'_>) -> (Source, usize, Checked) {
 
 fn found(example: &Example<'_>) -> String {
     let (source, above, checked) = look(example);
+    let mut found = checked.diagnostics;
+    if example.kind == "refused" {
+        assert_eq!(found, [], "nothing is found in\n{}", example.text);
+        found = checked.refusals;
+    }
     let mut lines = String::new();
-    for finding in &checked.diagnostics {
+    for finding in &found {
         let (line, column) = source.line_column(finding.span.start);
         let (end_line, end) = source.line_column(finding.span.end);
         assert_eq!(line, end_line, "{} stands on one line", finding.code);
@@ -92,24 +99,19 @@ fn holds_for(name: &str) {
     let (text, path) = family(name);
     let mut now = String::new();
     for example in examples(&text) {
-        let kind = if example.bad { "bad" } else { "good" };
-        let _ = write!(now, "### {} {kind}\n{}\n", example.code, example.text);
+        let _ = write!(now, "### {} {}\n{}\n", example.code, example.kind, example.text);
         let found = found(&example);
-        if example.bad {
-            let of_this = found.lines().filter(|line| line.starts_with("RB"));
-            let codes: Vec<&str> = of_this.filter_map(|line| line.split(' ').next()).collect();
-            assert!(!codes.is_empty(), "nothing is found in\n{}", example.text);
-            assert!(
-                codes.iter().all(|code| *code == example.code),
-                "{} alone:\n{}\n{found}",
-                example.code,
-                example.text
-            );
-            let _ = writeln!(now, "-- finds\n{found}");
-        } else {
+        if example.kind == "good" {
             assert_eq!(found, "", "nothing is found in\n{}", example.text);
             now.push('\n');
+            continue;
         }
+        let of_this = found.lines().filter(|line| line.starts_with("RB"));
+        let codes: Vec<&str> = of_this.filter_map(|line| line.split(' ').next()).collect();
+        assert!(!codes.is_empty(), "nothing is found in\n{}", example.text);
+        let alone = codes.iter().all(|code| *code == example.code);
+        assert!(alone, "{} alone:\n{}\n{found}", example.code, example.text);
+        let _ = writeln!(now, "-- finds\n{found}");
     }
     let now = format!("{}\n", now.trim_end());
     snapbox::Assert::new().action_env("SNAPSHOTS").eq(now, snapbox::Data::read_from(&path, None).raw());
@@ -158,11 +160,11 @@ fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
 #[test]
 fn every_rule_has_a_bad_and_a_good_example() {
     let texts: Vec<String> = FAMILIES.iter().map(|name| family(name).0).collect();
-    let all: Vec<(&str, bool)> =
-        texts.iter().flat_map(|text| examples(text)).map(|example| (example.code, example.bad)).collect();
+    let all: Vec<(&str, &str)> =
+        texts.iter().flat_map(|text| examples(text)).map(|example| (example.code, example.kind)).collect();
     for rule in RULES {
-        assert!(all.contains(&(rule.code, true)), "{} has no bad example", rule.code);
-        assert!(all.contains(&(rule.code, false)), "{} has no good example", rule.code);
+        assert!(all.contains(&(rule.code, "bad")), "{} has no bad example", rule.code);
+        assert!(all.contains(&(rule.code, "good")), "{} has no good example", rule.code);
     }
 }
 
@@ -172,25 +174,20 @@ fn codes_stand_in_order_and_none_is_given_twice() {
     assert!(catalogue::all().is_sorted_by(|one, other| one.code < other.code));
 }
 
-/// The block of a page that is marked so.
-fn block<'a>(page: &'a str, mark: &str) -> Option<&'a str> {
-    let (_, rest) = page.split_once(&format!("\n```yaml {mark}\n"))?;
-    Some(rest.split_once("\n```\n")?.0)
-}
-
 #[test]
 fn every_page_explains_and_its_examples_are_what_they_say() {
-    for entry in catalogue::all() {
+    for entry in &catalogue::all() {
         let (code, page) = (entry.code, entry.page);
         let prose = page.split("\n```").next().unwrap_or_default().trim();
         assert!(prose.ends_with('.') && !prose.starts_with('#'), "{code} is explained in sentences");
         assert_eq!(page.matches("```").count(), 4, "{code} has a bad and a good example and nothing else");
-        for (mark, bad) in [("bad", true), ("good", false)] {
-            let text = block(page, mark).unwrap_or_else(|| panic!("{code} has a {mark} example"));
-            let checked = look(&Example { code, bad, text }).2;
-            let codes: Vec<&str> = checked.diagnostics.iter().map(|found| found.code).collect();
-            assert!(codes.iter().all(|found| bad && *found == code), "{code}, {mark}: {:#?}", checked.diagnostics);
-            assert_eq!(codes.is_empty(), !bad, "{code}, {mark}");
+        let wrong = if entry.code == catalogue::REFUSED.code { "refused" } else { "bad" };
+        for (kind, text) in [(wrong, entry.bad()), ("good", entry.good())] {
+            assert!(!text.is_empty(), "{code} has both examples");
+            let found = found(&Example { code, kind, text });
+            let codes: Vec<&str> = found.lines().filter(|line| line.starts_with("RB")).collect();
+            assert!(codes.iter().all(|line| kind != "good" && line.starts_with(code)), "{code}, {kind}: {found}");
+            assert_eq!(codes.is_empty(), kind == "good", "{code}, {kind}");
         }
     }
 }
@@ -207,13 +204,19 @@ fn every_page_belongs_to_a_code() {
 }
 
 #[test]
-fn a_runbook_is_there_exactly_when_nothing_is_an_error() {
+fn a_runbook_is_there_exactly_when_nothing_is_an_error_or_refused() {
     for (text, _) in FAMILIES.iter().map(|name| family(name)) {
         for example in examples(&text) {
             let checked = look(&example).2;
             let failed =
                 checked.diagnostics.iter().any(|found| found.severity == runbook::model::diagnostic::Severity::Error);
-            assert_eq!(checked.runbook.is_none(), failed, "{}\n{}", example.code, example.text);
+            assert_eq!(
+                checked.runbook.is_none(),
+                failed || !checked.refusals.is_empty(),
+                "{}\n{}",
+                example.code,
+                example.text
+            );
         }
     }
 }

@@ -9,16 +9,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::decode::{DecodeError, DecodeErrorKind, decode_all};
-use super::document::step::{Probe, Step};
-use super::document::{Choice, Document};
+use super::document::step::Step;
+use super::document::{Choice, Document, TextOr};
 use super::place::Places;
 use super::source::Source;
 use super::sql::{self, SqlText};
-use super::steps::{ACTIONS, Kind, ProbeAt, Role, StepAt};
-use super::tree::{Entry, Kind as NodeKind, NodeId, Tree};
+use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
+use super::tree::{Entry, NodeId, Tree};
 use super::{Files, suggest, texts};
 use crate::model::diagnostic::Span;
 use crate::model::runbook::Hook;
+
+/// The keys of a probe that ask something.
+pub const QUESTIONS: [&str; 4] = ["shell", "command", "query", "http"];
 
 /// A file that the runbook names.
 #[derive(Debug)]
@@ -44,8 +47,10 @@ pub struct Context<'a> {
     pub document: Option<Document>,
     /// What could not be decoded, in the document and in its steps.
     pub mistakes: Vec<DecodeError>,
-    /// Every step in the order of the file; a step comes before its members and its rollback.
+    /// Every step in the order of the file; a step comes before its members and its parts.
     pub steps: Vec<StepAt>,
+    /// Every value that has to be a list of steps.
+    pub lists: Vec<ListAt>,
     /// The first step with an id, the id written as expressions write it.
     pub ids: HashMap<String, usize>,
     /// Every name that a template or expression reads.
@@ -53,7 +58,7 @@ pub struct Context<'a> {
     /// Every template or expression that cannot be read.
     pub malformed: Vec<texts::Malformed>,
     /// Every value that is a duration.
-    pub durations: Vec<NodeId>,
+    pub durations: Vec<texts::DurationAt>,
     /// The files that the runbook names, by the node that names them.
     pub files: HashMap<NodeId, Loaded>,
     sql: OnceCell<Vec<SqlText>>,
@@ -73,6 +78,7 @@ impl<'a> Context<'a> {
             document,
             mistakes,
             steps: Vec::new(),
+            lists: Vec::new(),
             ids: HashMap::new(),
             references: Vec::new(),
             malformed: Vec::new(),
@@ -89,43 +95,89 @@ impl<'a> Context<'a> {
 
     fn walk_all(&mut self) {
         if let Some(list) = self.field(self.root, "steps") {
-            self.walk_list(list, Role::Forward, None);
+            self.walk_list(list, "`steps`", Role::Forward, None);
+        }
+        if let Some(defaults) = self.field(self.root, "defaults") {
+            self.walk_handler(defaults, Role::AnyFailure);
         }
         let hooks = [Hook::OnStart, Hook::OnSuccess, Hook::OnFailure, Hook::OnRollback, Hook::Always];
         let Some(node) = self.field(self.root, "hooks") else { return };
         for hook in hooks {
             if let Some(list) = self.field(node, hook.as_str()) {
-                self.walk_list(list, Role::Hook(hook), None);
+                self.walk_list(list, "a hook", Role::Hook(hook), None);
             }
         }
     }
 
-    fn walk_list(&mut self, list: NodeId, role: Role, parent: Option<usize>) {
+    /// A list of steps, and nothing else.
+    fn walk_list(&mut self, list: NodeId, what: &'static str, role: Role, parent: Option<usize>) {
+        self.lists.push(ListAt { node: list, what, takes_one: false });
         let tree = self.tree;
         for item in tree.items(list) {
-            self.walk_step(*item, role, parent);
+            self.walk_step(*item, role, list, parent);
         }
     }
 
-    fn walk_step(&mut self, node: NodeId, role: Role, parent: Option<usize>) {
+    /// One step, or a list of them.
+    fn walk_part(&mut self, node: NodeId, what: &'static str, role: Role) {
+        if self.entries(node).is_empty() {
+            self.lists.push(ListAt { node, what, takes_one: true });
+            let tree = self.tree;
+            for item in tree.items(node) {
+                self.walk_step(*item, role, node, None);
+            }
+        } else {
+            self.walk_step(node, role, node, None);
+        }
+    }
+
+    /// `on_failure: {do}`.
+    fn walk_handler(&mut self, node: NodeId, role: Role) {
+        if let Some(list) = self.field(node, "on_failure").and_then(|handler| self.field(handler, "do")) {
+            self.walk_part(list, "`do`", role);
+        }
+    }
+
+    fn walk_step(&mut self, node: NodeId, role: Role, list: NodeId, parent: Option<usize>) {
         let before = self.mistakes.len();
         let fields = decode_all::<Step>(self.tree, node, &mut self.mistakes);
         let sound = self.mistakes.len() == before;
         let actions: Vec<_> = ACTIONS.into_iter().filter(|key| self.field(node, key).is_some()).collect();
         let id = self.field(node, "id").and_then(|id| self.text(id)).map(ToOwned::to_owned);
-        let kind = actions.first().map(|key| Kind::of(key));
+        let held = self.field(node, "hold").map(|_| Kind::Hold);
+        let kind = actions.first().map_or(held, |key| Kind::of(key));
         let at = self.steps.len();
-        self.steps.push(StepAt { node, fields, sound, role, parent, kind, actions, id });
+        self.steps.push(StepAt { node, fields, sound, role, list, parent, kind, actions, id });
         if let Some(members) = self.field(node, "steps") {
-            self.walk_list(members, role, Some(at));
+            self.walk_list(members, "`steps`", role, Some(at));
         }
-        let Some(rollback) = self.field(node, "rollback").filter(|_| role == Role::Forward) else { return };
-        match &self.tree.node(rollback).kind {
-            NodeKind::Sequence(_) => self.walk_list(rollback, Role::Undo(at), None),
-            NodeKind::Mapping(_) if self.field(rollback, "not_needed").is_none() => {
-                self.walk_step(rollback, Role::Undo(at), None);
+        self.walk_parts(node, role, at);
+    }
+
+    /// The lists of steps within a step, beside its members.
+    fn walk_parts(&mut self, node: NodeId, role: Role, at: usize) {
+        if let Some(rollback) = self.field(node, "rollback").filter(|_| role == Role::Forward)
+            && self.field(rollback, "not_needed").is_none()
+        {
+            self.walk_part(rollback, "`rollback`", Role::Part(Part::Undo, at));
+        }
+        self.walk_handler(node, Role::Part(Part::Failure, at));
+        if let Some(between) = self.field(node, "between") {
+            self.walk_part(between, "`between`", Role::Part(Part::Between, at));
+        }
+        if let Some(hold) = self.field(node, "hold") {
+            for (key, what, part) in [("acquire", "`acquire`", Part::Acquire), ("release", "`release`", Part::Release)]
+            {
+                if let Some(list) = self.field(hold, key) {
+                    self.walk_part(list, what, Role::Part(part, at));
+                }
             }
-            _ => {}
+        }
+        let watches = self.field(node, "watch").map(|watch| self.items(watch)).unwrap_or_default();
+        for watch in watches {
+            if let Some(list) = self.field(*watch, "do") {
+                self.walk_part(list, "`do`", Role::Part(Part::Watch, at));
+            }
         }
     }
 
@@ -228,28 +280,26 @@ impl<'a> Context<'a> {
     /// The place that stands for a probe in a finding: the key of what it asks.
     #[must_use]
     pub fn question_span(&self, probe: &ProbeAt<'_>) -> Span {
-        let key = ["shell", "command", "query"].into_iter().find(|key| self.field(probe.node, key).is_some());
+        let key = QUESTIONS.into_iter().find(|key| self.field(probe.node, key).is_some());
         key.map_or_else(|| self.first_line(self.span(probe.node)), |key| self.entry_key_span(probe.node, key))
     }
 
     /// A step as a sentence calls it.
     #[must_use]
     pub fn title(&self, step: &StepAt) -> String {
-        match (&step.id, step.role) {
-            (Some(id), _) => format!("step `{id}`"),
-            (None, Role::Undo(undone)) => self.steps[undone]
-                .id
-                .as_ref()
-                .map_or_else(|| "this rollback".to_owned(), |id| format!("the rollback of `{id}`")),
-            (None, _) => "this step".to_owned(),
+        if let Some(id) = &step.id {
+            return format!("step `{id}`");
+        }
+        let Role::Part(part, owner) = step.role else { return "this step".to_owned() };
+        match &self.steps[owner].id {
+            Some(id) => format!("the {} of `{id}`", part.title()),
+            None => format!("this {}", part.title()),
         }
     }
 
-    /// The steps that could be decoded and have exactly one action.
+    /// The steps that could be decoded and have exactly one action, or a hold alone.
     pub fn decoded(&self) -> impl Iterator<Item = &StepAt> {
-        self.steps
-            .iter()
-            .filter(|step| step.fields.is_some() && step.actions.len() == 1 && step.kind != Some(Kind::Unbuilt))
+        self.steps.iter().filter(|step| step.fields.is_some() && step.kind.is_some() && step.actions.len() < 2)
     }
 
     /// Those of them in which nothing was at fault: what they lack is lacking.
@@ -263,22 +313,40 @@ impl<'a> Context<'a> {
         self.ids.get(&id.replace('-', "_")).copied()
     }
 
-    /// The check, verify and preconditions of a step that ask something.
+    /// The mappings of a step that may ask something, by the key they stand under.
+    #[must_use]
+    pub fn questions(&self, node: NodeId) -> Vec<(&'static str, NodeId)> {
+        let mut found = Vec::new();
+        for key in ["check", "verify", "preview", "observe"] {
+            found.extend(self.field(node, key).filter(|part| self.text(*part).is_none()).map(|part| (key, part)));
+        }
+        for (key, name) in [("preconditions", "precondition"), ("watch", "watch")] {
+            let asked = self.field(node, key).map(|list| self.items(list)).unwrap_or_default();
+            found.extend(asked.iter().map(|item| (name, *item)));
+        }
+        found
+    }
+
+    /// Those of a step that do ask something, as far as it could be decoded.
     pub fn probes<'s>(&'s self, step: &'s StepAt) -> impl Iterator<Item = ProbeAt<'s>> {
         let fields = step.fields.as_ref();
-        let single = |name: &'static str, probe: Option<&'s Probe>| {
-            Some(ProbeAt { name, node: self.field(step.node, name)?, fields: probe? })
-        };
-        let check = single("check", fields.and_then(|fields| fields.check.as_ref()));
-        let verify = single("verify", fields.and_then(|fields| fields.verify.as_ref()));
-        let asked = fields.and_then(|fields| fields.preconditions.as_deref()).unwrap_or_default();
-        let nodes = self.field(step.node, "preconditions").map(|node| self.items(node)).unwrap_or_default();
-        let asked = asked
-            .iter()
-            .zip(nodes)
-            .filter(|(probe, _)| probe.shell.is_some() || probe.command.is_some() || probe.query.is_some())
-            .map(|(fields, node)| ProbeAt { name: "precondition", node: *node, fields });
-        check.into_iter().chain(verify).chain(asked)
+        let mut preconditions = fields.and_then(|fields| fields.preconditions.as_deref()).unwrap_or_default().iter();
+        let mut watches = fields.and_then(|fields| fields.watch.as_deref()).unwrap_or_default().iter();
+        let found = self.questions(step.node).into_iter().filter_map(move |(name, node)| {
+            let fields = match name {
+                "check" => fields?.check.as_ref(),
+                "verify" => fields?.verify.as_ref(),
+                "preview" => fields?.preview.as_ref(),
+                "observe" => match fields?.observe.as_ref()? {
+                    TextOr::Fields(probe) => Some(probe),
+                    TextOr::Text(_) => None,
+                },
+                "precondition" => preconditions.next(),
+                _ => watches.next(),
+            };
+            Some(ProbeAt { name, node, fields: fields? })
+        });
+        found.filter(|probe| QUESTIONS.iter().any(|key| self.field(probe.node, key).is_some()))
     }
 
     /// Whether its rollback says that there is nothing to undo.
@@ -319,7 +387,7 @@ impl<'a> Context<'a> {
         self.declared(key).into_iter().collect()
     }
 
-    /// Where a step runs and the node that says so: its own target, that of its groups, that of the step it undoes.
+    /// Where a step runs and the node that says so: its own target, that of its groups, that of the step it is a part of.
     #[must_use]
     pub fn target(&self, step: &StepAt) -> Option<(&'a str, NodeId)> {
         let mut at = step;
@@ -329,8 +397,8 @@ impl<'a> Context<'a> {
             }
             at = match (at.parent, at.role) {
                 (Some(parent), _) => &self.steps[parent],
-                (None, Role::Undo(undone)) => &self.steps[undone],
-                (None, _) => return None,
+                (None, Role::Part(_, owner)) => &self.steps[owner],
+                (None, Role::Forward | Role::Hook(_) | Role::AnyFailure) => return None,
             };
         }
     }
@@ -340,6 +408,53 @@ impl<'a> Context<'a> {
     pub fn on_failure(&self, step: &StepAt) -> Option<Choice> {
         let own = step.fields.as_ref().and_then(|fields| fields.on_failure);
         own.or_else(|| step.parent.and_then(|parent| self.on_failure(&self.steps[parent])))
+    }
+
+    /// Whether a step runs within a group or a part of a step, or is that step itself.
+    #[must_use]
+    pub fn is_within(&self, outer: usize, inner: usize) -> bool {
+        let mut at = Some(inner);
+        while let Some(index) = at {
+            if index == outer {
+                return true;
+            }
+            let step = &self.steps[index];
+            at = step.parent.or_else(|| step.role.owner());
+        }
+        false
+    }
+
+    /// What a loop that a step itself is calls its item; `None` where it is no loop.
+    #[must_use]
+    pub fn own_loop(&self, step: &StepAt) -> Option<&'a str> {
+        let runs_there = matches!(step.kind, Some(Kind::Shell | Kind::Command | Kind::File));
+        let over_hosts = || runs_there && self.target(step).is_some_and(|(_, node)| self.is_hosts(node));
+        if self.field(step.node, "for_each").is_none() && !over_hosts() {
+            return None;
+        }
+        Some(self.field(step.node, "as").and_then(|name| self.text(name)).unwrap_or("item"))
+    }
+
+    /// Whether a node names a target of hosts, over which a step loops.
+    #[must_use]
+    pub fn is_hosts(&self, target: NodeId) -> bool {
+        let targets = self.field(self.root, "targets");
+        let declared = self.text(target).and_then(|name| self.field(targets?, name));
+        declared.is_some_and(|target| self.field(target, "hosts").is_some())
+    }
+
+    /// What the items are called of all loops that a step stands in, the outermost last. Without its own where the
+    /// question is asked before that begins.
+    #[must_use]
+    pub fn loop_names(&self, step: usize, with_own: bool) -> Vec<&'a str> {
+        let mut names = Vec::new();
+        let mut at = Some(step);
+        while let Some(index) = at {
+            let step_at = &self.steps[index];
+            names.extend(self.own_loop(step_at).filter(|_| with_own || index != step));
+            at = step_at.parent.or_else(|| step_at.role.owner());
+        }
+        names
     }
 
     /// The places within a scalar's text.

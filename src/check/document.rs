@@ -1,25 +1,25 @@
 //! The document as it is typed: one struct for each mapping of the format, every key of the format in it.
 //!
 //! Nothing is resolved here: a default is not applied and a name not looked up. `check::tree` gives the places of
-//! what stands here, `check::resolve` makes a `model::runbook::Runbook` of it. Keys that are part of the format but
-//! cannot be carried out yet are [`Unbuilt`], so that an unknown key is really unknown.
+//! what stands here, `check::resolve` makes a `model::runbook::Runbook` of it.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+pub mod action;
 pub mod scalar;
 pub mod step;
 
-pub use scalar::{Choice, OneOrMore, Raw, Text, Unbuilt};
+pub use scalar::{Choice, Handler, HasShortForm, OneOrMore, Raw, Text, TextOr};
 
-use crate::model::runbook::ParameterType;
+use crate::model::runbook::{Overrun, ParameterType};
 
 /// The whole file, its steps left as nodes of the tree.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "keys that are refused by a rule are in the struct so that they are not unknown")]
+#[expect(dead_code, reason = "the lists are decoded step by step, from the tree")]
 pub struct Document {
     /// Format version.
     pub runbook: i64,
@@ -36,10 +36,16 @@ pub struct Document {
     pub links: Vec<Text>,
     /// IANA name.
     pub timezone: Option<String>,
-    window: Option<Unbuilt>,
-    review: Option<Unbuilt>,
-    groups: Option<Unbuilt>,
-    locks: Option<Unbuilt>,
+    /// When it may run.
+    pub window: Option<Window>,
+    /// Who has to approve it.
+    pub review: Option<Review>,
+    /// What `@name` means: principals by name.
+    #[serde(default)]
+    pub groups: BTreeMap<String, Vec<Text>>,
+    /// Taken beside the runbook's own name.
+    #[serde(default)]
+    pub locks: Vec<Text>,
     /// Declarations by name.
     #[serde(default)]
     pub parameters: BTreeMap<String, Declaration>,
@@ -62,6 +68,37 @@ pub struct Document {
     /// What is left to do.
     #[serde(default)]
     pub followups: Vec<Followup>,
+}
+
+/// When it may run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Wall clock in the runbook's time zone.
+    pub opens: Option<Text>,
+    /// A day of the week and a time, as `Sunday 22:00`, in place of `opens`.
+    pub every: Option<Text>,
+    /// Wall clock in the runbook's time zone.
+    pub closes: Option<Text>,
+    /// How long it is open, in place of `closes`.
+    pub duration: Option<Text>,
+    /// What happens when the next step no longer fits.
+    pub overrun: Option<Overrun>,
+}
+
+/// Who has to approve it, and until when.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// Wall clock in the runbook's time zone.
+    pub deadline: Option<Text>,
+    /// How many distinct people.
+    pub approvals: Option<u32>,
+    /// Principals and `@groups`.
+    #[serde(default)]
+    pub approvers: Vec<Text>,
+    /// Whether the operator may be among them.
+    pub allow_self: Option<bool>,
 }
 
 /// A declared parameter.
@@ -103,15 +140,17 @@ pub struct Secret {
 /// Where steps run.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "keys that are refused by a rule are in the struct so that they are not unknown")]
 pub struct Target {
     /// libpq connection string or URI.
     pub postgres: Option<String>,
     /// Kept apart from the connection string.
     pub password: Option<String>,
-    hosts: Option<Unbuilt>,
-    user: Option<Unbuilt>,
-    r#become: Option<Unbuilt>,
+    /// Names of hosts that are reached by ssh, or a template that gives them.
+    pub hosts: Option<OneOrMore>,
+    /// Whom to log in as on them.
+    pub user: Option<Text>,
+    /// Whom to become on them.
+    pub r#become: Option<Text>,
 }
 
 /// What holds where a step says nothing.

@@ -7,6 +7,7 @@ pub mod document;
 pub mod duration;
 pub mod parameters;
 mod place;
+pub mod refusals;
 pub mod resolve;
 pub mod rules;
 pub mod scalar;
@@ -21,7 +22,7 @@ pub mod tree;
 use std::io;
 use std::path::Path;
 
-use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::diagnostic::{Diagnostic, Severity, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
 use source::Source;
@@ -43,11 +44,15 @@ impl<F: Fn(&Path) -> io::Result<Vec<u8>>> Files for F {
 }
 
 /// What was found out about a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Checked {
     /// Everything that is wrong with it, by place.
     pub diagnostics: Vec<Diagnostic>,
-    /// The runbook, where nothing is an error.
+    /// What would be, had the file not said why it may stay.
+    pub silenced: Vec<Silenced>,
+    /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
+    pub refusals: Vec<Diagnostic>,
+    /// The runbook, where nothing is an error and nothing is refused.
     pub runbook: Option<Runbook>,
 }
 
@@ -56,11 +61,12 @@ pub struct Checked {
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked { diagnostics, runbook: None },
+        Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
     };
     let context = Context::new(source, &tree, folder, files);
-    let diagnostics = rules::run(&context, &source.path);
+    let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
-    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
-    Checked { diagnostics, runbook }
+    let refusals = refusals::refusals(&context, &source.path);
+    let runbook = if failed || !refusals.is_empty() { None } else { resolve::runbook(&context, folder) };
+    Checked { diagnostics, silenced, refusals, runbook }
 }

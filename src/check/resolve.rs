@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::context::Context;
 use super::document::{Choice, Declaration, Document, Secret, Text};
 use super::duration;
-use super::steps::Role;
+use super::steps::{Part, Role};
 use crate::model::runbook::{Expression, Followup, Hook, Parameter, Runbook, SecretSource, Target, Template};
 use crate::model::step::{OnFailure, Step};
 
@@ -135,7 +135,7 @@ impl<'c> Resolver<'c> {
         for (at, step) in context.steps.iter().enumerate() {
             match (step.parent, step.role) {
                 (Some(parent), _) => members[parent].push(at),
-                (None, Role::Undo(undone)) => undo[undone].push(at),
+                (None, Role::Part(Part::Undo, undone)) => undo[undone].push(at),
                 (None, _) => {}
             }
         }

@@ -15,13 +15,12 @@ pub mod shape;
 pub mod silence;
 pub mod sql;
 pub mod time;
-pub mod unbuilt;
 pub mod undo;
 
 use std::path::Path;
 
 use super::context::Context;
-use crate::model::diagnostic::{Diagnostic, Label, Severity, Span};
+use crate::model::diagnostic::{Diagnostic, Label, Severity, Silenced, Span};
 
 /// One thing that can be wrong with a runbook.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +68,6 @@ pub const RULES: &[Rule] = &[
     error!("RB0205", "no action in a step", actions::none),
     error!("RB0206", "file mode read as a number", shape::unquoted_mode),
     error!("RB0207", "format version that is not 1", shape::format_version),
-    error!("RB0208", "not carried out by this version yet", unbuilt::not_built_yet),
     error!("RB0209", "empty list of steps", shape::empty_steps),
     error!("RB0210", "malformed id or name", shape::malformed_name),
     error!("RB0211", "option that does not belong to the action", options::misplaced),
@@ -134,6 +132,7 @@ pub struct Findings<'a> {
     file: &'a Path,
     rule: &'static Rule,
     found: Vec<Diagnostic>,
+    silenced: Vec<Silenced>,
 }
 
 impl Findings<'_> {
@@ -164,17 +163,20 @@ impl Findings<'_> {
     }
 }
 
-/// Asks every rule and gives what they found, by place.
+/// Asks every rule and gives what they found, by place, and what of it is silenced.
 #[must_use]
-pub fn run(context: &Context, file: &Path) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+pub fn run(context: &Context, file: &Path) -> (Vec<Diagnostic>, Vec<Silenced>) {
+    let (mut found, mut silenced) = (Vec::new(), Vec::new());
     for rule in RULES {
-        let mut findings = Findings { file, rule, found };
+        let mut findings = Findings { file, rule, found, silenced };
         (rule.check)(context, &mut findings);
-        found = findings.found;
+        Findings { found, silenced, .. } = findings;
     }
-    found.sort_by_key(|finding| (finding.span.start, finding.span.end, finding.code));
+    let place = |finding: &Diagnostic| (finding.span.start, finding.span.end, finding.code);
+    found.sort_by_key(place);
+    silenced.sort_by_key(|silenced| place(&silenced.diagnostic));
     // What an alias repeats stands in the file once.
     found.dedup();
-    found
+    silenced.dedup();
+    (found, silenced)
 }

@@ -87,6 +87,9 @@ pub fn collect(context: &Context) -> Vec<SqlText> {
     if let Some(list) = context.field(context.root, "steps") {
         walk.inside(list, &At::default());
     }
+    if let Some(handler) = context.field(context.root, "defaults").and_then(|node| context.field(node, "on_failure")) {
+        walk.inside(handler, &At::default());
+    }
     if let Some(hooks) = context.field(context.root, "hooks") {
         for hook in context.entries(hooks) {
             walk.inside(hook.value, &At::default());

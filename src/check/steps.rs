@@ -1,5 +1,7 @@
 //! Every step of a document, wherever it stands: what kind it is, in which list, in which group.
 
+use super::document::TextOr;
+use super::document::action::Http;
 use super::document::step::{Probe, Step};
 use super::tree::NodeId;
 use crate::model::runbook::Hook;
@@ -18,31 +20,36 @@ pub enum Kind {
     Sql,
     Query,
     File,
+    Http,
     Wait,
     Confirm,
     Manual,
     Assert,
     Group,
-    Unbuilt,
+    Include,
+    /// No action, but `hold`: held to the end of its list.
+    Hold,
 }
 
 impl Kind {
     /// The kind of step that has that key.
     #[must_use]
-    pub fn of(key: &str) -> Self {
-        match key {
+    pub fn of(key: &str) -> Option<Self> {
+        Some(match key {
             "shell" => Self::Shell,
             "command" => Self::Command,
             "sql" => Self::Sql,
             "query" => Self::Query,
             "file" => Self::File,
+            "http" => Self::Http,
             "wait" => Self::Wait,
             "confirm" => Self::Confirm,
             "manual" => Self::Manual,
             "assert" => Self::Assert,
             "steps" => Self::Group,
-            _ => Self::Unbuilt,
-        }
+            "runbook" => Self::Include,
+            _ => return None,
+        })
     }
 }
 
@@ -51,10 +58,81 @@ impl Kind {
 pub enum Role {
     /// The runbook's steps.
     Forward,
-    /// The rollback of the step with that number.
-    Undo(usize),
     /// A hook's steps.
     Hook(Hook),
+    /// What `defaults` does when a step failed.
+    AnyFailure,
+    /// A list that belongs to the step with that number.
+    Part(Part, usize),
+}
+
+/// A list of steps within a step, beside its members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `rollback`.
+    Undo,
+    /// `on_failure: {do}`.
+    Failure,
+    /// `hold: {acquire}`.
+    Acquire,
+    /// `hold: {release}`.
+    Release,
+    /// `between`.
+    Between,
+    /// `watch: [{do}]`.
+    Watch,
+}
+
+impl Part {
+    /// What it is called in a sentence.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Undo => "rollback",
+            Self::Failure => "on_failure",
+            Self::Acquire => "acquire",
+            Self::Release => "release",
+            Self::Between => "between",
+            Self::Watch => "watch",
+        }
+    }
+}
+
+impl Role {
+    /// The step that a rollback undoes.
+    #[must_use]
+    pub const fn undone(self) -> Option<usize> {
+        match self {
+            Self::Part(Part::Undo, undone) => Some(undone),
+            _ => None,
+        }
+    }
+
+    /// The step that the list belongs to.
+    #[must_use]
+    pub const fn owner(self) -> Option<usize> {
+        match self {
+            Self::Part(_, owner) => Some(owner),
+            Self::Forward | Self::Hook(_) | Self::AnyFailure => None,
+        }
+    }
+
+    /// Whether the list is one that the journal names step by step, so that each needs an id.
+    #[must_use]
+    pub const fn needs_ids(self) -> bool {
+        matches!(self, Self::Forward | Self::Hook(_))
+    }
+}
+
+/// A list of steps as it was typed, which may be something else.
+#[derive(Debug, Clone, Copy)]
+pub struct ListAt {
+    /// The value of the key.
+    pub node: NodeId,
+    /// The key, as a sentence calls it.
+    pub what: &'static str,
+    /// Whether one step may stand for a list of one.
+    pub takes_one: bool,
 }
 
 /// One step, wherever it stands.
@@ -66,8 +144,10 @@ pub struct StepAt {
     pub fields: Option<Step>,
     /// Whether there was nothing at fault. Where there was, nothing is said of what else is missing.
     pub sound: bool,
-    /// Its list.
+    /// What its list is for.
     pub role: Role,
+    /// The node of that list, or its own where it stands for a list of one.
+    pub list: NodeId,
     /// The group it is a member of.
     pub parent: Option<usize>,
     /// The first action that it has.
@@ -83,24 +163,29 @@ impl StepAt {
     /// for what cannot be known.
     #[must_use]
     pub fn effect(&self) -> Option<Effect> {
-        let said = self.fields.as_ref()?.effect;
-        match self.kind? {
-            Kind::Group | Kind::Unbuilt => None,
-            kind => Some(said.unwrap_or(default_effect(kind))),
+        let fields = self.fields.as_ref()?;
+        let default = match self.kind? {
+            Kind::Group | Kind::Include | Kind::Hold => return None,
+            Kind::Query | Kind::Wait | Kind::Confirm | Kind::Assert => Effect::ReadOnly,
+            Kind::Http if fields.http.as_ref().is_some_and(only_looks) => Effect::ReadOnly,
+            Kind::Http | Kind::Shell | Kind::Command | Kind::Sql | Kind::File | Kind::Manual => Effect::Mutating,
+        };
+        Some(fields.effect.unwrap_or(default))
+    }
+}
+
+/// Whether a request is one that changes nothing by its nature.
+#[must_use]
+pub fn only_looks(http: &TextOr<Http>) -> bool {
+    match http {
+        TextOr::Text(_) => true,
+        TextOr::Fields(http) => {
+            http.method.as_ref().is_none_or(|method| matches!(method.0.to_ascii_uppercase().as_str(), "GET" | "HEAD"))
         }
     }
 }
 
-/// What an action does to the world when nothing else is said.
-#[must_use]
-pub const fn default_effect(kind: Kind) -> Effect {
-    match kind {
-        Kind::Query | Kind::Wait | Kind::Confirm | Kind::Assert => Effect::ReadOnly,
-        _ => Effect::Mutating,
-    }
-}
-
-/// A check, verify or precondition.
+/// One read-only question of a step: a check, verify, precondition, preview, observation or watch.
 #[derive(Debug)]
 pub struct ProbeAt<'a> {
     /// The key it stands under.

@@ -1,6 +1,6 @@
 //! Finds every template, expression and duration of a document, and what each reads.
 
-use super::context::{Context, Loaded};
+use super::context::{Context, Loaded, QUESTIONS};
 use super::tree::{Kind as NodeKind, NodeId};
 use crate::expression;
 use crate::model::diagnostic::Span;
@@ -21,8 +21,10 @@ pub struct Reference {
     pub step: Option<usize>,
     /// Whether a missing value was thought of: `is defined`, `default`.
     pub guarded: bool,
-    /// Whether the names of a step's own result are known here.
-    pub has_result: bool,
+    /// Which names of a step's own result are known here.
+    pub result: Own,
+    /// Whether it is read before the loop of its own step begins, so that there is no item yet.
+    pub before_loop: bool,
     /// Who can see what becomes of it.
     pub exposure: Exposure,
 }
@@ -39,6 +41,29 @@ pub enum Exposure {
     Hidden,
 }
 
+/// Which names of a step's own result are known in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Own {
+    /// None: it has not run.
+    #[default]
+    Nothing,
+    /// Those of a process or of statements.
+    Result,
+    /// Those of a response.
+    Response,
+}
+
+/// A value that is a duration.
+#[derive(Debug, Clone, Copy)]
+pub struct DurationAt {
+    /// Its scalar.
+    pub node: NodeId,
+    /// The step that it is part of.
+    pub step: Option<usize>,
+    /// Whether it may be a template, known only when the step runs.
+    pub may_be_template: bool,
+}
+
 /// A template or expression that cannot be read.
 #[derive(Debug)]
 pub struct Malformed {
@@ -53,8 +78,9 @@ pub struct Malformed {
 struct Text {
     step: Option<usize>,
     expression: bool,
-    result: bool,
+    result: Own,
     exposure: Exposure,
+    before_loop: bool,
 }
 
 impl Text {
@@ -62,8 +88,8 @@ impl Text {
         Self { expression: true, ..self }
     }
 
-    const fn result(self) -> Self {
-        Self { result: true, ..self }
+    const fn result(self, result: Own) -> Self {
+        Self { result, ..self }
     }
 
     const fn argument(self) -> Self {
@@ -73,21 +99,33 @@ impl Text {
     const fn secret(self) -> Self {
         Self { exposure: Exposure::Hidden, ..self }
     }
+
+    const fn before_loop(self) -> Self {
+        Self { before_loop: true, ..self }
+    }
 }
 
 /// Fills the references, the malformed texts and the durations of a context whose steps are known.
 pub fn collect(context: &mut Context) {
     let document = Text::default();
     let root = context.root;
-    if let Some(vars) = context.field(root, "vars") {
-        deep(context, vars, document);
+    for key in ["vars", "locks"] {
+        all_below(context, root, key, document);
     }
     for target in children(context, root, "targets") {
         each(context, target, &["postgres", "password"], document.secret());
+        for key in ["hosts", "user", "become"] {
+            all_below(context, target, key, document);
+        }
     }
-    durations(context, context.field(root, "defaults"), &["timeout"]);
+    if let Some(window) = context.field(root, "window") {
+        fixed(context, window, &["duration"], document);
+    }
+    if let Some(defaults) = context.field(root, "defaults") {
+        durations(context, defaults, &["timeout"], document);
+    }
     for followup in children(context, root, "followups") {
-        durations(context, Some(followup), &["due"]);
+        fixed(context, followup, &["due"], document);
     }
     for at in 0..context.steps.len() {
         let node = context.steps[at].node;
@@ -96,48 +134,79 @@ pub fn collect(context: &mut Context) {
 }
 
 fn step(context: &mut Context, node: NodeId, text: Text) {
+    let own = own_result(context, node);
     surroundings(context, node, text);
     each(context, node, &["name"], text);
     each(context, node, &["when"], text.expression());
-    each(context, node, &["until"], text.expression().result());
-    for part in ["check", "verify"] {
-        if let Some(probe) = context.field(node, part) {
-            surroundings(context, probe, text);
-            each(context, probe, &["until"], text.expression().result());
-        }
-    }
-    for condition in children(context, node, "preconditions") {
-        surroundings(context, condition, text);
-        let asks = ["shell", "command", "query"].iter().any(|key| context.field(condition, key).is_some());
-        let text = Text { result: asks, ..text };
-        each(context, condition, &["that"], text.expression());
-        each(context, condition, &["message"], text);
+    each(context, node, &["until"], text.expression().result(own));
+    for (name, asked) in context.questions(node) {
+        probe(context, name, asked, text);
     }
     if let Some(success) = context.field(node, "success") {
-        each(context, success, &["that"], text.expression().result());
-        each(context, success, &["message"], text.result());
+        each(context, success, &["that"], text.expression().result(own));
+        each(context, success, &["message"], text.result(own));
     }
-    if let Some(outputs) = context.field(node, "outputs") {
-        deep(context, outputs, text.result());
-    }
+    all_below(context, node, "outputs", text.result(own));
     action(context, node, text);
-    durations(context, Some(node), &["estimate"]);
-    durations(context, context.field(node, "retry"), &["delay", "max_delay"]);
+    around(context, node, text, own);
+    durations(context, node, &["timeout", "every"], text);
+    fixed(context, node, &["estimate"], text);
+    if let Some(retry) = context.field(node, "retry") {
+        durations(context, retry, &["delay", "max_delay"], text);
+    }
+}
+
+/// What makes a step more than one attempt of one action.
+fn around(context: &mut Context, node: NodeId, text: Text, own: Own) {
+    all_below(context, node, "for_each", text.before_loop());
+    all_below(context, node, "artifacts", text);
+    if let Some(observed) = context.field(node, "observe").filter(|observed| context.text(*observed).is_some()) {
+        parse(context, observed, text);
+    }
+    if let Some(hold) = context.field(node, "hold") {
+        durations(context, hold, &["expires"], text);
+    }
+    if let Some(repeat) = context.field(node, "repeat") {
+        each(context, repeat, &["until"], text.expression().result(own));
+        durations(context, repeat, &["delay"], text);
+    }
+}
+
+/// Which names the result of a step or probe has.
+fn own_result(context: &Context, node: NodeId) -> Own {
+    if context.field(node, "http").is_some() { Own::Response } else { Own::Result }
+}
+
+fn probe(context: &mut Context, name: &str, node: NodeId, text: Text) {
+    surroundings(context, node, text);
+    let asks = QUESTIONS.iter().any(|key| context.field(node, key).is_some());
+    let own = if asks { own_result(context, node) } else { Own::Nothing };
+    each(context, node, &["until", "trip_when"], text.expression().result(own));
+    if name == "precondition" {
+        each(context, node, &["that"], text.expression().result(own));
+        each(context, node, &["message"], text.result(own));
+    }
+    durations(context, node, &["timeout", "every"], text);
 }
 
 /// What goes with an action that runs something, in a step or a probe.
 fn surroundings(context: &mut Context, node: NodeId, text: Text) {
-    if let Some(argv) = context.field(node, "command") {
-        deep(context, argv, text.argument());
-    }
+    all_below(context, node, "command", text.argument());
     for key in ["env", "variables"] {
-        if let Some(values) = context.field(node, key) {
-            deep(context, values, text.secret());
-        }
+        all_below(context, node, key, text.secret());
     }
     each(context, node, &["stdin"], text.secret());
     each(context, node, &["cwd", "database"], text);
-    durations(context, Some(node), &["timeout", "every"]);
+    each(context, node, &["target"], text);
+    let Some(http) = context.field(node, "http") else { return };
+    if context.text(http).is_some() {
+        parse(context, http, text);
+    }
+    each(context, http, &["method", "url", "ca", "cert", "key"], text);
+    for key in ["headers", "body", "json"] {
+        all_below(context, http, key, text.secret());
+    }
+    all_below(context, http, "expect", text);
 }
 
 fn action(context: &mut Context, node: NodeId, text: Text) {
@@ -145,16 +214,14 @@ fn action(context: &mut Context, node: NodeId, text: Text) {
         file_texts(context, file, text);
     }
     if let Some(wait) = context.field(node, "wait") {
-        match context.field(wait, "time") {
-            Some(time) => parse(context, time, text),
-            None => durations(context, Some(node), &["wait"]),
+        if context.text(wait).is_some() {
+            durations(context, node, &["wait"], text);
         }
+        each(context, wait, &["time"], text);
     }
     if let Some(confirm) = context.field(node, "confirm") {
         each(context, confirm, &["message"], text);
-        if let Some(show) = context.field(confirm, "show") {
-            deep(context, show, text.expression());
-        }
+        all_below(context, confirm, "show", text.expression());
     }
     if let Some(manual) = context.field(node, "manual") {
         each(context, manual, &["instructions"], text);
@@ -163,14 +230,15 @@ fn action(context: &mut Context, node: NodeId, text: Text) {
         each(context, condition, &["that"], text.expression());
         each(context, condition, &["message"], text);
     }
+    if let Some(include) = context.field(node, "runbook") {
+        all_below(context, include, "parameters", text);
+    }
 }
 
 fn file_texts(context: &mut Context, file: NodeId, text: Text) {
     each(context, file, &["path", "content", "backup"], text);
     for key in ["validate", "reload"] {
-        if let Some(argv) = context.field(file, key) {
-            deep(context, argv, text.argument());
-        }
+        all_below(context, file, key, text.argument());
     }
     for edit in children(context, file, "edits") {
         each(context, edit, &["match", "replace"], text);
@@ -208,14 +276,27 @@ fn deep(context: &mut Context, node: NodeId, text: Text) {
     }
 }
 
-fn durations(context: &mut Context, node: Option<NodeId>, keys: &[&str]) {
-    let Some(node) = node else { return };
+/// Everything below a key.
+fn all_below(context: &mut Context, node: NodeId, key: &str, text: Text) {
+    if let Some(value) = context.field(node, key) {
+        deep(context, value, text);
+    }
+}
+
+/// Durations that may be templates.
+fn durations(context: &mut Context, node: NodeId, keys: &[&str], text: Text) {
     for key in keys {
-        if let Some(value) = context.field(node, key)
-            && context.text(value).is_some()
-        {
-            context.durations.push(value);
-        }
+        let Some(node) = context.field(node, key).filter(|value| context.text(*value).is_some()) else { continue };
+        context.durations.push(DurationAt { node, step: text.step, may_be_template: true });
+        parse(context, node, text);
+    }
+}
+
+/// Durations that have to be known before anything runs.
+fn fixed(context: &mut Context, node: NodeId, keys: &[&str], text: Text) {
+    for key in keys {
+        let Some(node) = context.field(node, key).filter(|value| context.text(*value).is_some()) else { continue };
+        context.durations.push(DurationAt { node, step: text.step, may_be_template: false });
     }
 }
 
@@ -237,7 +318,8 @@ fn read(context: &mut Context, body: &str, text: Text, prefix: &str, place: impl
                     span,
                     step: text.step,
                     guarded: name.guarded,
-                    has_result: text.result,
+                    result: text.result,
+                    before_loop: text.before_loop,
                     exposure: text.exposure,
                 });
             }

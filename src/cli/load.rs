@@ -14,7 +14,7 @@ use crate::check::{Checked, Files, check, parameters};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::digest::sha256;
 use crate::model::runbook::Runbook;
-use crate::report::diagnostics::{SourceText, human, summary};
+use crate::report::diagnostics::{Found, SourceText, human};
 use crate::report::terminal;
 
 /// A runbook that can be run, with its bytes as they were read.
@@ -51,7 +51,7 @@ pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
     match Source::from_bytes(path.to_owned(), bytes) {
         Err(diagnostic) => CheckedFile {
             source: Source::new(path.to_owned(), readable(bytes)),
-            checked: Checked { diagnostics: vec![*diagnostic], runbook: None },
+            checked: Checked { diagnostics: vec![*diagnostic], ..Checked::default() },
         },
         Ok(source) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -80,12 +80,20 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
     let file = check_bytes(path, &bytes);
     let errors: Vec<Diagnostic> =
         file.checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
-    let Some(runbook) = file.checked.runbook.filter(|_| errors.is_empty()) else {
-        show(&errors, &file.source, environment);
+    if !errors.is_empty() {
+        show(errors, &file.source, environment);
         let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
         return Err(
             Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help)
         );
+    }
+    if !file.checked.refusals.is_empty() {
+        show(file.checked.refusals, &file.source, environment);
+        let message = format!("{} needs what this version cannot carry out, and nothing was run", path.display());
+        return Err(Exit::new(USAGE, message).help("the runbook is valid; take out what is named above to run it now"));
+    }
+    let Some(runbook) = file.checked.runbook else {
+        return Err(Exit::new(USAGE, format!("{} could not be resolved, and nothing was run", path.display())));
     };
     let parameters = typed(&runbook, given)?;
     let digest = digest(&runbook, &parameters);
@@ -93,10 +101,11 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
 }
 
 /// What is wrong with one file, for a person, on standard error.
-fn show(diagnostics: &[Diagnostic], source: &Source, environment: &Environment) {
+fn show(diagnostics: Vec<Diagnostic>, source: &Source, environment: &Environment) {
     let looks = environment.looks();
-    terminal::err(&human(diagnostics, &[text_of(source)], looks.color, looks.width));
-    terminal::err(&format!("{}\n", summary(1, diagnostics.len(), 0)));
+    let found = Found { sources: vec![text_of(source)], diagnostics, silenced: Vec::new() };
+    terminal::err(&human(&found, looks.color, looks.width));
+    terminal::err(&format!("{}\n", found.summary(false)));
 }
 
 /// A source as findings are drawn over it.

@@ -4,6 +4,7 @@
 //! here awaits.
 
 pub mod call;
+pub mod catalogue;
 pub mod diagnostic;
 pub mod digest;
 pub mod event;

@@ -90,6 +90,19 @@ fn collect<'a>(steps: &'a [Step], leaves: &mut Vec<&'a Step>) {
     }
 }
 
+/// What happens when the next step no longer fits the window. After a point of no return it means finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overrun {
+    /// The run goes on past the window.
+    Finish,
+    /// The run ends as failed and can be resumed.
+    #[default]
+    Stop,
+    /// What was done is undone.
+    Rollback,
+}
+
 /// A declared parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {

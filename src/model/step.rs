@@ -366,6 +366,51 @@ pub enum OnFailure {
     Ask,
 }
 
+/// What happens after the steps that a failure brings about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// The run ends as failed and can be resumed.
+    #[default]
+    Stop,
+    /// What was done is undone.
+    Rollback,
+    /// The run goes on; the step stays failed.
+    Continue,
+    /// The step is tried once more.
+    Retry,
+    /// A person chooses.
+    Ask,
+}
+
+/// A way out of what a hold encloses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Its steps are done.
+    Success,
+    /// One of them failed, and nothing is undone.
+    Failure,
+    /// The run was stopped.
+    Stop,
+    /// What was done is undone.
+    Rollback,
+}
+
+/// What a watch brings about when it trips.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trip {
+    /// It is shown, and the steps go on.
+    Warn,
+    /// A person chooses.
+    Ask,
+    /// The run ends as failed and can be resumed.
+    Stop,
+    /// What was done is undone.
+    Rollback,
+}
+
 /// How a step is undone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,27 +1,19 @@
 //! Values that may be typed in more than one way.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::model::step::OnFailure;
+use crate::model::step::{OnFailure, Then};
 
 /// Something that is decoded later, from its node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Raw;
 
 impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
-}
-
-/// Something that the format has and this version cannot carry out. Takes any value; a rule refuses it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unbuilt;
-
-impl<'de> Deserialize<'de> for Unbuilt {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         IgnoredAny::deserialize(deserializer).map(|_| Self)
     }
@@ -65,23 +57,33 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// What `on_failure` says: a word, or a mapping that this version cannot carry out.
+/// What `on_failure` says: a word, or what is done first and what then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
     /// One of the four words.
     Word(OnFailure),
-    /// `{do, then}`.
-    Unbuilt,
+    /// `{do, then}`; its steps are decoded from the tree.
+    Handler(Handler),
+}
+
+/// `{do, then}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handler {
+    /// Steps.
+    pub r#do: Raw,
+    /// What happens after them; stop when not said.
+    pub then: Option<Then>,
 }
 
 impl<'de> Deserialize<'de> for Choice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Word;
-        impl<'de> Visitor<'de> for Word {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
             type Value = Choice;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("stop, rollback, continue or ask")
+                formatter.write_str("stop, rollback, continue, ask, or {do: [...], then: stop}")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Choice, E> {
@@ -94,12 +96,48 @@ impl<'de> Deserialize<'de> for Choice {
                 }
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Choice, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Choice::Unbuilt)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Choice, A::Error> {
+                Handler::deserialize(MapAccessDeserializer::new(map)).map(Choice::Handler)
             }
         }
-        deserializer.deserialize_any(Word)
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A mapping that has a short form: one text.
+pub trait HasShortForm {
+    /// Both forms in words, for whoever typed neither.
+    const FORMS: &'static str;
+}
+
+/// One text, or the mapping that says more.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TextOr<T> {
+    /// As `http: https://example.org`.
+    Text(Text),
+    /// As `http: {url: https://example.org, method: POST}`.
+    Fields(T),
+}
+
+impl<'de, T: Deserialize<'de> + HasShortForm> Deserialize<'de> for TextOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + HasShortForm> Visitor<'de> for Either<T> {
+            type Value = TextOr<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(T::FORMS)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<TextOr<T>, E> {
+                Ok(TextOr::Text(Text(text.to_owned())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TextOr<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(TextOr::Fields)
+            }
+        }
+        deserializer.deserialize_any(Either(PhantomData))
     }
 }
 

@@ -1,16 +1,13 @@
 //! A step and its parts as they are typed: flat, every key optional. Rules say which go together.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::scalar::{Choice, OneOrMore, Raw, Text, Unbuilt};
-use crate::model::runbook::ParameterType;
-use crate::model::step::Effect;
+use super::action::{Condition, Confirm, File, Http, Include, Manual, SqlFile, Wait};
+use super::scalar::{Choice, HasShortForm, OneOrMore, Raw, Text, TextOr};
+use crate::model::step::{Effect, Trip, Way};
 
 /// A step: its actions, their options, and the common fields.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -73,7 +70,7 @@ pub struct Step {
     /// Action: a program.
     pub command: Option<Vec<Text>>,
     /// Action: statements.
-    pub sql: Option<SqlText>,
+    pub sql: Option<TextOr<SqlFile>>,
     /// Option of `sql`.
     pub transaction: Option<bool>,
     /// Option of `sql` and `query`.
@@ -94,30 +91,50 @@ pub struct Step {
     pub assert: Option<Vec<Condition>>,
     steps: Option<Raw>,
 
-    http: Option<Unbuilt>,
-    runbook: Option<Unbuilt>,
-    rehearse: Option<Unbuilt>,
-    preview: Option<Unbuilt>,
-    observe: Option<Unbuilt>,
-    r#become: Option<Unbuilt>,
-    parallel: Option<Unbuilt>,
-    hold: Option<Unbuilt>,
-    release_on: Option<Unbuilt>,
-    retake: Option<Unbuilt>,
-    artifacts: Option<Unbuilt>,
-    for_each: Option<Unbuilt>,
-    r#as: Option<Unbuilt>,
-    serial: Option<Unbuilt>,
-    canary: Option<Unbuilt>,
-    between: Option<Unbuilt>,
-    max_failures: Option<Unbuilt>,
-    repeat: Option<Unbuilt>,
-    background: Option<Unbuilt>,
-    until_end: Option<Unbuilt>,
-    watch: Option<Unbuilt>,
+    /// Action: one request.
+    pub http: Option<TextOr<Http>>,
+    /// Action: another runbook's steps.
+    pub runbook: Option<Include>,
+    /// Option of `sql`: plan tries it in a transaction that is rolled back.
+    pub rehearse: Option<bool>,
+    /// Option of `shell` and `command`: what plan shows.
+    pub preview: Option<Probe>,
+    /// Looked at before and after.
+    pub observe: Option<TextOr<Probe>>,
+    /// Whom to become.
+    pub r#become: Option<Text>,
+    /// Option of `steps`: how many members at a time.
+    pub parallel: Option<u32>,
+    /// Taken before, given back on every way out.
+    pub hold: Option<Hold>,
+    /// Option of `hold`: the ways out on which it is given back.
+    pub release_on: Option<Vec<Way>>,
+    /// Option of `hold`: whether a rollback of its members takes it again.
+    pub retake: Option<bool>,
+    /// Files copied from where it ran.
+    pub artifacts: Option<Vec<Text>>,
+    /// Loop: its items, or a template that gives them.
+    pub for_each: Option<Value>,
+    /// Option of a loop: what an item is called.
+    pub r#as: Option<String>,
+    /// Option of a loop: how many at a time, or a share of them.
+    pub serial: Option<Text>,
+    /// Option of a loop: after how many items to ask.
+    pub canary: Option<u32>,
+    between: Option<Raw>,
+    /// Option of a loop: how many items may fail.
+    pub max_failures: Option<u32>,
+    /// Again and again.
+    pub repeat: Option<Repeat>,
+    /// Goes on beside the steps that follow.
+    pub background: Option<bool>,
+    /// Option of `background`: ended with its list.
+    pub until_end: Option<bool>,
+    /// Looked at while it runs.
+    pub watch: Option<Vec<Probe>>,
 }
 
-/// One read-only action; with `that` and `message` it is a precondition.
+/// One read-only action; with `that` and `message` it is a precondition, with `trip_when` and `action` a watch.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Probe {
@@ -145,14 +162,47 @@ pub struct Probe {
     pub timeout: Option<Text>,
     /// Expression, of `verify` only.
     pub until: Option<Text>,
-    /// Pause between two looks, of `verify` only.
+    /// Pause between two looks, of `verify` and of a watch.
     pub every: Option<Text>,
     /// Expression, of a precondition only.
     pub that: Option<Text>,
     /// Of a precondition only.
     pub message: Option<Text>,
-    http: Option<Unbuilt>,
-    r#become: Option<Unbuilt>,
+    /// Action: one request that only looks.
+    pub http: Option<TextOr<Http>>,
+    /// Whom to become.
+    pub r#become: Option<Text>,
+    /// Expression, of a watch only.
+    pub trip_when: Option<Text>,
+    /// What happens when it trips, of a watch only.
+    pub action: Option<Trip>,
+    r#do: Option<Raw>,
+}
+
+impl HasShortForm for Probe {
+    const FORMS: &'static str = "the path of a file, or a probe such as {command: [...]}";
+}
+
+/// Something that is taken and given back. Its steps are decoded from the tree.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    acquire: Raw,
+    release: Raw,
+    /// When the held system lets go by itself.
+    pub expires: Option<Text>,
+}
+
+/// Again and again.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// Expression over the result.
+    pub until: Option<Text>,
+    /// How often at most.
+    pub max: Option<u32>,
+    /// Pause between two.
+    pub delay: Option<Text>,
 }
 
 /// What counts as success.
@@ -187,182 +237,4 @@ pub struct Retry {
     pub backoff: Option<f64>,
     /// The pause never grows above this.
     pub max_delay: Option<Text>,
-}
-
-/// Statements, here or in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SqlText {
-    /// `sql: <text>`.
-    Text(String),
-    /// `sql: {file: PATH}`.
-    File(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SqlFile {
-    file: String,
-}
-
-impl<'de> Deserialize<'de> for SqlText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = SqlText;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("statements, or {file: PATH}")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<SqlText, E> {
-                Ok(SqlText::Text(text.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SqlText, A::Error> {
-                SqlFile::deserialize(MapAccessDeserializer::new(map)).map(|sql| SqlText::File(sql.file))
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-/// A file as it should be.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct File {
-    /// Which.
-    pub path: Text,
-    /// Template.
-    pub content: Option<String>,
-    /// A template file.
-    pub template: Option<String>,
-    /// A file taken byte for byte.
-    pub source: Option<String>,
-    /// Replacements.
-    pub edits: Option<Vec<Edit>>,
-    /// No such file.
-    pub absent: Option<bool>,
-    /// Octal digits, quoted. A number is refused by a rule of its own.
-    pub mode: Option<Text>,
-    /// User name.
-    pub owner: Option<Text>,
-    /// Group name.
-    pub group: Option<Text>,
-    /// Run on the new file.
-    pub validate: Option<Vec<Text>>,
-    /// Run when bytes changed.
-    pub reload: Option<Vec<Text>>,
-    /// Where a copy stays.
-    pub backup: Option<Text>,
-}
-
-/// One replacement.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Edit {
-    /// Regular expression.
-    pub r#match: Text,
-    /// What takes its place.
-    pub replace: Text,
-    /// A number, or `any`.
-    pub expect: Option<Text>,
-}
-
-/// A pause.
-#[derive(Debug, Clone)]
-pub enum Wait {
-    /// `wait: 30s`.
-    For(Text),
-    /// `wait: {time}`.
-    Time(Text),
-    /// `wait: {for}`.
-    Unbuilt,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WaitFields {
-    time: Option<Text>,
-    r#for: Option<Unbuilt>,
-}
-
-impl<'de> Deserialize<'de> for Wait {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Wait;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a duration, or {time: MOMENT}")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Wait, E> {
-                Ok(Wait::For(Text(text.to_owned())))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Wait, E> {
-                Ok(Wait::For(Text(number.to_string())))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Wait, E> {
-                Ok(Wait::For(Text(number.to_string())))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Wait, A::Error> {
-                match WaitFields::deserialize(MapAccessDeserializer::new(map))? {
-                    WaitFields { time: Some(time), r#for: None } => Ok(Wait::Time(time)),
-                    WaitFields { r#for: Some(_), .. } => Ok(Wait::Unbuilt),
-                    WaitFields { time: None, r#for: None } => Err(de::Error::missing_field("time")),
-                }
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-/// A question.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "keys that are refused by a rule are in the struct so that they are not unknown")]
-pub struct Confirm {
-    /// Template.
-    pub message: Text,
-    /// Expressions.
-    #[serde(default)]
-    pub show: Vec<Text>,
-    by: Option<Unbuilt>,
-    second_person: Option<Unbuilt>,
-}
-
-/// Something a person does elsewhere.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manual {
-    /// Template.
-    pub instructions: Text,
-    /// Whether a note is needed.
-    pub evidence: Option<Evidence>,
-    /// Values that are entered, by name.
-    #[serde(default)]
-    pub inputs: BTreeMap<String, ParameterType>,
-}
-
-/// The one word that `evidence` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Evidence {
-    /// A note has to be given.
-    Required,
-    /// A note may be given.
-    Optional,
-}
-
-/// An expression that has to hold.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Condition {
-    /// Expression.
-    pub that: Text,
-    /// Template.
-    pub message: Option<Text>,
 }

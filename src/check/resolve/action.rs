@@ -2,8 +2,8 @@
 
 use super::step::template;
 use super::{Inherited, Resolver, mode};
-use crate::check::document::step as document;
-use crate::check::document::{OneOrMore, Text};
+use crate::check::document::{OneOrMore, Text, TextOr};
+use crate::check::document::{action as document, step};
 use crate::check::duration;
 use crate::check::steps::Kind;
 use crate::check::tree::NodeId;
@@ -37,7 +37,7 @@ impl Resolver<'_> {
                 let steps = self.members[at].iter().map(|member| self.step(*member, &inner)).collect::<Option<_>>()?;
                 Action::Group { steps }
             }
-            Kind::Unbuilt => return None,
+            Kind::Http | Kind::Include | Kind::Hold => return None,
         })
     }
 
@@ -76,11 +76,11 @@ impl Resolver<'_> {
         })
     }
 
-    fn statements(&self, node: NodeId, fields: &document::Step, own: &Inherited) -> Option<SqlAction> {
+    fn statements(&self, node: NodeId, fields: &step::Step, own: &Inherited) -> Option<SqlAction> {
         let transaction = fields.transaction.unwrap_or(true);
         match fields.sql.as_ref()? {
-            document::SqlText::Text(text) => Self::server(text.clone(), None, transaction, own),
-            document::SqlText::File(path) => {
+            TextOr::Text(Text(text)) => Self::server(text.clone(), None, transaction, own),
+            TextOr::Fields(document::SqlFile { file: path }) => {
                 let named = self.context.field(self.context.field(node, "sql")?, "file")?;
                 let text = String::from_utf8(self.loaded(named)?.to_vec()).ok()?;
                 Self::server(text, Some(path.clone()), transaction, own)
@@ -145,9 +145,9 @@ fn edit(fields: &document::Edit) -> Edit {
 
 fn wait(fields: &document::Wait) -> Option<WaitAction> {
     match fields {
-        document::Wait::For(text) => duration::parse(&text.0).ok().map(WaitAction::For),
+        document::Wait::Pause(text) => duration::parse(&text.0).ok().map(WaitAction::For),
         document::Wait::Time(text) => Some(WaitAction::Until(template(text))),
-        document::Wait::Unbuilt => None,
+        document::Wait::Steps(_) => None,
     }
 }
 

@@ -4,16 +4,19 @@ use std::collections::HashMap;
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::steps::{Kind, Role};
+use crate::check::steps::{Kind, Part, Role};
 use crate::check::suggest;
-use crate::check::texts::{ROOTS, Reference};
+use crate::check::texts::{Own, ROOTS, Reference};
 use crate::model::runbook::Hook;
 
 /// The names of a step's own result, known in `outputs`, `until` and `success`.
 const RESULT: [&str; 6] = ["stdout", "stderr", "exit_code", "rows", "row_count", "json"];
 
+/// Those that a response has beside them.
+const RESPONSE: [&str; 3] = ["status", "headers", "body"];
+
 /// What can be read of another step.
-const OF_STEP: [&str; 11] = [
+const OF_STEP: [&str; 15] = [
     "outputs",
     "stdout",
     "stderr",
@@ -25,10 +28,17 @@ const OF_STEP: [&str; 11] = [
     "state",
     "started",
     "finished",
+    "status",
+    "headers",
+    "body",
+    "items",
 ];
 
 /// What can be read of the run.
 const OF_RUN: [&str; 3] = ["id", "operator", "started"];
+
+/// What can be read of the window.
+const OF_WINDOW: [&str; 2] = ["opens", "closes"];
 
 /// `a-b` and `a_b` are the same name in an expression.
 pub fn duplicate_id(context: &Context, findings: &mut Findings) {
@@ -101,32 +111,50 @@ fn unknown(context: &Context, findings: &mut Findings, root: &str, what: &str) {
 /// A first name that means nothing in its place.
 pub fn unknown_root(context: &Context, findings: &mut Findings) {
     for reference in &context.references {
-        let root = reference.root.as_str();
-        if root == "window" {
-            findings.report(
-                reference.span,
-                "`window` is part of the format, but this version cannot carry it out yet",
-                "remove it",
-            );
-        } else if root == "run" {
-            if let Some(name) = reference.rest.first().filter(|name| !OF_RUN.contains(&name.as_str())) {
-                let help = suggest::help(name, OF_RUN, "run names");
-                findings.report(reference.span, format!("there is no `run.{name}`"), help);
+        match reference.root.as_str() {
+            "run" => below(findings, reference, &OF_RUN),
+            "window" if context.field(context.root, "window").is_none() && !context.is_misspelt("window") => {
+                let help = "declare it: `window: { opens: 2026-02-01T22:00, duration: 4h }`";
+                findings.report(reference.span, "this runbook has no window", help);
             }
-        } else if !is_known(reference) {
-            findings.report(reference.span, format!("`{root}` is not known here"), help_for(context, reference));
+            "window" => below(findings, reference, &OF_WINDOW),
+            root if !is_known(context, reference) => {
+                findings.report(reference.span, format!("`{root}` is not known here"), help_for(context, reference));
+            }
+            _ => {}
         }
     }
 }
 
-fn is_known(reference: &Reference) -> bool {
+/// A name below a root that has only these.
+fn below(findings: &mut Findings, reference: &Reference, known: &[&str]) {
     let root = reference.root.as_str();
-    reference.guarded || ROOTS.contains(&root) || reference.has_result && RESULT.contains(&root)
+    if let Some(name) = reference.rest.first().filter(|name| !known.contains(&name.as_str())) {
+        let help = suggest::help(name, known.iter().copied(), &format!("{root} names"));
+        findings.report(reference.span, format!("there is no `{root}.{name}`"), help);
+    }
+}
+
+/// The names of a step's own result that are known to a reference.
+fn own_names(own: Own) -> &'static [&'static [&'static str]] {
+    match own {
+        Own::Nothing => &[],
+        Own::Result => &[&RESULT],
+        Own::Response => &[&RESULT, &RESPONSE],
+    }
+}
+
+fn is_known(context: &Context, reference: &Reference) -> bool {
+    let root = reference.root.as_str();
+    reference.guarded
+        || ROOTS.contains(&root)
+        || own_names(reference.result).iter().any(|names| names.contains(&root))
+        || reference.step.is_some_and(|step| context.loop_names(step, !reference.before_loop).contains(&root))
 }
 
 fn help_for(context: &Context, reference: &Reference) -> String {
     let root = reference.root.as_str();
-    if RESULT.contains(&root) {
+    if RESULT.contains(&root) || RESPONSE.contains(&root) {
         return format!("the result of another step is read as `steps.<id>.{root}`");
     }
     for declared in ["parameters", "vars", "secrets"] {
@@ -137,9 +165,11 @@ fn help_for(context: &Context, reference: &Reference) -> String {
     if context.step_named(root).is_some() {
         return format!("write `steps.{root}`");
     }
-    let result = RESULT.iter().filter(|_| reference.has_result);
-    let known = ROOTS.iter().filter(|root| **root != "window").chain(result).copied();
-    suggest::help(root, known, "names")
+    let loops = reference.step.map(|step| context.loop_names(step, !reference.before_loop)).unwrap_or_default();
+    let window = context.field(context.root, "window").is_some();
+    let roots = ROOTS.into_iter().filter(|root| window || *root != "window");
+    let result = own_names(reference.result).iter().flat_map(|names| names.iter().copied());
+    suggest::help(root, roots.chain(result).chain(loops), "names")
 }
 
 /// `steps.<id>` of a step that has not run when it is read.
@@ -160,35 +190,50 @@ pub fn later_step(context: &Context, findings: &mut Findings) {
 
 /// Why a step's result cannot be there when another reads it.
 fn not_run_yet(context: &Context, reader: usize, read: usize) -> Option<&'static str> {
-    match (context.steps[reader].role, context.steps[read].role) {
-        (Role::Forward, Role::Forward) if reader == read => {
-            Some("reads its own result, which is there only afterwards")
-        }
-        (Role::Forward, Role::Forward) if read > reader => Some("runs later than the step that reads it"),
-        (Role::Forward, Role::Forward) if encloses(context, read, reader) => Some("is the group that is still running"),
-        (Role::Undo(undone), Role::Forward) if read > undone => Some("may not have run when this rollback does"),
-        (Role::Forward | Role::Hook(_), Role::Undo(_)) => Some("runs only in a rollback"),
-        (Role::Undo(one), Role::Undo(other)) if one != other || read >= reader => {
+    let (reading, of) = (context.steps[reader].role, context.steps[read].role);
+    if reading == of {
+        return within_list(context, reader, read);
+    }
+    match (reading, of) {
+        (Role::Part(Part::Undo, _), Role::Part(Part::Undo, _)) => {
             Some("is part of another rollback, or comes later in this one")
         }
-        (Role::Hook(Hook::OnStart), Role::Forward) => Some("has not run when the hook on_start does"),
-        (Role::Forward | Role::Undo(_), Role::Hook(_)) => Some("is part of a hook"),
-        (Role::Hook(one), Role::Hook(other)) if one != other || read >= reader => {
-            Some("is part of another hook, or comes later in this one")
+        // What a part reads has run if it has when the step does that it belongs to; its members may have run too.
+        (Role::Part(part, owner), _) => {
+            let why = not_run_yet(context, owner, read)?;
+            let same = of == context.steps[owner].role && context.is_within(owner, read);
+            let begun = if read == owner {
+                matches!(part, Part::Undo | Part::Failure | Part::Release)
+            } else {
+                part != Part::Acquire
+            };
+            match part {
+                _ if same && begun => None,
+                Part::Undo if of == Role::Forward => Some("may not have run when this rollback does"),
+                _ => Some(why),
+            }
         }
+        (_, Role::Part(Part::Undo, _)) => Some("runs only in a rollback"),
+        (_, Role::Part(..)) => Some("is part of another step and runs only when that needs it"),
+        (_, Role::AnyFailure) => Some("runs only when a step failed"),
+        (Role::Hook(Hook::OnStart), Role::Forward) => Some("has not run when the hook on_start does"),
+        (Role::Hook(_), Role::Hook(_)) => Some("is part of another hook, or comes later in this one"),
+        (Role::Forward | Role::AnyFailure, Role::Hook(_)) => Some("is part of a hook"),
         _ => None,
     }
 }
 
-fn encloses(context: &Context, group: usize, member: usize) -> bool {
-    let mut at = context.steps[member].parent;
-    while let Some(parent) = at {
-        if parent == group {
-            return true;
-        }
-        at = context.steps[parent].parent;
+/// The same for two steps of one list.
+fn within_list(context: &Context, reader: usize, read: usize) -> Option<&'static str> {
+    let is_group = read != reader && context.is_within(read, reader);
+    match context.steps[reader].role {
+        Role::Hook(_) if read >= reader => Some("is part of another hook, or comes later in this one"),
+        Role::Part(Part::Undo, _) if read >= reader => Some("is part of another rollback, or comes later in this one"),
+        _ if reader == read => Some("reads its own result, which is there only afterwards"),
+        _ if read > reader => Some("runs later than the step that reads it"),
+        _ if is_group => Some("is the group that is still running"),
+        _ => None,
     }
-    false
 }
 
 /// A template or expression that cannot be read.

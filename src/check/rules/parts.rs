@@ -1,12 +1,11 @@
 //! Fields that exclude or need each other, and regular expressions.
 
 use super::Findings;
-use crate::check::context::Context;
+use crate::check::context::{Context, QUESTIONS};
 use crate::check::steps::{Kind, StepAt};
 use crate::check::tree::NodeId;
 use crate::model::step::Effect;
 
-const QUESTIONS: [&str; 4] = ["shell", "command", "query", "http"];
 const CONTENTS: [&str; 5] = ["content", "template", "source", "edits", "absent"];
 
 /// Fields that do not go together, or not without another.
@@ -15,14 +14,12 @@ pub fn contradictions(context: &Context, findings: &mut Findings) {
         sources(context, findings);
     }
     for step in context.sound() {
-        for part in ["check", "verify"] {
-            if let Some(node) = context.field(step.node, part) {
+        for (part, node) in context.questions(step.node) {
+            if part == "precondition" {
+                precondition(context, findings, node);
+            } else {
                 probe(context, findings, node, part);
             }
-        }
-        let asked = context.field(step.node, "preconditions").map(|node| context.items(node)).unwrap_or_default();
-        for node in asked {
-            precondition(context, findings, *node);
         }
         polling(context, findings, step);
         attempts(context, findings, step);
@@ -55,7 +52,7 @@ fn sources(context: &Context, findings: &mut Findings) {
             findings.report(
                 context.span(target.key),
                 "a target is of exactly one kind",
-                "write `{ postgres: \"host=… dbname=…\" }`",
+                "write `{ postgres: \"host=… dbname=…\" }` or `{ hosts: [web-1, web-2] }`",
             );
         }
     }
@@ -68,6 +65,13 @@ fn probe(context: &Context, findings: &mut Findings, node: NodeId, part: &str) {
             if part == "verify" { "write `until: …` with a timeout" } else { "let the action itself say yes or no" };
         findings.report(context.entry_key_span(node, key), format!("`{key}` does not go with `{part}`"), help);
     }
+    if part == "watch" {
+        return watch(context, findings, node);
+    }
+    for key in present(context, node, WATCH) {
+        let message = format!("`{key}` does not go with `{part}`");
+        findings.report(context.entry_key_span(node, key), message, "it goes with `watch`; remove it here");
+    }
     let until = context.field(node, "until").is_some();
     for key in present(context, node, &["until", "every"]) {
         if part != "verify" {
@@ -79,6 +83,28 @@ fn probe(context: &Context, findings: &mut Findings, node: NodeId, part: &str) {
     }
 }
 
+/// The fields of a watch that no other probe has.
+const WATCH: &[&str] = &["trip_when", "action", "do"];
+
+/// What a watch asks, and what trips it.
+fn watch(context: &Context, findings: &mut Findings, node: NodeId) {
+    if context.field(node, "until").is_some() {
+        let span = context.entry_key_span(node, "until");
+        findings.report(span, "`until` does not go with `watch`", "write `trip_when: <expression>`");
+    } else if context.field(node, "trip_when").is_none() {
+        let span = context.first_line(context.span(node));
+        findings.report(span, "this watch never trips", "add `trip_when: <expression>` over what it sees");
+    }
+    if context.field(node, "action").is_none() {
+        let span = context.first_line(context.span(node));
+        findings.report(
+            span,
+            "this watch does not say what happens when it trips",
+            "add `action: ask`, or warn, stop, rollback",
+        );
+    }
+}
+
 fn one_question(context: &Context, findings: &mut Findings, node: NodeId, part: &str) {
     let questions = present(context, node, &QUESTIONS);
     if let [first, second, ..] = questions.as_slice() {
@@ -86,7 +112,7 @@ fn one_question(context: &Context, findings: &mut Findings, node: NodeId, part: 
         findings.report(context.entry_key_span(node, second), message, "keep one");
     } else if questions.is_empty() {
         let span = context.first_line(context.span(node));
-        findings.report(span, format!("`{part}` asks nothing"), "add one of shell, command, query");
+        findings.report(span, format!("`{part}` asks nothing"), "add one of shell, command, query, http");
     }
 }
 
@@ -94,6 +120,10 @@ fn precondition(context: &Context, findings: &mut Findings, node: NodeId) {
     let questions = present(context, node, &QUESTIONS);
     if questions.len() > 1 || questions.is_empty() && context.field(node, "that").is_none() {
         one_question(context, findings, node, "precondition");
+    }
+    for key in present(context, node, WATCH) {
+        let message = format!("`{key}` does not go with a precondition");
+        findings.report(context.entry_key_span(node, key), message, "it goes with `watch`; write `that` here");
     }
     for key in present(context, node, &["until", "every"]) {
         let message = format!("`{key}` does not go with a precondition, which is asked once");

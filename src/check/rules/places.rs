@@ -10,9 +10,7 @@ use crate::check::tree::NodeId;
 fn named(context: &Context) -> Vec<NodeId> {
     let mut nodes = Vec::new();
     for step in &context.steps {
-        let parts = ["check", "verify"].iter().filter_map(|part| context.field(step.node, part));
-        let asked = context.field(step.node, "preconditions").map(|node| context.items(node)).unwrap_or_default();
-        let all = [step.node].into_iter().chain(parts).chain(asked.iter().copied());
+        let all = [step.node].into_iter().chain(context.questions(step.node).into_iter().map(|(_, node)| node));
         nodes.extend(all.filter_map(|node| context.field(node, "target")));
     }
     nodes
@@ -26,14 +24,8 @@ pub fn unknown_target(context: &Context, findings: &mut Findings) {
     let mut known = context.declared("targets");
     known.push("local");
     for node in named(context) {
-        let Some(name) = context.text(node) else { continue };
-        if name.contains("{{") {
-            findings.report(
-                context.span(node),
-                "a target from a template is part of the format, but this version cannot carry it out yet",
-                "write the name of a target",
-            );
-        } else if !known.contains(&name) {
+        let Some(name) = context.text(node).filter(|name| !name.contains("{{")) else { continue };
+        if !known.contains(&name) {
             let help = suggest::help(name, known.iter().copied(), "targets");
             findings.report(context.span(node), format!("there is no target `{name}`"), help);
         }
@@ -45,7 +37,9 @@ pub fn unknown_target(context: &Context, findings: &mut Findings) {
 enum Place {
     Local,
     Server,
-    /// Not declared, or refused for another reason.
+    /// One host or several.
+    Hosts,
+    /// Not declared, or known only when it runs.
     Other,
 }
 
@@ -55,8 +49,11 @@ fn place(context: &Context, target: Option<&str>) -> Place {
         Some(name) => {
             let targets = context.field(context.root, "targets");
             let declared = targets.and_then(|targets| context.field(targets, name));
-            match declared.map(|node| context.field(node, "postgres").is_some()) {
-                Some(true) => Place::Server,
+            let is = |key| declared.is_some_and(|node| context.field(node, key).is_some());
+            match (is("postgres"), is("hosts")) {
+                (true, false) => Place::Server,
+                (false, true) => Place::Hosts,
+                _ if name.contains("{{") => Place::Hosts,
                 _ => Place::Other,
             }
         }
@@ -96,7 +93,7 @@ fn one(context: &Context, findings: &mut Findings, node: NodeId, key: &str, targ
     let said = target.map_or_else(|| "the local machine".to_owned(), |name| format!("`{name}`"));
     let span =
         context.field(node, "target").map_or_else(|| context.entry_key_span(node, key), |target| context.span(target));
-    if wants == Place::Server && is == Place::Local {
+    if wants == Place::Server && matches!(is, Place::Local | Place::Hosts) {
         findings.report(
             span,
             format!("`{key}` needs a postgres target, and {said} is none"),

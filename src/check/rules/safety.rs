@@ -8,9 +8,8 @@ use crate::check::tree::NodeId;
 /// `{{ parameters.x }}` in a script or a statement.
 pub fn template_in_code(context: &Context, findings: &mut Findings) {
     for step in &context.steps {
-        let parts = ["check", "verify"].into_iter().filter_map(|key| context.field(step.node, key));
-        let asked = context.field(step.node, "preconditions").map(|node| context.items(node)).unwrap_or_default();
-        for node in [step.node].into_iter().chain(parts).chain(asked.iter().copied()) {
+        let asked = context.questions(step.node).into_iter().map(|(_, node)| node);
+        for node in [step.node].into_iter().chain(asked) {
             for key in ["shell", "sql", "query"] {
                 if let Some(value) = context.field(node, key) {
                     look_into(context, findings, key, value);
@@ -56,7 +55,7 @@ pub fn exposed_secret(context: &Context, findings: &mut Findings) {
             }
             Exposure::Shown => (
                 "a secret here would be stored or shown",
-                "secrets go only into `env`, `stdin`, `variables` and `targets`",
+                "secrets go only into `env`, `stdin`, `variables`, `targets` and the headers and body of `http`",
             ),
         };
         findings.report(reference.span, message, help);

@@ -3,7 +3,7 @@
 use super::Findings;
 use crate::check::context::Context;
 use crate::check::decode::DecodeErrorKind;
-use crate::check::steps::{Kind, Role};
+use crate::check::steps::{Kind, ListAt};
 use crate::check::tree::{Kind as NodeKind, NodeId};
 use crate::check::{parameters, resolve, suggest};
 
@@ -90,7 +90,7 @@ pub fn missing_field(context: &Context, findings: &mut Findings) {
         };
         findings.report(context.first_line(mistake.span), format!("the field `{name}` is missing"), help);
     }
-    for step in context.sound().filter(|step| step.id.is_none() && !matches!(step.role, Role::Undo(_))) {
+    for step in context.sound().filter(|step| step.id.is_none() && step.role.needs_ids()) {
         let name = context.field(step.node, "name").and_then(|name| context.text(name));
         let id = name.map(slug).filter(|id| !id.is_empty());
         findings.report(
@@ -116,26 +116,29 @@ pub fn wrong_type(context: &Context, findings: &mut Findings) {
         };
         findings.report(context.first_line(mistake.span), mistake.to_string(), help);
     }
-    for (node, what) in lists(context) {
-        let is_list = matches!(context.tree.node(node).kind, NodeKind::Sequence(_));
-        if !is_list && !is_nothing(context, node) {
+    for ListAt { node, what, takes_one } in &context.lists {
+        let is_text = context.text(*node).is_some();
+        if *takes_one && is_text && !is_nothing(context, *node) {
             findings.report(
-                context.first_line(context.span(node)),
+                context.first_line(context.span(*node)),
+                format!("{what} is a text"),
+                if *what == "`rollback`" {
+                    "write a step, a list of steps, or `{ not_needed: <why> }`"
+                } else {
+                    "write a step, or a list of steps"
+                },
+            );
+        } else if !takes_one && !is_list(context, *node) && !is_nothing(context, *node) {
+            findings.report(
+                context.first_line(context.span(*node)),
                 format!("{what} is not a list"),
                 "begin each step with `- id: …`",
             );
         }
     }
     for step in context.steps.iter().filter(|step| step.fields.is_some()) {
-        let Some(rollback) = context.field(step.node, "rollback") else { continue };
-        let reason = context.field(rollback, "not_needed");
-        if context.text(rollback).is_some() {
-            findings.report(
-                context.first_line(context.span(rollback)),
-                "`rollback` is a text",
-                "write a step, a list of steps, or `{ not_needed: <why> }`",
-            );
-        } else if let Some(reason) = reason.filter(|reason| context.text(*reason).is_none_or(str::is_empty)) {
+        let reason = context.field(step.node, "rollback").and_then(|rollback| context.field(rollback, "not_needed"));
+        if let Some(reason) = reason.filter(|reason| context.text(*reason).is_none_or(str::is_empty)) {
             findings.report(
                 context.first_line(context.span(reason)),
                 "`not_needed` is not a reason",
@@ -145,29 +148,15 @@ pub fn wrong_type(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// Every value that has to be a list of steps.
-fn lists(context: &Context) -> Vec<(NodeId, &'static str)> {
-    let mut lists = Vec::new();
-    lists.extend(context.field(context.root, "steps").map(|node| (node, "`steps`")));
-    let hooks = context.field(context.root, "hooks").map(|node| context.entries(node)).unwrap_or_default();
-    lists.extend(hooks.iter().map(|entry| (entry.value, "a hook")));
-    for step in &context.steps {
-        lists.extend(context.field(step.node, "steps").map(|node| (node, "`steps`")));
-    }
-    lists
-}
-
 fn is_nothing(context: &Context, node: NodeId) -> bool {
     matches!(&context.tree.node(node).kind, NodeKind::Scalar { text, plain: true } if text.is_empty() || text == "null" || text == "~")
 }
 
 /// A list of steps without steps.
 pub fn empty_steps(context: &Context, findings: &mut Findings) {
-    let rollbacks = context.steps.iter().filter_map(|step| context.field(step.node, "rollback"));
-    let rollbacks = rollbacks.filter(|node| matches!(context.tree.node(*node).kind, NodeKind::Sequence(_)));
-    for (node, what) in lists(context).into_iter().chain(rollbacks.map(|node| (node, "`rollback`"))) {
-        if context.items(node).is_empty() && (is_nothing(context, node) || is_list(context, node)) {
-            findings.report(context.span(node), format!("{what} has no steps"), "add a step, or remove the key");
+    for ListAt { node, what, .. } in &context.lists {
+        if context.items(*node).is_empty() && (is_nothing(context, *node) || is_list(context, *node)) {
+            findings.report(context.span(*node), format!("{what} has no steps"), "add a step, or remove the key");
         }
     }
 }

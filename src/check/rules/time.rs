@@ -3,21 +3,23 @@
 use super::Findings;
 use crate::check::context::Context;
 use crate::check::duration;
-use crate::check::steps::{Kind, Role, StepAt};
+use crate::check::steps::{Kind, Part, Role, StepAt};
 use crate::model::step::Effect;
 
 /// A text where a duration is wanted that is none.
 pub fn malformed_duration(context: &Context, findings: &mut Findings) {
-    for node in &context.durations {
-        let Some(text) = context.text(*node) else { continue };
+    for at in &context.durations {
+        let Some(text) = context.text(at.node) else { continue };
         if text.contains("{{") {
-            findings.report(
-                context.span(*node),
-                "a duration from a template is part of the format, but this version cannot carry it out yet",
-                "write the duration itself, such as 90s",
-            );
+            if !at.may_be_template {
+                findings.report(
+                    context.span(at.node),
+                    "this duration has to be known before anything runs, so it takes no template",
+                    "write the duration itself, such as 90s",
+                );
+            }
         } else if let Err(error) = duration::parse(text) {
-            findings.report(context.span(*node), error.to_string(), error.help());
+            findings.report(context.span(at.node), error.to_string(), error.help());
         }
     }
 }
@@ -40,8 +42,9 @@ pub fn no_timeout(context: &Context, findings: &mut Findings) {
             );
             continue;
         }
-        for probe in context.probes(step).filter(|probe| probe.fields.timeout.is_none() && probe.fields.until.is_none())
-        {
+        // A look of a watch is over at the latest when the next is due.
+        let asked = context.probes(step).filter(|probe| probe.name != "watch");
+        for probe in asked.filter(|probe| probe.fields.timeout.is_none() && probe.fields.until.is_none()) {
             findings.report(
                 context.question_span(&probe),
                 format!("the {} of {} has no timeout", probe.name, context.title(step)),
@@ -76,7 +79,7 @@ pub fn until_without_timeout(context: &Context, findings: &mut Findings) {
 
 fn runs_something(step: &StepAt) -> bool {
     match step.kind {
-        Some(Kind::Shell | Kind::Command | Kind::Sql | Kind::Query) => true,
+        Some(Kind::Shell | Kind::Command | Kind::Sql | Kind::Query | Kind::Http) => true,
         Some(Kind::File) => step
             .fields
             .as_ref()
@@ -86,9 +89,10 @@ fn runs_something(step: &StepAt) -> bool {
     }
 }
 
-/// Trying again what may have happened already. A rollback has to bear that anyway.
+/// Trying again what may have happened already. A rollback has to bear that anyway, and so has a hold.
 pub fn unsafe_retry(context: &Context, findings: &mut Findings) {
-    for step in context.decoded().filter(|step| !matches!(step.role, Role::Undo(_))) {
+    let bears_it = |role| matches!(role, Role::Part(Part::Undo | Part::Acquire | Part::Release, _));
+    for step in context.decoded().filter(|step| !bears_it(step.role)) {
         let Some(fields) = &step.fields else { continue };
         let Some(retry) = &fields.retry else { continue };
         let transactional = match step.kind {

@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::steps::{Kind, Role, StepAt};
+use crate::check::steps::{Kind, Part, Role, StepAt};
 use crate::model::step::Effect;
 
 const WAYS: [&str; 3] = ["rollback", "irreversible", "point_of_no_return"];
@@ -61,9 +61,9 @@ pub fn needless(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// After a crash nobody could tell whether the statements were carried out. A rollback is simply run again.
+/// After a crash nobody could tell whether the statements were carried out. A part is simply run again.
 pub fn unsettled_sql(context: &Context, findings: &mut Findings) {
-    for step in context.sound().filter(|step| !matches!(step.role, Role::Undo(_))) {
+    for step in context.sound().filter(|step| step.role.needs_ids()) {
         let Some(fields) = &step.fields else { continue };
         if step.kind == Some(Kind::Sql)
             && fields.transaction == Some(false)
@@ -82,7 +82,7 @@ pub fn unsettled_sql(context: &Context, findings: &mut Findings) {
 /// An undo that may lack the value it needs.
 pub fn reads_own_output(context: &Context, findings: &mut Findings) {
     for reference in context.references.iter().filter(|reference| reference.root == "steps" && !reference.guarded) {
-        let Some(Role::Undo(undone)) = reference.step.map(|step| context.steps[step].role) else { continue };
+        let Some(undone) = reference.step.and_then(|step| context.steps[step].role.undone()) else { continue };
         if reference.rest.first().and_then(|id| context.step_named(id)) == Some(undone) {
             findings.report(
                 reference.span,
@@ -117,7 +117,8 @@ pub fn unverified(context: &Context, findings: &mut Findings) {
     for step in undoable(context).filter(|step| step.sound && mutates(step)) {
         let Some(fields) = &step.fields else { continue };
         let shown = fields.check.is_some() || fields.verify.is_some() || fields.success.is_some();
-        let counts = matches!(step.kind, Some(Kind::File | Kind::Manual)) || context.is_not_needed(step);
+        let expects = context.field(step.node, "http").is_some_and(|http| context.field(http, "expect").is_some());
+        let counts = matches!(step.kind, Some(Kind::File | Kind::Manual)) || expects || context.is_not_needed(step);
         if !shown && !counts {
             findings.report(
                 context.action_span(step),
@@ -131,11 +132,13 @@ pub fn unverified(context: &Context, findings: &mut Findings) {
 /// Where nothing is undone.
 pub fn nested(context: &Context, findings: &mut Findings) {
     for step in context.decoded() {
-        let place = match step.role {
-            Role::Forward if step.kind == Some(Kind::Group) => "a group is undone by undoing its members",
-            Role::Forward => continue,
-            Role::Undo(_) => "a step of a rollback is not undone itself",
-            Role::Hook(_) => "a step of a hook is not undone",
+        let place = match (step.role, step.kind) {
+            (Role::Forward, Some(Kind::Group | Kind::Include)) => "a group is undone by undoing its members",
+            (Role::Forward, Some(Kind::Hold)) => "a hold is undone by its release",
+            (Role::Forward, _) => continue,
+            (Role::Part(Part::Undo, _), _) => "a step of a rollback is not undone itself",
+            (Role::Hook(_), _) => "a step of a hook is not undone",
+            (Role::Part(..) | Role::AnyFailure, _) => "a step of such a list is not undone",
         };
         for key in WAYS {
             if context.field(step.node, key).is_some() {

@@ -1,0 +1,183 @@
+//! What the format has and this version cannot carry out: refused by name before anything runs, never ignored.
+//!
+//! Not a rule: such a runbook is valid. Whoever would plan or run it is told what stands in the way.
+
+use std::path::Path;
+
+use super::catalogue::REFUSED;
+use super::context::Context;
+use super::steps::{Kind, Role, StepAt};
+use super::tree::NodeId;
+use crate::model::diagnostic::{Diagnostic, Span};
+
+const ROOT: &[&str] = &["window", "review", "groups", "locks"];
+const STEP: &[&str] = &[
+    "http",
+    "runbook",
+    "rehearse",
+    "preview",
+    "observe",
+    "become",
+    "parallel",
+    "hold",
+    "artifacts",
+    "for_each",
+    "repeat",
+    "background",
+    "watch",
+];
+/// Keys that mean something beside another: said only where that one is not there to be refused.
+const BESIDE: &[(&str, &str)] = &[
+    ("as", "for_each"),
+    ("serial", "for_each"),
+    ("canary", "for_each"),
+    ("between", "for_each"),
+    ("max_failures", "for_each"),
+    ("release_on", "hold"),
+    ("retake", "hold"),
+    ("until_end", "background"),
+];
+const QUESTION: &[&str] = &["http", "become"];
+/// Parts whose questions are refused as a whole.
+const REFUSED_PARTS: [&str; 3] = ["preview", "observe", "watch"];
+
+/// Every key and every value that cannot be carried out, by place.
+#[must_use]
+pub fn refusals(context: &Context, file: &Path) -> Vec<Diagnostic> {
+    let mut refusals = Refusals { context, file, step: None, found: Vec::new() };
+    refusals.document();
+    for (at, step) in context.steps.iter().enumerate().filter(|(_, step)| is_carried_out(context, step)) {
+        refusals.step = Some(at);
+        refusals.step(step);
+    }
+    refusals.step = None;
+    refusals.texts();
+    let mut found = refusals.found;
+    found.sort_by_key(|refusal| (refusal.span.start, refusal.span.end));
+    found.dedup();
+    found
+}
+
+/// Whether a step stands in no list that is refused with the key that holds it.
+fn is_carried_out(context: &Context, step: &StepAt) -> bool {
+    match step.role {
+        Role::Forward | Role::Hook(_) => true,
+        Role::AnyFailure => false,
+        Role::Part(..) => step.role.undone().is_some_and(|undone| is_carried_out(context, &context.steps[undone])),
+    }
+}
+
+struct Refusals<'c> {
+    context: &'c Context<'c>,
+    file: &'c Path,
+    /// The step that is being looked at.
+    step: Option<usize>,
+    found: Vec<Diagnostic>,
+}
+
+impl Refusals<'_> {
+    fn document(&mut self) {
+        let (context, root) = (self.context, self.context.root);
+        self.keys(root, ROOT);
+        if let Some(targets) = context.field(root, "targets") {
+            for target in context.entries(targets) {
+                self.keys(target.value, &["hosts"]);
+                if context.field(target.value, "hosts").is_none() {
+                    self.keys(target.value, &["user", "become"]);
+                }
+            }
+        }
+        if let Some(defaults) = context.field(root, "defaults") {
+            self.handler(defaults);
+        }
+    }
+
+    fn step(&mut self, step: &StepAt) {
+        let (context, node) = (self.context, step.node);
+        self.keys(node, STEP);
+        for (key, principal) in BESIDE {
+            if context.field(node, principal).is_none() {
+                self.keys(node, &[*key]);
+            }
+        }
+        self.handler(node);
+        if step.role.undone().is_some() {
+            self.keys(node, &["preconditions", "outputs", "on_failure"]);
+        }
+        if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
+            self.keys(node, &["timeout"]);
+        }
+        if step.kind == Some(Kind::Group) {
+            self.keys(node, &["timeout", "estimate"]);
+        }
+        for (part, keys) in [("confirm", &["by", "second_person"][..]), ("wait", &["for"])] {
+            if let Some(part) = context.field(node, part) {
+                self.keys(part, keys);
+            }
+        }
+        self.target(node);
+        for (name, question) in context.questions(node) {
+            if !REFUSED_PARTS.contains(&name) {
+                self.keys(question, QUESTION);
+                self.target(question);
+            }
+        }
+    }
+
+    /// Values of a kind that are not carried out, whatever key they stand under.
+    fn texts(&mut self) {
+        let context = self.context;
+        for at in &context.durations {
+            if context.text(at.node).is_some_and(|text| text.contains("{{")) && self.reaches(at.step) {
+                self.step = at.step;
+                self.refuse(context.span(at.node), "a duration from a template");
+            }
+        }
+        for reference in context.references.iter().filter(|reference| reference.root == "window") {
+            self.step = reference.step;
+            self.refuse(reference.span, "`window`");
+        }
+    }
+
+    fn reaches(&self, step: Option<usize>) -> bool {
+        step.is_none_or(|step| is_carried_out(self.context, &self.context.steps[step]))
+    }
+
+    fn target(&mut self, node: NodeId) {
+        let target = self.context.field(node, "target");
+        let template = |target| self.context.text(target).is_some_and(|text| text.contains("{{"));
+        if let Some(target) = target.filter(|target| template(*target)) {
+            self.refuse(self.context.span(target), "a target from a template");
+        }
+    }
+
+    fn keys(&mut self, node: NodeId, keys: &[&str]) {
+        for key in keys {
+            if self.context.field(node, key).is_some() {
+                self.refuse(self.context.entry_key_span(node, key), &format!("`{key}`"));
+            }
+        }
+    }
+
+    /// `on_failure: {do, then}`.
+    fn handler(&mut self, node: NodeId) {
+        let context = self.context;
+        if let Some(value) = context.field(node, "on_failure").filter(|value| !context.entries(*value).is_empty()) {
+            self.refuse(context.first_line(context.span(value)), "`on_failure: {do, then}`");
+        }
+    }
+
+    fn refuse(&mut self, span: Span, what: &str) {
+        let of =
+            self.step.map_or_else(String::new, |step| format!(" of {}", self.context.title(&self.context.steps[step])));
+        self.found.push(Diagnostic {
+            code: REFUSED.code,
+            severity: REFUSED.severity,
+            message: format!("{what}{of} is part of the format, but this version cannot carry it out yet"),
+            file: self.file.to_owned(),
+            span,
+            labels: Vec::new(),
+            help: Some("remove it, or do that part in a `shell` or `manual` step".to_owned()),
+        });
+    }
+}
