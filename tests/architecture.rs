@@ -26,6 +26,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("similar::", &["report", "plan"]),
     ("annotate_snippets::", &["report"]),
     ("clap::", &["cli"]),
+    ("clap_complete::", &["cli"]),
+    ("clap_mangen::", &["cli"]),
     ("minijinja::", &["expression"]),
     ("granit_parser::", &["check"]),
     ("tokio_postgres::", &["action"]),

@@ -1,20 +1,8 @@
 //! Everything that can be found, by its code: what `explain` and the formats for other programs know of it.
 
 use super::rules::RULES;
+use crate::model::catalogue::Entry;
 use crate::model::diagnostic::Severity;
-
-/// A kind of finding. Not one finding: that is a [`Diagnostic`](crate::model::diagnostic::Diagnostic).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
-    /// `RB` and four digits.
-    pub code: &'static str,
-    /// Fixed.
-    pub severity: Severity,
-    /// What it finds, as a heading.
-    pub title: &'static str,
-    /// Why it matters, and a bad and a good example.
-    pub page: &'static str,
-}
 
 macro_rules! entry {
     ($severity:ident, $code:literal, $title:literal) => {
@@ -50,4 +38,10 @@ pub fn all() -> Vec<Entry> {
     let mut all: Vec<Entry> = SYNTAX.iter().copied().chain([REFUSED]).chain(rules).collect();
     all.sort_by_key(|entry| entry.code);
     all
+}
+
+/// What a code means.
+#[must_use]
+pub fn find(code: &str) -> Option<Entry> {
+    all().into_iter().find(|entry| entry.code == code)
 }

@@ -98,6 +98,11 @@ impl Tree {
         self.root
     }
 
+    /// Every node once, those that aliases repeat too.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
     /// A node of this tree. The id has to come from this tree.
     #[must_use]
     pub fn node(&self, id: NodeId) -> &Node {

@@ -9,12 +9,13 @@ use serde_json::Value;
 use super::Given;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
+use super::shell::Local;
 use crate::check::source::{Source, readable};
-use crate::check::{Checked, Files, check, parameters};
+use crate::check::{Checked, Files, check, check_with_shell, parameters};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::digest::sha256;
 use crate::model::runbook::Runbook;
-use crate::report::diagnostics::{SourceText, human, summary};
+use crate::report::diagnostics::{Found, SourceText, human};
 use crate::report::terminal;
 
 /// A runbook that can be run, with its bytes as they were read.
@@ -46,17 +47,20 @@ pub struct CheckedFile {
     pub checked: Checked,
 }
 
-/// Checks the bytes of a file.
-pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
+/// Checks the bytes of a file, its scripts where there is somebody to read them.
+pub fn check_bytes(path: &Path, bytes: &[u8], shell: Option<&Local>) -> CheckedFile {
     match Source::from_bytes(path.to_owned(), bytes) {
         Err(diagnostic) => CheckedFile {
             source: Source::new(path.to_owned(), readable(bytes)),
-            checked: Checked::unreadable(vec![*diagnostic]),
+            checked: Checked { diagnostics: vec![*diagnostic], ..Checked::default() },
         },
         Ok(source) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-            let checked = check(&source, &folder, &Disk);
+            let checked = match shell {
+                Some(shell) => check_with_shell(&source, &folder, &Disk, shell),
+                None => check(&source, &folder, &Disk),
+            };
             CheckedFile { source, checked }
         }
     }
@@ -77,18 +81,20 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Exit> {
 /// Reads and checks one runbook, shows what is wrong with it, and types its parameters.
 pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loaded, Exit> {
     let bytes = read(path)?;
-    let file = check_bytes(path, &bytes);
+    let shell = Local::quick(environment);
+    let file = check_bytes(path, &bytes, Some(&shell));
+    shell.tell();
     let errors: Vec<Diagnostic> =
         file.checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
     if !errors.is_empty() {
-        show(&errors, &file.source, environment);
+        show(errors, &file.source, environment);
         let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
         return Err(
             Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help)
         );
     }
     if !file.checked.refusals.is_empty() {
-        show(&file.checked.refusals, &file.source, environment);
+        show(file.checked.refusals, &file.source, environment);
         let message = format!("{} needs what this version cannot carry out, and nothing was run", path.display());
         return Err(Exit::new(USAGE, message).help("the runbook is valid; take out what is named above to run it now"));
     }
@@ -101,10 +107,11 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
 }
 
 /// What is wrong with one file, for a person, on standard error.
-fn show(diagnostics: &[Diagnostic], source: &Source, environment: &Environment) {
+fn show(diagnostics: Vec<Diagnostic>, source: &Source, environment: &Environment) {
     let looks = environment.looks();
-    terminal::err(&human(diagnostics, &[text_of(source)], looks.color, looks.width));
-    terminal::err(&format!("{}\n", summary(1, diagnostics.len(), 0)));
+    let found = Found { sources: vec![text_of(source)], diagnostics, silenced: Vec::new() };
+    terminal::err(&human(&found, looks.color, looks.width));
+    terminal::err(&format!("{}\n", found.summary(false)));
 }
 
 /// A source as findings are drawn over it.

@@ -6,9 +6,11 @@ use clap::{Args, ValueEnum};
 
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
-use super::load::{CheckedFile, check_bytes, read, text_of};
-use crate::model::diagnostic::{Diagnostic, Severity};
-use crate::report::diagnostics::{SourceText, human, json, summary};
+use super::load::{check_bytes, read, text_of};
+use super::shell::Local;
+use crate::check::catalogue;
+use crate::report::diagnostics::{Found, github, human, json, sarif};
+use crate::report::json::line;
 use crate::report::terminal;
 
 #[derive(Debug, Args)]
@@ -19,6 +21,15 @@ pub struct Validate {
     /// How findings are written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// One JSON document: the same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Exit with 1 when there are warnings, too.
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Do not let bash and shellcheck read the scripts.
+    #[arg(long)]
+    no_shell_checks: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,28 +38,48 @@ enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// SARIF 2.1.0, for what collects findings of many tools.
+    Sarif,
+    /// Annotations of a workflow of GitHub.
+    Github,
 }
 
 impl Validate {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let files = self.files()?;
+        let shell = (!self.no_shell_checks).then(|| Local::thorough(environment));
         let mut checked = Vec::with_capacity(files.len());
         for path in &files {
-            checked.push(check_bytes(path, &read(path)?));
+            checked.push(check_bytes(path, &read(path)?, shell.as_ref()));
         }
-        let diagnostics: Vec<Diagnostic> =
-            checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect();
-        let sources: Vec<SourceText<'_>> = checked.iter().map(|file: &CheckedFile| text_of(&file.source)).collect();
-        let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+        let found = Found {
+            sources: checked.iter().map(|file| text_of(&file.source)).collect(),
+            diagnostics: checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect(),
+            silenced: checked.iter().flat_map(|file| file.checked.silenced.iter().cloned()).collect(),
+        };
+        if let Some(shell) = &shell {
+            shell.tell();
+        }
+        self.print(&found, environment);
+        let (errors, warnings) = found.counts();
+        Ok(u8::from(errors > 0 || self.deny_warnings && warnings > 0))
+    }
+
+    fn print(&self, found: &Found<'_>, environment: &Environment) {
+        let summary = format!("{}\n", found.summary(self.deny_warnings));
         match self.format {
-            Format::Json => crate::report::json::line(&json(files.len(), &diagnostics, &sources)),
-            Format::Human => {
+            Format::Human if !self.json => {
                 let looks = environment.looks();
-                terminal::out(&human(&diagnostics, &sources, looks.color, looks.width));
-                terminal::out(&format!("{}\n", summary(files.len(), errors, diagnostics.len() - errors)));
+                terminal::out(&human(found, looks.color, looks.width));
+                terminal::out(&summary);
+            }
+            Format::Human | Format::Json => line(&json(found)),
+            Format::Sarif => line(&sarif(found, &catalogue::all())),
+            Format::Github => {
+                terminal::out(&github(found, &catalogue::all()));
+                terminal::err(&summary);
             }
         }
-        Ok(u8::from(errors > 0))
     }
 
     /// The files that are meant, in order, each once.

@@ -4,6 +4,7 @@
 //! here awaits.
 
 pub mod call;
+pub mod catalogue;
 pub mod diagnostic;
 pub mod digest;
 pub mod event;
@@ -17,3 +18,4 @@ pub mod result;
 pub mod runbook;
 pub mod status;
 pub mod step;
+pub mod window;
