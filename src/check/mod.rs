@@ -4,7 +4,6 @@ pub mod catalogue;
 pub mod context;
 pub mod decode;
 pub mod document;
-pub mod duration;
 pub mod moment;
 pub mod parameters;
 mod place;
@@ -15,6 +14,7 @@ pub mod scalar;
 pub mod scripts;
 pub mod shell;
 pub mod source;
+pub mod sql;
 pub mod steps;
 mod suggest;
 mod syntax;
@@ -22,6 +22,8 @@ pub mod texts;
 pub mod tree;
 pub mod window;
 pub mod zone;
+
+pub use crate::expression::duration;
 
 use std::io;
 use std::path::Path;
