@@ -16,3 +16,4 @@ pub mod runbook;
 pub mod sql;
 pub mod status;
 pub mod step;
+pub mod window;
