@@ -4,6 +4,9 @@
 //! one ends with what is found in it: code, place, message, help. A refused one is valid, and ends with what of it
 //! this version cannot carry out. `SNAPSHOTS=overwrite` writes that part anew.
 
+#[path = "support/shell.rs"]
+mod shell;
+
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -11,7 +14,8 @@ use std::path::Path;
 use runbook::check::catalogue;
 use runbook::check::rules::RULES;
 use runbook::check::source::Source;
-use runbook::check::{Checked, check};
+use runbook::check::{Checked, check, check_with_shell};
+use shell::{Shells, has_shellcheck};
 
 const HEADER: &str = "\
 runbook: 1
@@ -58,7 +62,12 @@ fn files(path: &Path) -> io::Result<Vec<u8>> {
 fn look(example: &Example<'_>) -> (Source, usize, Checked) {
     let header = if example.text.starts_with("- ") { HEADER } else { "" };
     let source = Source::new("example.yaml", format!("{header}{}\n", example.text));
-    let checked = check(&source, Path::new("/runbooks"), &files);
+    let folder = Path::new("/runbooks");
+    let checked = match example.code {
+        "RB0801" => check_with_shell(&source, folder, &files, &Shells { bash_only: true, ..Shells::default() }),
+        "RB0802" => check_with_shell(&source, folder, &files, &Shells::default()),
+        _ => check(&source, folder, &files),
+    };
     (source, header.lines().count(), checked)
 }
 
@@ -91,8 +100,15 @@ fn family(name: &str) -> (String, std::path::PathBuf) {
     (text, path)
 }
 
-const FAMILIES: [&str; 7] =
-    ["shape.txt", "names.txt", "time.txt", "undo.txt", "safety.txt", "files.txt", "silence.txt"];
+/// The names of all files of examples.
+fn families() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
+    let entries = std::fs::read_dir(folder).expect("the folder of examples");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
 
 fn holds_for(name: &str) {
     let (text, path) = family(name);
@@ -132,6 +148,16 @@ fn limits_and_durations_are_checked() {
 }
 
 #[test]
+fn the_window_is_checked_by_the_clocks_of_its_zone() {
+    holds_for("window.txt");
+}
+
+#[test]
+fn approvers_and_their_groups_are_checked() {
+    holds_for("review.txt");
+}
+
+#[test]
 fn what_undoes_and_what_verifies_a_step_is_checked() {
     holds_for("undo.txt");
 }
@@ -152,8 +178,22 @@ fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
 }
 
 #[test]
+fn scripts_that_bash_cannot_read_are_found() {
+    holds_for("scripts.txt");
+}
+
+#[test]
+fn what_shellcheck_warns_about_is_found_where_it_is_installed() {
+    if has_shellcheck() {
+        holds_for("shellcheck.txt");
+    } else {
+        eprintln!("shellcheck is not installed, so nothing was tested");
+    }
+}
+
+#[test]
 fn every_rule_has_a_bad_and_a_good_example() {
-    let texts: Vec<String> = FAMILIES.iter().map(|name| family(name).0).collect();
+    let texts: Vec<String> = families().iter().map(|name| family(name).0).collect();
     let all: Vec<(&str, &str)> =
         texts.iter().flat_map(|text| examples(text)).map(|example| (example.code, example.kind)).collect();
     for rule in RULES {
@@ -172,6 +212,9 @@ fn codes_stand_in_order_and_none_is_given_twice() {
 fn every_page_explains_and_its_examples_are_what_they_say() {
     for entry in &catalogue::all() {
         let (code, page) = (entry.code, entry.page);
+        if code == "RB0802" && !has_shellcheck() {
+            continue;
+        }
         let prose = page.split("\n```").next().unwrap_or_default().trim();
         assert!(prose.ends_with('.') && !prose.starts_with('#'), "{code} is explained in sentences");
         assert_eq!(page.matches("```").count(), 4, "{code} has a bad and a good example and nothing else");
@@ -199,7 +242,7 @@ fn every_page_belongs_to_a_code() {
 
 #[test]
 fn a_runbook_is_there_exactly_when_nothing_is_an_error_or_refused() {
-    for (text, _) in FAMILIES.iter().map(|name| family(name)) {
+    for (text, _) in families().iter().map(|name| family(name)) {
         for example in examples(&text) {
             let checked = look(&example).2;
             let failed =

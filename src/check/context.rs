@@ -11,6 +11,8 @@ use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::Step;
 use super::document::{Choice, Document, TextOr};
 use super::place::Places;
+use super::scripts::{self, Script};
+use super::shell::Remarks;
 use super::source::Source;
 use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
@@ -59,6 +61,10 @@ pub struct Context<'a> {
     pub durations: Vec<texts::DurationAt>,
     /// The files that the runbook names, by the node that names them.
     pub files: HashMap<NodeId, Loaded>,
+    /// Every `shell` text.
+    pub scripts: Vec<Script<'a>>,
+    /// What was said of them by those who read scripts; nothing where nobody was asked.
+    pub remarks: Remarks,
 }
 
 impl<'a> Context<'a> {
@@ -81,6 +87,8 @@ impl<'a> Context<'a> {
             malformed: Vec::new(),
             durations: Vec::new(),
             files: HashMap::new(),
+            scripts: scripts::collect(tree),
+            remarks: Remarks::default(),
         };
         context.walk_all();
         context.index();
@@ -459,5 +467,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn span_within(&self, node: NodeId, places: &Places<'_>, offset: usize, length: usize) -> Span {
         places.span(offset, length).unwrap_or_else(|| self.first_line(self.span(node)))
+    }
+
+    /// The same where the text may go on in the next line of the file: as much of it as stands on the line on which it
+    /// begins.
+    #[must_use]
+    pub fn begin_within(&self, node: NodeId, places: &Places<'_>, offset: usize, length: usize) -> Span {
+        places.begin(offset, length).unwrap_or_else(|| self.first_line(self.span(node)))
     }
 }

@@ -10,11 +10,14 @@ pub mod names;
 pub mod options;
 pub mod parts;
 pub mod places;
+pub mod review;
 pub mod safety;
+pub mod scripts;
 pub mod shape;
 pub mod silence;
 pub mod time;
 pub mod undo;
+pub mod window;
 
 use std::path::Path;
 
@@ -85,12 +88,25 @@ pub const RULES: &[Rule] = &[
     error!("RB0309", "malformed template or expression", names::syntax),
     error!("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
     error!("RB0311", "unknown output of a step", names::unknown_output),
+    error!("RB0340", "unknown group", review::unknown_group),
+    error!("RB0341", "group without people", review::hollow_group),
     error!("RB0401", "malformed duration", time::malformed_duration),
     error!("RB0402", "no timeout", time::no_timeout),
     error!("RB0403", "`until` without timeout", time::until_without_timeout),
     error!("RB0404", "`retry` on what may not run twice", time::unsafe_retry),
     warning!("RB0405", "no estimate where a person is waited for", time::no_estimate),
-    error!("RB0406", "unknown time zone", time::unknown_time_zone),
+    error!("RB0406", "unknown time zone", window::unknown_time_zone),
+    error!("RB0407", "malformed time", window::malformed_time),
+    error!("RB0408", "no time zone", window::no_time_zone),
+    error!("RB0409", "time that is not there, or there twice", window::skipped_or_doubled),
+    warning!("RB0410", "weekly time that the clocks skip or show twice", window::weekly_skipped_or_doubled),
+    error!("RB0411", "window that does not say when it opens or closes", window::unclear_window),
+    error!("RB0412", "window that closes before it opens", window::closes_too_early),
+    warning!("RB0413", "window of more than a week", window::long_window),
+    warning!("RB0414", "clocks that change within the window", window::change_within_window),
+    error!("RB0415", "wait for a time outside the window", window::waits_outside),
+    error!("RB0416", "review that ends after the window opens", review::late_deadline),
+    error!("RB0417", "approvals that cannot be given", review::unreachable_approvals),
     error!("RB0501", "mutating step that does not say how it is undone", undo::unsaid),
     error!("RB0502", "undone in more than one way", undo::said_twice),
     warning!("RB0503", "rollback of a step that changes nothing", undo::needless),
@@ -103,6 +119,8 @@ pub const RULES: &[Rule] = &[
     error!("RB0602", "secret where it could be read", safety::exposed_secret),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
+    error!("RB0801", "script that bash cannot read", scripts::unreadable),
+    warning!("RB0802", "script that shellcheck warns about", scripts::linted),
     warning!("RB0901", "suppression without effect", silence::without_effect),
     warning!("RB0902", "suppression of nothing", silence::useless),
 ];

@@ -15,3 +15,4 @@ pub mod result;
 pub mod runbook;
 pub mod status;
 pub mod step;
+pub mod window;

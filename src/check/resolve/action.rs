@@ -4,9 +4,9 @@ use super::step::template;
 use super::{Inherited, Resolver, mode};
 use crate::check::document::{OneOrMore, Text, TextOr};
 use crate::check::document::{action as document, step};
-use crate::check::duration;
 use crate::check::steps::Kind;
 use crate::check::tree::NodeId;
+use crate::check::{duration, window};
 use crate::model::digest::sha256;
 use crate::model::runbook::{Expression, Template};
 use crate::model::step::{
@@ -28,7 +28,7 @@ impl Resolver<'_> {
             Kind::Sql => Action::Sql(self.statements(step.node, fields, own)?),
             Kind::Query => Action::Query(Self::server(fields.query.clone()?, None, true, own)?),
             Kind::File => Action::File(self.file(step.node, fields.file.as_ref()?)?),
-            Kind::Wait => Action::Wait(wait(fields.wait.as_ref()?)?),
+            Kind::Wait => Action::Wait(self.wait(step.node, fields.wait.as_ref()?)?),
             Kind::Confirm => Action::Confirm(confirm(fields.confirm.as_ref()?)),
             Kind::Manual => Action::Manual(manual(fields.manual.as_ref()?)),
             Kind::Assert => Action::Assert { conditions: fields.assert.iter().flatten().map(condition).collect() },
@@ -88,6 +88,20 @@ impl Resolver<'_> {
         }
     }
 
+    /// A time that is written out becomes one with its offset, as a template gives it.
+    fn wait(&self, node: NodeId, fields: &document::Wait) -> Option<WaitAction> {
+        match fields {
+            document::Wait::Pause(text) => duration::parse(&text.0).ok().map(WaitAction::For),
+            document::Wait::Time(text) if text.0.contains("{{") => Some(WaitAction::Until(template(text))),
+            document::Wait::Time(_) => {
+                let time = self.context.field(self.context.field(node, "wait")?, "time")?;
+                let moment = window::instant(self.context, time)?;
+                Some(WaitAction::Until(Template(moment.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())))
+            }
+            document::Wait::Steps(_) => None,
+        }
+    }
+
     fn loaded(&self, named: NodeId) -> Option<&[u8]> {
         self.context.files.get(&named)?.content.as_deref().ok()
     }
@@ -141,14 +155,6 @@ fn edit(fields: &document::Edit) -> Edit {
         Some(text) => text.parse().map_or(Expect::Any, Expect::Exactly),
     };
     Edit { r#match: template(&fields.r#match), replace: template(&fields.replace), expect }
-}
-
-fn wait(fields: &document::Wait) -> Option<WaitAction> {
-    match fields {
-        document::Wait::Pause(text) => duration::parse(&text.0).ok().map(WaitAction::For),
-        document::Wait::Time(text) => Some(WaitAction::Until(template(text))),
-        document::Wait::Steps(_) => None,
-    }
 }
 
 fn confirm(fields: &document::Confirm) -> ConfirmAction {
