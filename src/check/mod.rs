@@ -4,7 +4,6 @@ pub mod catalogue;
 pub mod context;
 pub mod decode;
 pub mod document;
-pub mod duration;
 pub mod moment;
 pub mod parameters;
 mod place;
@@ -22,6 +21,8 @@ pub mod texts;
 pub mod tree;
 pub mod window;
 pub mod zone;
+
+pub use crate::expression::duration;
 
 use std::io;
 use std::path::Path;
