@@ -53,6 +53,7 @@ fn files(path: &Path) -> io::Result<Vec<u8>> {
     match path.to_str() {
         Some("/runbooks/there.txt") => Ok(b"limit {{ parameters.limit }}\n".to_vec()),
         Some("/runbooks/there.sql") => Ok(b"select 1".to_vec()),
+        Some("/runbooks/wrong.sql") => Ok(b"-- twice\nselect 1;\n  select 2 form there;\n".to_vec()),
         Some("/runbooks/binary") => Ok(vec![0xff, 0xfe]),
         Some("/runbooks/wrong.txt") => Ok(b"{{ parameters.limmit }}".to_vec()),
         _ => Err(io::ErrorKind::NotFound.into()),
@@ -170,6 +171,11 @@ fn values_that_become_code_and_secrets_that_are_seen_are_found() {
 #[test]
 fn files_that_are_named_are_checked() {
     holds_for("files.txt");
+}
+
+#[test]
+fn sql_texts_are_read_and_what_is_dangerous_in_them_is_found() {
+    holds_for("sql.txt");
 }
 
 #[test]

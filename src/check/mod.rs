@@ -14,6 +14,7 @@ pub mod scalar;
 pub mod scripts;
 pub mod shell;
 pub mod source;
+pub mod sql;
 pub mod steps;
 mod suggest;
 mod syntax;
