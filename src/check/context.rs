@@ -3,6 +3,7 @@
 //! Built once for a file, in one walk. A step that could not be decoded is in the list of steps without its fields,
 //! so that its id is known and nothing else is said of it.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use super::place::Places;
 use super::scripts::{self, Script};
 use super::shell::Remarks;
 use super::source::Source;
+use super::sql::{self, SqlText};
 use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
 use super::{Files, suggest, texts};
@@ -65,6 +67,7 @@ pub struct Context<'a> {
     pub scripts: Vec<Script<'a>>,
     /// What was said of them by those who read scripts; nothing where nobody was asked.
     pub remarks: Remarks,
+    sql: OnceCell<Vec<SqlText>>,
 }
 
 impl<'a> Context<'a> {
@@ -89,6 +92,7 @@ impl<'a> Context<'a> {
             files: HashMap::new(),
             scripts: scripts::collect(tree),
             remarks: Remarks::default(),
+            sql: OnceCell::new(),
         };
         context.walk_all();
         context.index();
@@ -207,6 +211,11 @@ impl<'a> Context<'a> {
             let content = files.read(&folder.join(&path));
             self.files.insert(node, Loaded { path, is_text, content });
         }
+    }
+
+    /// Every SQL text, read when it is first asked for.
+    pub fn sql(&self) -> &[SqlText] {
+        self.sql.get_or_init(|| sql::collect(self))
     }
 
     /// The value of a key of a mapping.
