@@ -189,6 +189,11 @@ fn scripts_that_bash_cannot_read_are_found() {
 }
 
 #[test]
+fn commands_of_scripts_that_do_something_else_are_found() {
+    holds_for("shell.txt");
+}
+
+#[test]
 fn what_shellcheck_warns_about_is_found_where_it_is_installed() {
     if has_shellcheck() {
         holds_for("shellcheck.txt");

@@ -12,7 +12,7 @@ use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::Step;
 use super::document::{Choice, Document, TextOr};
 use super::place::Places;
-use super::scripts::{self, Script};
+use super::scripts::{self, Scripts};
 use super::shell::Remarks;
 use super::source::Source;
 use super::sql::{self, SqlText};
@@ -63,8 +63,8 @@ pub struct Context<'a> {
     pub durations: Vec<texts::DurationAt>,
     /// The files that the runbook names, by the node that names them.
     pub files: HashMap<NodeId, Loaded>,
-    /// Every `shell` text.
-    pub scripts: Vec<Script<'a>>,
+    /// Every `shell` text and every argument list.
+    pub code: Scripts<'a>,
     /// What was said of them by those who read scripts; nothing where nobody was asked.
     pub remarks: Remarks,
     sql: OnceCell<Vec<SqlText>>,
@@ -90,7 +90,7 @@ impl<'a> Context<'a> {
             malformed: Vec::new(),
             durations: Vec::new(),
             files: HashMap::new(),
-            scripts: scripts::collect(tree),
+            code: scripts::collect(tree),
             remarks: Remarks::default(),
             sql: OnceCell::new(),
         };

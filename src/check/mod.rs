@@ -83,7 +83,7 @@ fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn
     };
     let mut context = Context::new(source, &tree, folder, files);
     if let Some(shell) = shell {
-        context.remarks = shell::ask(shell, &context.scripts);
+        context.remarks = shell::ask(shell, &context.code.scripts);
     }
     let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);

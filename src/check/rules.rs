@@ -10,10 +10,12 @@ pub mod names;
 pub mod options;
 pub mod parts;
 pub mod places;
+pub mod removal;
 pub mod review;
 pub mod safety;
 pub mod scripts;
 pub mod shape;
+pub mod shell;
 pub mod silence;
 pub mod sql;
 pub mod time;
@@ -122,6 +124,11 @@ pub const RULES: &[Rule] = &[
     error!("RB0702", "file that is not text", files::not_text),
     error!("RB0801", "script that bash cannot read", scripts::unreadable),
     warning!("RB0802", "script that shellcheck warns about", scripts::linted),
+    warning!("RB0803", "guard that guards nothing", shell::lost_guard),
+    warning!("RB0804", "pipe that fails for its success", shell::broken_pipe),
+    warning!("RB0805", "program from the network", shell::from_network),
+    warning!("RB0806", "`rm -rf` on a value from outside", removal::of_outside_value),
+    error!("RB0807", "value that becomes code", shell::value_as_code),
     error!("RB0820", "malformed SQL", sql::text::syntax),
     error!("RB0821", "statement that refuses a transaction", sql::transaction::refused),
     error!("RB0822", "psql's commands and transactions of one's own", sql::text::for_the_client),
