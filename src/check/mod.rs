@@ -20,6 +20,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod types;
 pub mod window;
 pub mod zone;
 
@@ -59,7 +60,7 @@ pub struct Checked {
     pub silenced: Vec<Silenced>,
     /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
     pub refusals: Vec<Diagnostic>,
-    /// The runbook, where nothing is an error and nothing is refused.
+    /// The runbook, where nothing is an error.
     pub runbook: Option<Runbook>,
 }
 
@@ -83,11 +84,11 @@ fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn
     };
     let mut context = Context::new(source, &tree, folder, files);
     if let Some(shell) = shell {
-        context.remarks = shell::ask(shell, &context.scripts);
+        context.remarks = shell::ask(shell, &context.code.scripts);
     }
     let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let refusals = refusals::refusals(&context, &source.path);
-    let runbook = if failed || !refusals.is_empty() { None } else { resolve::runbook(&context, folder) };
+    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
     Checked { diagnostics, silenced, refusals, runbook }
 }
