@@ -88,7 +88,9 @@ fn found(example: &Example<'_>) -> String {
         let _ = writeln!(lines, "       help: {}", finding.help.as_deref().unwrap_or_default());
         for label in &finding.labels {
             let (line, column) = source.line_column(label.span.start);
-            let _ = writeln!(lines, "       {}:{column} {}", line - above, label.text);
+            let line = line.checked_sub(above).filter(|line| *line > 0);
+            let line = line.map_or_else(|| "header".to_owned(), |line| line.to_string());
+            let _ = writeln!(lines, "       {line}:{column} {}", label.text);
         }
     }
     lines
@@ -144,6 +146,11 @@ fn names_are_checked() {
 }
 
 #[test]
+fn types_are_checked() {
+    holds_for("types.txt");
+}
+
+#[test]
 fn limits_and_durations_are_checked() {
     holds_for("time.txt");
 }
@@ -186,6 +193,11 @@ fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
 #[test]
 fn scripts_that_bash_cannot_read_are_found() {
     holds_for("scripts.txt");
+}
+
+#[test]
+fn commands_of_scripts_that_do_something_else_are_found() {
+    holds_for("shell.txt");
 }
 
 #[test]

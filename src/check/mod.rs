@@ -20,6 +20,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod types;
 pub mod window;
 pub mod zone;
 
@@ -83,7 +84,7 @@ fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn
     };
     let mut context = Context::new(source, &tree, folder, files);
     if let Some(shell) = shell {
-        context.remarks = shell::ask(shell, &context.scripts);
+        context.remarks = shell::ask(shell, &context.code.scripts);
     }
     let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
