@@ -89,7 +89,9 @@ fn found(example: &Example<'_>) -> String {
         let _ = writeln!(lines, "       help: {}", finding.help.as_deref().unwrap_or_default());
         for label in &finding.labels {
             let (line, column) = source.line_column(label.span.start);
-            let _ = writeln!(lines, "       {}:{column} {}", line - above, label.text);
+            let line = line.checked_sub(above).filter(|line| *line > 0);
+            let line = line.map_or_else(|| "header".to_owned(), |line| line.to_string());
+            let _ = writeln!(lines, "       {line}:{column} {}", label.text);
         }
     }
     lines
@@ -142,6 +144,11 @@ fn the_shape_of_a_document_is_checked() {
 #[test]
 fn names_are_checked() {
     holds_for("names.txt");
+}
+
+#[test]
+fn types_are_checked() {
+    holds_for("types.txt");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod types;
 pub mod window;
 pub mod zone;
 

@@ -21,6 +21,7 @@ pub mod shell;
 pub mod silence;
 pub mod sql;
 pub mod time;
+pub mod types;
 pub mod undo;
 pub mod window;
 
@@ -93,6 +94,14 @@ pub const RULES: &[Rule] = &[
     error!("RB0309", "malformed template or expression", names::syntax),
     error!("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
     error!("RB0311", "unknown output of a step", names::unknown_output),
+    error!("RB0320", "comparison of types that cannot be compared", types::comparison),
+    error!("RB0321", "duration compared or calculated with as a text", types::duration),
+    error!("RB0322", "arithmetic with types that have none", types::arithmetic),
+    error!("RB0323", "unknown filter, test or function", types::unknown),
+    error!("RB0324", "filter, test or function that cannot take what it is given", types::argument),
+    error!("RB0325", "condition that is not true or false", types::condition),
+    error!("RB0326", "value of a type that its place cannot take", types::place),
+    error!("RB0327", "part of a value that cannot have parts", types::lookup),
     error!("RB0340", "unknown group", review::unknown_group),
     error!("RB0341", "group without people", review::hollow_group),
     error!("RB0401", "malformed duration", time::malformed_duration),

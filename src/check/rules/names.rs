@@ -77,6 +77,10 @@ pub fn unknown_step(context: &Context, findings: &mut Findings) {
             findings.report(reference.span, format!("there is no step `{id}`"), help);
         }
     }
+    for dashed in &context.dashed {
+        let message = format!("`{}` is a subtraction in an expression, where `-` is written `_`", dashed.id);
+        findings.report(dashed.span, message, format!("write `steps.{}`", dashed.id.replace('-', "_")));
+    }
 }
 
 /// `parameters.<name>` that is not declared.
@@ -239,11 +243,9 @@ fn within_list(context: &Context, reader: usize, read: usize) -> Option<&'static
 /// A template or expression that cannot be read.
 pub fn syntax(context: &Context, findings: &mut Findings) {
     for malformed in &context.malformed {
-        findings.report(
-            malformed.span,
-            malformed.message.clone(),
-            "templates and expressions are Jinja: {{ steps.x.outputs.y | default(0) }}",
-        );
+        let general = "templates and expressions are Jinja: {{ steps.x.outputs.y | default(0) }}";
+        let help = malformed.help.as_deref().unwrap_or(general);
+        findings.report(malformed.span, malformed.message.clone(), help);
     }
 }
 
@@ -260,6 +262,10 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
         }
         let step = &context.steps[at];
         let (Some(name), "outputs", true) = (names.first(), of_step.as_str(), step.sound) else { continue };
+        // Another step was meant, most likely, and that is said already.
+        if reference.step.is_some_and(|reader| not_run_yet(context, reader, at).is_some()) {
+            continue;
+        }
         let declared = match step.kind {
             Some(Kind::Manual) => context.field(step.node, "manual").and_then(|node| context.field(node, "inputs")),
             _ => context.field(step.node, "outputs"),
