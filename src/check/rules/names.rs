@@ -295,6 +295,10 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
         }
         let step = &context.steps[at];
         let (Some(name), "outputs", true) = (names.first(), of_step.as_str(), step.sound) else { continue };
+        // Another step was meant, most likely, and that is said already.
+        if reference.step.is_some_and(|reader| not_run_yet(context, reader, at).is_some()) {
+            continue;
+        }
         let declared = match step.kind {
             Some(Kind::Manual) => context.field(step.node, "manual").and_then(|node| context.field(node, "inputs")),
             _ => context.field(step.node, "outputs"),
