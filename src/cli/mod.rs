@@ -12,6 +12,7 @@ mod load;
 mod man;
 mod open;
 mod plan;
+mod render;
 mod resume;
 mod rollback;
 mod shell;
@@ -60,6 +61,8 @@ enum Command {
     Explain(explain::Explain),
     /// Say what each step would change, and change nothing.
     Plan(plan::PlanArguments),
+    /// Write a runbook as a page to send round for review.
+    Render(render::Render),
     /// Run a runbook, step by step.
     Exec(exec::Exec),
     /// Go on with a run after a failure, a stop or a crash.
@@ -95,6 +98,7 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Validate(command) => command.run(environment),
         Command::Explain(command) => command.run(environment),
         Command::Plan(command) => command.run(environment),
+        Command::Render(command) => command.run(environment),
         Command::Exec(command) => command.run(environment),
         Command::Resume(command) => command.run(environment),
         Command::Rollback(command) => command.run(environment),
