@@ -7,6 +7,7 @@
 pub mod actions;
 pub mod files;
 pub mod literals;
+pub mod loops;
 pub mod names;
 pub mod options;
 pub mod order;
@@ -14,6 +15,7 @@ pub mod parts;
 pub mod places;
 pub mod plain;
 pub mod removal;
+pub mod references;
 pub mod review;
 pub mod safety;
 pub mod scripts;
@@ -98,6 +100,14 @@ pub const RULES: &[Rule] = &[
     error!("RB0309", "malformed template or expression", names::syntax),
     error!("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
     error!("RB0311", "unknown output of a step", names::unknown_output),
+    error!("RB0312", "reference to a step that may not run", references::may_not_run),
+    error!("RB0313", "output of a step that may have failed", references::may_have_failed),
+    error!("RB0314", "reference to a step that runs beside", references::beside),
+    error!("RB0315", "result of a loop read as if it were one", loops::many_results),
+    error!("RB0316", "result that a step does not have", loops::wrong_result),
+    error!("RB0317", "vars that read each other in a circle", names::circular_vars),
+    error!("RB0318", "wait for a step that cannot be waited for", loops::not_waited_for),
+    error!("RB0319", "loop whose item hides another name", loops::hiding_name),
     error!("RB0320", "comparison of types that cannot be compared", types::comparison),
     error!("RB0321", "duration compared or calculated with as a text", types::duration),
     error!("RB0322", "arithmetic with types that have none", types::arithmetic),
