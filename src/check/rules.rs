@@ -9,8 +9,11 @@ pub mod files;
 pub mod loops;
 pub mod names;
 pub mod options;
+pub mod order;
 pub mod parts;
 pub mod places;
+pub mod plain;
+pub mod removal;
 pub mod references;
 pub mod removal;
 pub mod review;
@@ -139,6 +142,10 @@ pub const RULES: &[Rule] = &[
     error!("RB0508", "rollback where there can be none", undo::nested),
     error!("RB0601", "template in text that is never a template", safety::template_in_code),
     error!("RB0602", "secret where it could be read", safety::exposed_secret),
+    warning!("RB0603", "secret in plain text, by its name", plain::by_name),
+    error!("RB0604", "secret in plain text, by its look", plain::by_look),
+    warning!("RB0605", "reload as a step after a `file`", order::early_reload),
+    warning!("RB0606", "question inside a hold that expires", order::question_in_hold),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
     error!("RB0801", "script that bash cannot read", scripts::unreadable),
