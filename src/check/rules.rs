@@ -16,6 +16,7 @@ pub mod places;
 pub mod plain;
 pub mod removal;
 pub mod references;
+pub mod removal;
 pub mod review;
 pub mod safety;
 pub mod scripts;
