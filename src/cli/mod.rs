@@ -15,6 +15,7 @@ mod plan;
 mod render;
 mod resume;
 mod rollback;
+mod schema;
 mod shell;
 mod status;
 mod turn;
@@ -77,6 +78,8 @@ enum Command {
     List(list::List),
     /// Read a run's log, or prove it.
     Audit(audit::Audit),
+    /// Print the format as a JSON Schema, for editors.
+    Schema(schema::SchemaArguments),
     /// Print a script that completes command lines of a shell.
     Completions(completions::Completions),
     /// Print the manual page, or write those of all commands.
@@ -106,6 +109,7 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Status(command) => command.run(environment),
         Command::List(command) => command.run(environment),
         Command::Audit(command) => command.run(environment),
+        Command::Schema(command) => Ok(command.run()),
         Command::Completions(command) => Ok(command.run()),
         Command::Man(command) => command.run(),
     };
