@@ -1,7 +1,7 @@
 //! Results that are many, or of another kind than what is read of them; loops and what waits for steps.
 
-use super::Findings;
 use super::references::report;
+use super::{Findings, names};
 use crate::check::context::Context;
 use crate::check::steps::{Kind, Role, StepAt};
 use crate::check::texts::{Own, ROOTS};
@@ -16,7 +16,7 @@ pub(super) fn waited_for<'c>(context: &'c Context, step: &StepAt) -> impl Iterat
 
 /// What a loop gave, read as if it had run once; and `items` where there is no loop.
 pub fn many_results(context: &Context, findings: &mut Findings) {
-    for read in context.reads() {
+    for read in context.reads().filter(|read| names::not_run_yet(context, read.reader, read.read).is_none()) {
         let looping = |step: &usize| context.own_loop(&context.steps[*step]).is_some();
         let outside = context.around(read.read).find(|step| looping(step) && !context.is_within(*step, read.reader));
         let Some(what) = read.what else { continue };
@@ -75,14 +75,14 @@ fn gives(kind: Kind) -> Option<&'static [&'static str]> {
     }
 }
 
-const RESULT: [&str; 9] =
-    ["stdout", "stderr", "exit_code", "json", "rows", "row_count", "status", "headers", "body"];
+const RESULT: [&str; 9] = ["stdout", "stderr", "exit_code", "json", "rows", "row_count", "status", "headers", "body"];
 
 /// `steps.ask.stderr` of a query.
 pub fn wrong_result(context: &Context, findings: &mut Findings) {
     for read in context.reads().filter(|read| !read.guarded && !read.through_var()) {
         let step = &context.steps[read.read];
-        let (Some(what), Some(kind), true) = (read.what, step.kind, step.sound) else { continue };
+        let later = names::not_run_yet(context, read.reader, read.read).is_some();
+        let (Some(what), Some(kind), true) = (read.what, step.kind, step.sound && !later) else { continue };
         let Some(given) = gives(kind).filter(|_| RESULT.contains(&what)) else { continue };
         let action = step.actions.first().copied().unwrap_or_default();
         let place = (context.action_span(step), "this action");
@@ -103,7 +103,9 @@ pub fn wrong_result(context: &Context, findings: &mut Findings) {
         let Some(action) = actions.find(|key| context.field(node, key).is_some()) else { continue };
         let given = Kind::of(action).and_then(gives).unwrap_or_default();
         // What a response has is not known at all where there is none.
-        if !given.contains(&root) && (reference.result == Own::Response || !["status", "headers", "body"].contains(&root)) {
+        if !given.contains(&root)
+            && (reference.result == Own::Response || !["status", "headers", "body"].contains(&root))
+        {
             let message = format!("a `{action}` has no `{root}`");
             findings.report(reference.span, message, available(given, ""));
         }
@@ -137,8 +139,14 @@ pub fn hiding_name(context: &Context, findings: &mut Findings) {
         let outer = context.loop_of(at, name, false).map(|outer| &context.steps[outer]);
         if let Some(outer) = outer {
             let message = format!("`{name}` is already what the loop around it calls its item");
-            let place = context.field(outer.node, "as").map_or_else(|| context.action_span(outer), |node| context.span(node));
-            findings.report_with(context.span(node), message, "give one of the two another name", (place, "the outer one"));
+            let place =
+                context.field(outer.node, "as").map_or_else(|| context.action_span(outer), |node| context.span(node));
+            findings.report_with(
+                context.span(node),
+                message,
+                "give one of the two another name",
+                (place, "the outer one"),
+            );
         }
     }
 }
@@ -158,7 +166,10 @@ pub fn not_waited_for(context: &Context, findings: &mut Findings) {
             let target = &context.steps[step];
             let background = context.field(target.node, "background").is_some();
             let (message, help) = if !background && step < at && target.role == Role::Forward {
-                (format!("step `{id}` is not in the background: it has ended already"), "add `background: true` there, or remove this")
+                (
+                    format!("step `{id}` is not in the background: it has ended already"),
+                    "add `background: true` there, or remove this",
+                )
             } else if !background {
                 (format!("step `{id}` is not in the background"), "add `background: true` there")
             } else if step >= at {

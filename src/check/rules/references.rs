@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Findings;
+use super::{Findings, names};
 use crate::check::conditions;
 use crate::check::context::Context;
 use crate::check::document::Choice;
@@ -31,6 +31,9 @@ pub(super) fn report(
 /// `steps.<id>` of a step that may be skipped, or that a hook may come before.
 pub fn may_not_run(context: &Context, findings: &mut Findings) {
     for read in context.reads().filter(|read| !read.guarded) {
+        if names::not_run_yet(context, read.reader, read.read).is_some() {
+            continue;
+        }
         let id = read.id;
         let defined = context.field_span(context.steps[read.read].node, "id");
         if let Some(hook) = early_hook(context, &read) {
@@ -95,7 +98,8 @@ fn established(context: &Context, read: &Read<'_>) -> HashSet<String> {
 pub fn may_have_failed(context: &Context, findings: &mut Findings) {
     let default = context.document.as_ref().and_then(|document| document.defaults.on_failure);
     for read in context.reads().filter(|read| !read.guarded && read.what == Some("outputs")) {
-        if context.is_within(read.read, read.reader) || early_hook(context, &read).is_some() {
+        let later = names::not_run_yet(context, read.reader, read.read).is_some();
+        if later || context.is_within(read.read, read.reader) || early_hook(context, &read).is_some() {
             continue;
         }
         let step = &context.steps[read.read];
@@ -105,7 +109,8 @@ pub fn may_have_failed(context: &Context, findings: &mut Findings) {
             None => false,
         };
         if goes_on {
-            let says = context.around(read.read).find_map(|step| context.tree.get(context.steps[step].node, "on_failure"));
+            let says =
+                context.around(read.read).find_map(|step| context.tree.get(context.steps[step].node, "on_failure"));
             let place = says.map_or_else(|| context.field_span(step.node, "id"), |entry| context.span(entry.key));
             let message = format!("step `{}` has no outputs where it failed, and the run goes on then", read.id);
             report(findings, &read, message, guard(), (place, "goes on after a failure"));
@@ -156,7 +161,8 @@ fn not_joined(context: &Context, read: &Read<'_>) -> Option<usize> {
     let step = &context.steps[background];
     let outer = step.parent.or_else(|| step.role.owner());
     let in_reach = outer.is_none_or(|outer| context.is_within(outer, read.reader));
-    let same = outer.is_some() || context.around(read.reader).last().is_some_and(|top| context.steps[top].role == step.role);
+    let same =
+        outer.is_some() || context.around(read.reader).last().is_some_and(|top| context.steps[top].role == step.role);
     if read.reader < background || !in_reach || !same {
         return None;
     }
