@@ -13,7 +13,6 @@ pub mod order;
 pub mod parts;
 pub mod places;
 pub mod plain;
-pub mod removal;
 pub mod references;
 pub mod removal;
 pub mod review;
