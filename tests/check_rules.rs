@@ -91,12 +91,13 @@ fn family(name: &str) -> (String, std::path::PathBuf) {
     (text, path)
 }
 
-const FAMILIES: [&str; 9] = [
+const FAMILIES: [&str; 10] = [
     "shape.txt",
     "names.txt",
     "review.txt",
     "time.txt",
     "window.txt",
+    "lengths.txt",
     "undo.txt",
     "safety.txt",
     "files.txt",
@@ -143,6 +144,11 @@ fn limits_and_durations_are_checked() {
 #[test]
 fn the_window_is_checked_by_the_clocks_of_its_zone() {
     holds_for("window.txt");
+}
+
+#[test]
+fn lengths_that_cannot_have_been_meant_and_what_nobody_waits_for_are_found() {
+    holds_for("lengths.txt");
 }
 
 #[test]

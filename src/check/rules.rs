@@ -5,7 +5,9 @@
 //! nothing about a step that could not be decoded.
 
 pub mod actions;
+pub mod background;
 pub mod files;
+pub mod lengths;
 pub mod names;
 pub mod options;
 pub mod parts;
@@ -106,6 +108,13 @@ pub const RULES: &[Rule] = &[
     error!("RB0415", "wait for a time outside the window", window::waits_outside),
     error!("RB0416", "review that ends after the window opens", review::late_deadline),
     error!("RB0417", "approvals that cannot be given", review::unreachable_approvals),
+    error!("RB0421", "no time at all", lengths::zero),
+    warning!("RB0422", "more time than can have been meant", lengths::enormous),
+    error!("RB0423", "length that is known only at run time, and no estimate", lengths::unknown_without_estimate),
+    warning!("RB0424", "estimate longer than the timeout", lengths::longer_than_limit),
+    warning!("RB0425", "polling that looks only once", lengths::looks_once),
+    error!("RB0430", "background step that nothing waits for", background::never_joined),
+    error!("RB0431", "wait for what cannot be waited for", background::waits_for_nothing),
     error!("RB0501", "mutating step that does not say how it is undone", undo::unsaid),
     error!("RB0502", "undone in more than one way", undo::said_twice),
     warning!("RB0503", "rollback of a step that changes nothing", undo::needless),
