@@ -54,7 +54,7 @@ pub struct Checked {
     pub silenced: Vec<Silenced>,
     /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
     pub refusals: Vec<Diagnostic>,
-    /// The runbook, where nothing is an error and nothing is refused.
+    /// The runbook, where nothing is an error.
     pub runbook: Option<Runbook>,
 }
 
@@ -69,6 +69,6 @@ pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
     let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let refusals = refusals::refusals(&context, &source.path);
-    let runbook = if failed || !refusals.is_empty() { None } else { resolve::runbook(&context, folder) };
+    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
     Checked { diagnostics, silenced, refusals, runbook }
 }
