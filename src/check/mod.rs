@@ -4,7 +4,6 @@ pub mod catalogue;
 pub mod context;
 pub mod decode;
 pub mod document;
-pub mod duration;
 pub mod moment;
 pub mod parameters;
 mod place;
@@ -12,7 +11,10 @@ pub mod refusals;
 pub mod resolve;
 pub mod rules;
 pub mod scalar;
+pub mod scripts;
+pub mod shell;
 pub mod source;
+pub mod sql;
 pub mod steps;
 mod suggest;
 mod syntax;
@@ -21,12 +23,15 @@ pub mod tree;
 pub mod window;
 pub mod zone;
 
+pub use crate::expression::duration;
+
 use std::io;
 use std::path::Path;
 
 use crate::model::diagnostic::{Diagnostic, Severity, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
+use shell::Shell;
 use source::Source;
 
 /// The files that a runbook may name. The only way in which this layer sees any.
@@ -58,14 +63,28 @@ pub struct Checked {
     pub runbook: Option<Runbook>,
 }
 
-/// Checks one file. `folder` is absolute: the paths that the runbook names start there.
+/// Checks one file without asking what shells say of its scripts. `folder` is absolute: the paths that the runbook
+/// names start there.
 #[must_use]
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
+    checked(source, folder, files, None)
+}
+
+/// Checks one file, its scripts too.
+#[must_use]
+pub fn check_with_shell(source: &Source, folder: &Path, files: &dyn Files, shell: &dyn Shell) -> Checked {
+    checked(source, folder, files, Some(shell))
+}
+
+fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn Shell>) -> Checked {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
         Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
     };
-    let context = Context::new(source, &tree, folder, files);
+    let mut context = Context::new(source, &tree, folder, files);
+    if let Some(shell) = shell {
+        context.remarks = shell::ask(shell, &context.scripts);
+    }
     let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let refusals = refusals::refusals(&context, &source.path);

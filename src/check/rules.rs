@@ -14,8 +14,10 @@ pub mod parts;
 pub mod places;
 pub mod review;
 pub mod safety;
+pub mod scripts;
 pub mod shape;
 pub mod silence;
+pub mod sql;
 pub mod time;
 pub mod undo;
 pub mod window;
@@ -127,6 +129,26 @@ pub const RULES: &[Rule] = &[
     error!("RB0602", "secret where it could be read", safety::exposed_secret),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
+    error!("RB0801", "script that bash cannot read", scripts::unreadable),
+    warning!("RB0802", "script that shellcheck warns about", scripts::linted),
+    error!("RB0820", "malformed SQL", sql::text::syntax),
+    error!("RB0821", "statement that refuses a transaction", sql::transaction::refused),
+    error!("RB0822", "psql's commands and transactions of one's own", sql::text::for_the_client),
+    error!("RB0823", "query that does more than look", sql::query::not_a_look),
+    error!("RB0824", "unknown SQL variable", sql::variables::unknown),
+    warning!("RB0825", "SQL variable that nothing uses", sql::variables::unused),
+    warning!("RB0830", "index build that blocks writers", sql::index::blocks_writers),
+    warning!("RB0831", "table written anew under a lock", sql::alter::rewrites),
+    warning!("RB0832", "table read under a lock", sql::alter::scans),
+    warning!("RB0833", "new column that may not be null and has no value", sql::data::column_without_value),
+    warning!("RB0834", "wait for a lock without a limit", sql::locks::without_limit),
+    warning!("RB0835", "drop that nothing asked about", sql::data::dropped_unasked),
+    warning!("RB0836", "update or delete of every row", sql::data::every_row),
+    warning!("RB0837", "table emptied", sql::data::emptied),
+    warning!("RB0838", "concurrent index whose validity nobody asks", sql::index::validity_unasked),
+    warning!("RB0839", "invalid index taken for built", sql::index::taken_for_built),
+    warning!("RB0840", "concurrent index build that gives up early", sql::index::gives_up_early),
+    warning!("RB0841", "local setting outside a transaction", sql::locks::local_to_nothing),
     warning!("RB0901", "suppression without effect", silence::without_effect),
     warning!("RB0902", "suppression of nothing", silence::useless),
 ];

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::Given;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
+use super::shell::Local;
 use crate::check::source::{Source, readable};
-use crate::check::{Checked, Files, check, parameters};
+use crate::check::{Checked, Files, check, check_with_shell, parameters};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::digest::sha256;
 use crate::model::runbook::Runbook;
@@ -46,8 +47,8 @@ pub struct CheckedFile {
     pub checked: Checked,
 }
 
-/// Checks the bytes of a file.
-pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
+/// Checks the bytes of a file, its scripts where there is somebody to read them.
+pub fn check_bytes(path: &Path, bytes: &[u8], shell: Option<&Local>) -> CheckedFile {
     match Source::from_bytes(path.to_owned(), bytes) {
         Err(diagnostic) => CheckedFile {
             source: Source::new(path.to_owned(), readable(bytes)),
@@ -56,7 +57,10 @@ pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
         Ok(source) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-            let checked = check(&source, &folder, &Disk);
+            let checked = match shell {
+                Some(shell) => check_with_shell(&source, &folder, &Disk, shell),
+                None => check(&source, &folder, &Disk),
+            };
             CheckedFile { source, checked }
         }
     }
@@ -77,7 +81,9 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Exit> {
 /// Reads and checks one runbook, shows what is wrong with it, and types its parameters.
 pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loaded, Exit> {
     let bytes = read(path)?;
-    let file = check_bytes(path, &bytes);
+    let shell = Local::quick(environment);
+    let file = check_bytes(path, &bytes, Some(&shell));
+    shell.tell();
     let errors: Vec<Diagnostic> =
         file.checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
     if !errors.is_empty() {

@@ -14,6 +14,7 @@ mod open;
 mod plan;
 mod resume;
 mod rollback;
+mod shell;
 mod status;
 mod turn;
 mod validate;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
 use super::load::{check_bytes, read, text_of};
+use super::shell::Local;
 use crate::check::catalogue;
 use crate::report::diagnostics::{Found, github, human, json, sarif};
 use crate::report::json::line;
@@ -26,6 +27,9 @@ pub struct Validate {
     /// Exit with 1 when there are warnings, too.
     #[arg(long)]
     deny_warnings: bool,
+    /// Do not let bash and shellcheck read the scripts.
+    #[arg(long)]
+    no_shell_checks: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,15 +47,19 @@ enum Format {
 impl Validate {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let files = self.files()?;
+        let shell = (!self.no_shell_checks).then(|| Local::thorough(environment));
         let mut checked = Vec::with_capacity(files.len());
         for path in &files {
-            checked.push(check_bytes(path, &read(path)?));
+            checked.push(check_bytes(path, &read(path)?, shell.as_ref()));
         }
         let found = Found {
             sources: checked.iter().map(|file| text_of(&file.source)).collect(),
             diagnostics: checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect(),
             silenced: checked.iter().flat_map(|file| file.checked.silenced.iter().cloned()).collect(),
         };
+        if let Some(shell) = &shell {
+            shell.tell();
+        }
         self.print(&found, environment);
         let (errors, warnings) = found.counts();
         Ok(u8::from(errors > 0 || self.deny_warnings && warnings > 0))

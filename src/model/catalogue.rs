@@ -11,7 +11,8 @@ pub struct Entry {
     pub severity: Severity,
     /// What it finds, as a heading.
     pub title: &'static str,
-    /// Why it matters in paragraphs of Markdown, then a block `yaml bad` and a block `yaml good`.
+    /// Why it matters in paragraphs of Markdown, then a block `yaml bad` (`yaml refused` for what is
+    /// valid) and a block `yaml good`.
     pub page: &'static str,
 }
 
@@ -25,10 +26,11 @@ impl Entry {
         paragraphs.filter(|paragraph| !paragraph.is_empty()).collect()
     }
 
-    /// An example in which it is found.
+    /// An example in which it is found; of what is valid and only refused, one that is refused.
     #[must_use]
     pub fn bad(&self) -> &'static str {
-        self.block("\n```yaml bad\n")
+        let refused = self.page.contains("\n```yaml refused\n");
+        self.block(if refused { "\n```yaml refused\n" } else { "\n```yaml bad\n" })
     }
 
     /// The same, mended.

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod question;
 pub mod result;
 pub mod runbook;
+pub mod sql;
 pub mod status;
 pub mod step;
 pub mod window;
