@@ -367,10 +367,15 @@ fn what_is_looked_at_beside_a_step_is_its_own() {
 
 #[test]
 fn who_may_answer_a_question() {
-    let step =
-        only("- { id: a, confirm: { message: go?, by: \"@dba\", second_person: true }, estimate: 1m, timeout: 2m }\n");
-    let wanted =
-        ConfirmAction { message: template("go?"), show: Vec::new(), by: vec!["@dba".into()], second_person: true };
+    let step = only(
+        "- { id: a, confirm: { message: go?, by: ana@example.org, second_person: true }, estimate: 1m, timeout: 2m }\n",
+    );
+    let wanted = ConfirmAction {
+        message: template("go?"),
+        show: Vec::new(),
+        by: vec!["ana@example.org".into()],
+        second_person: true,
+    };
     assert_eq!((step.action, step.timeout), (Action::Confirm(wanted), Some(seconds(120))));
 }
 
