@@ -159,6 +159,11 @@ fn lengths_that_cannot_have_been_meant_and_what_nobody_waits_for_are_found() {
 }
 
 #[test]
+fn the_work_is_held_against_the_window_and_against_what_is_held() {
+    holds_for("budget.txt");
+}
+
+#[test]
 fn approvers_and_their_groups_are_checked() {
     holds_for("review.txt");
 }

@@ -5,12 +5,10 @@ use std::time::Duration;
 use super::Findings;
 use super::time::runs_something;
 use crate::check::context::Context;
-use crate::check::duration;
 use crate::check::steps::StepAt;
 use crate::check::tree::NodeId;
-
-/// The pause between two looks where none is said.
-const DEFAULT_EVERY: Duration = Duration::from_secs(5);
+use crate::check::{duration, window};
+use crate::model::step::DEFAULT_EVERY;
 
 /// What a duration of zero would mean, by the key that it stands under, and one that would do.
 const NOTHING: &[(&str, &str, &str)] = &[
@@ -51,11 +49,38 @@ fn length(context: &Context, node: NodeId) -> Option<Duration> {
     duration::parse(context.text(node)?).ok()
 }
 
-/// A duration that is known only when its step runs, so that nobody knows how long the step takes.
+/// A step of which nobody knows how long it takes before it runs: a duration is a template, or nobody knows how often
+/// it is repeated.
 pub fn unknown_without_estimate(context: &Context, findings: &mut Findings) {
+    from_template(context, findings);
+    repeated(context, findings);
+}
+
+/// Repeating matters where there is a window, and only where all the rounds that there may be do not fit it.
+fn repeated(context: &Context, findings: &mut Findings) {
+    if context.field(context.root, "window").is_none() {
+        return;
+    }
+    let window = window::resolve(context).map(|window| window.length());
+    for step in context.sound().filter(|step| context.field(step.node, "estimate").is_none()) {
+        let Some(repeat) = step.fields.as_ref().and_then(|fields| fields.repeat.as_ref()) else { continue };
+        let round = limit(context, step).and_then(|limit| length(context, limit));
+        let pause = repeat.delay.as_ref().and_then(|delay| duration::parse(&delay.0).ok()).unwrap_or_default();
+        let rounds = repeat.max.zip(round).map(|(max, round)| round.saturating_add(pause).saturating_mul(max));
+        if rounds.is_none_or(|rounds| window.is_some_and(|window| rounds > window)) {
+            findings.report(
+                context.entry_key_span(step.node, "repeat"),
+                format!("how long {} takes is known only when it runs, and it has no estimate", context.title(step)),
+                "add `estimate: 5m` to the step: what all its rounds normally take together",
+            );
+        }
+    }
+}
+
+fn from_template(context: &Context, findings: &mut Findings) {
     let mut told = Vec::new();
-    let from_template = |node| context.text(node).is_some_and(|text| text.contains("{{"));
-    for at in context.durations.iter().filter(|at| at.may_be_template && from_template(at.node)) {
+    let is_template = |node| context.text(node).is_some_and(|text| text.contains("{{"));
+    for at in context.durations.iter().filter(|at| at.may_be_template && is_template(at.node)) {
         let lacking =
             |step: &StepAt| step.sound && step.fields.as_ref().is_some_and(|fields| fields.estimate.is_none());
         let help = "add `estimate: 5m` to the step: what it normally takes";
