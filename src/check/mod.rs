@@ -1,12 +1,14 @@
 //! Text to runbook and findings: tree, decoding, rules. Sees only the files it is given, prints nothing.
 
 pub mod catalogue;
+mod conditions;
 pub mod context;
 pub mod decode;
 pub mod document;
 pub mod moment;
 pub mod parameters;
 mod place;
+pub mod reads;
 pub mod refusals;
 pub mod resolve;
 pub mod rules;
@@ -20,6 +22,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod types;
 pub mod window;
 pub mod zone;
 
@@ -83,7 +86,7 @@ fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn
     };
     let mut context = Context::new(source, &tree, folder, files);
     if let Some(shell) = shell {
-        context.remarks = shell::ask(shell, &context.scripts);
+        context.remarks = shell::ask(shell, &context.code.scripts);
     }
     let rules::Outcome { found, silenced, runbook } =
         rules::run(&context, &source.path, || resolve::runbook(&context, folder));
