@@ -207,6 +207,7 @@ pub const RULES: &[Rule] = &[
     warning!("RB0839", "invalid index taken for built", sql::index::taken_for_built),
     warning!("RB0840", "concurrent index build that gives up early", sql::index::gives_up_early),
     warning!("RB0841", "local setting outside a transaction", sql::locks::local_to_nothing),
+    error!("RB0842", "rehearsal that would be the real thing", sql::query::not_a_rehearsal),
     warning!("RB0901", "suppression without effect", silence::without_effect),
     warning!("RB0902", "suppression of nothing", Found silence::useless),
 ];
