@@ -30,6 +30,7 @@ pub mod sql;
 pub mod time;
 pub mod types;
 pub mod undo;
+pub mod verbatim;
 pub mod window;
 
 use std::path::Path;
@@ -135,6 +136,8 @@ pub const RULES: &[Rule] = &[
     error!("RB0325", "condition that is not true or false", types::condition),
     error!("RB0326", "value of a type that its place cannot take", types::place),
     error!("RB0327", "part of a value that cannot have parts", types::lookup),
+    error!("RB0328", "template where the text is taken as it is", verbatim::taken_literally),
+    warning!("RB0329", "template in prose", verbatim::in_prose),
     error!("RB0340", "unknown group", review::unknown_group),
     error!("RB0341", "group without people", review::hollow_group),
     error!("RB0401", "malformed duration", time::malformed_duration),
