@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod files;
+pub mod flow;
 pub mod names;
 pub mod options;
 pub mod parts;
@@ -81,6 +82,7 @@ pub const RULES: &[Rule] = &[
     error!("RB0213", "`runbook` is not the first key", shape::not_first),
     error!("RB0214", "fields that do not go together", parts::contradictions),
     error!("RB0215", "malformed regular expression", parts::regular_expressions),
+    error!("RB0216", "loop or repetition that cannot be carried out", flow::malformed_loop),
     error!("RB0301", "id given twice", names::duplicate_id),
     error!("RB0302", "unknown step", names::unknown_step),
     error!("RB0303", "unknown parameter", names::unknown_parameter),
