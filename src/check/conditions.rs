@@ -42,7 +42,9 @@ fn parts<'t>(text: &'t str, word: &str) -> (&'t str, &'t str) {
             (None, b'\'' | b'"') => quote = Some(byte),
             (None, b'(' | b'[' | b'{') => depth += 1,
             (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-            (None, b' ') if depth == 0 && text[at..].starts_with(word) => return (&text[..at], &text[at + word.len()..]),
+            (None, b' ') if depth == 0 && text[at..].starts_with(word) => {
+                return (&text[..at], &text[at + word.len()..]);
+            }
             _ => {}
         }
     }

@@ -431,7 +431,8 @@ fn read<'t>(
     }
     for name in names {
         let span = place(context, name.offset, name.end - name.offset);
-        let under = name.under.iter().filter_map(|(range, holds)| Some(conditions::of(body.get(range.clone())?, *holds)));
+        let under =
+            name.under.iter().filter_map(|(range, holds)| Some(conditions::of(body.get(range.clone())?, *holds)));
         let under = under.flatten().collect();
         let mut path = name.path.into_iter();
         context.references.push(Reference {

@@ -3,7 +3,6 @@
 use super::Findings;
 use crate::check::context::Context;
 use crate::check::steps::StepAt;
-use crate::check::texts::ROOTS;
 use crate::check::tree::NodeId;
 
 /// Fields that mean something only beside another.
@@ -53,7 +52,7 @@ fn may_loop(context: &Context, step: &StepAt) -> bool {
 
 /// A loop or a repetition that could not be carried out, or not as it was meant.
 pub fn malformed_loop(context: &Context, findings: &mut Findings) {
-    for (at, step) in context.steps.iter().enumerate().filter(|(_, step)| step.sound) {
+    for step in context.sound() {
         serial(context, findings, step.node);
         for (key, what) in [("canary", "asks after no item"), ("parallel", "lets no member run")] {
             if let Some(node) = zero(context, step.node, key) {
@@ -62,7 +61,7 @@ pub fn malformed_loop(context: &Context, findings: &mut Findings) {
             }
         }
         repetition(context, findings, step);
-        item(context, findings, at);
+        item(context, findings, step);
     }
 }
 
@@ -104,33 +103,19 @@ fn repetition(context: &Context, findings: &mut Findings, step: &StepAt) {
     }
 }
 
-/// What an item is called: a name that expressions can read and that hides no other.
-fn item(context: &Context, findings: &mut Findings, at: usize) {
-    let step = &context.steps[at];
+/// An item whose name no expression could read.
+fn item(context: &Context, findings: &mut Findings, step: &StepAt) {
     let Some(node) = context.field(step.node, "as") else { return };
     let Some(name) = context.text(node) else { return };
-    let span = context.first_line(context.span(node));
-    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-    if !is_name {
-        let better: String =
-            name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
-        let help = if better.starts_with(|first: char| first.is_ascii_digit()) { "host".to_owned() } else { better };
-        findings.report(
-            span,
-            format!("expressions cannot read an item called `{name}`"),
-            format!("write `as: {help}`"),
-        );
-    } else if ROOTS.contains(&name) {
-        findings.report(span, format!("`{name}` is a name of its own in expressions"), "give the item another name");
-    } else if let Some(outer) = context.loop_of(at, name, false) {
-        let outer = &context.steps[outer];
-        let other = context.field(outer.node, "as").map_or_else(|| context.span(outer.node), |node| context.span(node));
-        findings.report_with(
-            span,
-            format!("`{name}` hides the item of the loop around this one"),
-            "give the inner item another name",
-            (context.first_line(other), "the item that is hidden"),
-        );
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    if name.starts_with(|first: char| is_letter(first) && !first.is_ascii_digit()) && name.chars().all(is_letter) {
+        return;
     }
+    let better: String = name.chars().map(|letter| if is_letter(letter) { letter } else { '_' }).collect();
+    let is_fine = better.starts_with(|first: char| first.is_ascii_alphabetic());
+    findings.report(
+        context.first_line(context.span(node)),
+        format!("expressions cannot read an item called `{name}`"),
+        format!("write `as: {}`", if is_fine { better.as_str() } else { "host" }),
+    );
 }

@@ -75,8 +75,7 @@ fn gives(kind: Kind) -> Option<&'static [&'static str]> {
     }
 }
 
-const RESULT: [&str; 9] =
-    ["stdout", "stderr", "exit_code", "json", "rows", "row_count", "status", "headers", "body"];
+const RESULT: [&str; 9] = ["stdout", "stderr", "exit_code", "json", "rows", "row_count", "status", "headers", "body"];
 
 /// `steps.ask.stderr` of a query.
 pub fn wrong_result(context: &Context, findings: &mut Findings) {
@@ -103,7 +102,9 @@ pub fn wrong_result(context: &Context, findings: &mut Findings) {
         let Some(action) = actions.find(|key| context.field(node, key).is_some()) else { continue };
         let given = Kind::of(action).and_then(gives).unwrap_or_default();
         // What a response has is not known at all where there is none.
-        if !given.contains(&root) && (reference.result == Own::Response || !["status", "headers", "body"].contains(&root)) {
+        if !given.contains(&root)
+            && (reference.result == Own::Response || !["status", "headers", "body"].contains(&root))
+        {
             let message = format!("a `{action}` has no `{root}`");
             findings.report(reference.span, message, available(given, ""));
         }
@@ -137,8 +138,14 @@ pub fn hiding_name(context: &Context, findings: &mut Findings) {
         let outer = context.loop_of(at, name, false).map(|outer| &context.steps[outer]);
         if let Some(outer) = outer {
             let message = format!("`{name}` is already what the loop around it calls its item");
-            let place = context.field(outer.node, "as").map_or_else(|| context.action_span(outer), |node| context.span(node));
-            findings.report_with(context.span(node), message, "give one of the two another name", (place, "the outer one"));
+            let place =
+                context.field(outer.node, "as").map_or_else(|| context.action_span(outer), |node| context.span(node));
+            findings.report_with(
+                context.span(node),
+                message,
+                "give one of the two another name",
+                (place, "the outer one"),
+            );
         }
     }
 }
@@ -158,7 +165,10 @@ pub fn not_waited_for(context: &Context, findings: &mut Findings) {
             let target = &context.steps[step];
             let background = context.field(target.node, "background").is_some();
             let (message, help) = if !background && step < at && target.role == Role::Forward {
-                (format!("step `{id}` is not in the background: it has ended already"), "add `background: true` there, or remove this")
+                (
+                    format!("step `{id}` is not in the background: it has ended already"),
+                    "add `background: true` there, or remove this",
+                )
             } else if !background {
                 (format!("step `{id}` is not in the background"), "add `background: true` there")
             } else if step >= at {

@@ -105,7 +105,8 @@ pub fn may_have_failed(context: &Context, findings: &mut Findings) {
             None => false,
         };
         if goes_on {
-            let says = context.around(read.read).find_map(|step| context.tree.get(context.steps[step].node, "on_failure"));
+            let says =
+                context.around(read.read).find_map(|step| context.tree.get(context.steps[step].node, "on_failure"));
             let place = says.map_or_else(|| context.field_span(step.node, "id"), |entry| context.span(entry.key));
             let message = format!("step `{}` has no outputs where it failed, and the run goes on then", read.id);
             report(findings, &read, message, guard(), (place, "goes on after a failure"));
@@ -156,7 +157,8 @@ fn not_joined(context: &Context, read: &Read<'_>) -> Option<usize> {
     let step = &context.steps[background];
     let outer = step.parent.or_else(|| step.role.owner());
     let in_reach = outer.is_none_or(|outer| context.is_within(outer, read.reader));
-    let same = outer.is_some() || context.around(read.reader).last().is_some_and(|top| context.steps[top].role == step.role);
+    let same =
+        outer.is_some() || context.around(read.reader).last().is_some_and(|top| context.steps[top].role == step.role);
     if read.reader < background || !in_reach || !same {
         return None;
     }
