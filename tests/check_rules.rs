@@ -147,6 +147,11 @@ fn names_are_checked() {
 }
 
 #[test]
+fn references_are_checked() {
+    holds_for("references.txt");
+}
+
+#[test]
 fn types_are_checked() {
     holds_for("types.txt");
 }
