@@ -478,7 +478,8 @@ impl<'a> Context<'a> {
         let targets = self.field(self.root, "targets");
         let declared = self.text(target).and_then(|name| self.field(targets?, name));
         let Some(hosts) = declared.and_then(|target| self.field(target, "hosts")) else { return false };
-        let is_one = |node: NodeId| self.text(node).is_some_and(|host| !host.contains("{{") || self.is_text_of_one(host));
+        let is_one =
+            |node: NodeId| self.text(node).is_some_and(|host| !host.contains("{{") || self.is_text_of_one(host));
         match self.items(hosts) {
             [host] => !is_one(*host),
             _ => !is_one(hosts),
