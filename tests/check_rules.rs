@@ -169,6 +169,16 @@ fn the_window_is_checked_by_the_clocks_of_its_zone() {
 }
 
 #[test]
+fn lengths_that_cannot_have_been_meant_and_what_nobody_waits_for_are_found() {
+    holds_for("lengths.txt");
+}
+
+#[test]
+fn the_work_is_held_against_the_window_and_against_what_is_held() {
+    holds_for("budget.txt");
+}
+
+#[test]
 fn approvers_and_their_groups_are_checked() {
     holds_for("review.txt");
 }

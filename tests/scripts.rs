@@ -35,7 +35,7 @@ fn found(scripts: &[&str], shells: &Shells) -> Vec<(usize, String)> {
     let source = Source::new("scripts.yaml", text.clone());
     let none = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
     let found = check_with_shell(&source, Path::new("/"), &none, shells).diagnostics;
-    assert!(found.iter().all(|found| !found.code.starts_with("RB01")), "it is YAML: {found:?}");
+    assert!(found.iter().all(|found| !found.code.starts_with("RB010")), "it is YAML: {found:?}");
     let of_bash = found.into_iter().filter(|found| found.code == "RB0801");
     of_bash.map(|found| (source.line_column(found.span.start).0 - 5, found.message)).collect()
 }

@@ -21,7 +21,10 @@ pub fn front(runbook: &Runbook, questions: &[Question]) -> Vec<Block> {
         facts.push(Fact::new("See", join_with(runbook.links.iter().map(|link| address(link)), ", ")));
     }
     facts.push(Fact::new("Window", window(runbook)));
-    facts.push(Fact::new("Approval", runbook.review.as_ref().map_or_else(|| text("nobody has to approve it"), |review| approval(runbook, review))));
+    facts.push(Fact::new(
+        "Approval",
+        runbook.review.as_ref().map_or_else(|| text("nobody has to approve it"), |review| approval(runbook, review)),
+    ));
     if !runbook.locks.is_empty() {
         let locks = runbook.locks.iter().map(|lock| code(&lock.0));
         facts.push(Fact::new("Never beside", join([text("runs that hold "), join_with(locks, ", ")])));
@@ -83,7 +86,8 @@ fn approval(runbook: &Runbook, review: &Review) -> Line {
         join([text(" of "), join_with(named, ", ")])
     };
     let until = review.deadline.as_ref().map(|deadline| join([text(", until "), wall_clock(deadline)]));
-    let own = if review.allow_self { "; the operator may be among them" } else { "; the operator may not be among them" };
+    let own =
+        if review.allow_self { "; the operator may be among them" } else { "; the operator may not be among them" };
     join([number, of, until.unwrap_or_default(), text(own)])
 }
 
@@ -94,15 +98,22 @@ pub fn glance(steps: &[Numbered<'_>]) -> Vec<Block> {
     let people = leaves.iter().filter(|numbered| numbered.step.action.is_by_person()).count();
     let expected = leaves.iter().filter_map(|numbered| numbered.step.estimate).sum();
     let said = [
-        text(&format!("{}: {changing} of them change something, {people} wait for a person. ", count(leaves.len(), "step"))),
-        text("Each done once, they take about "),
+        text(&format!(
+            "{}; {}, ",
+            count(leaves.len(), "step"),
+            verb(changing, "changes something", "change something")
+        )),
+        text(&format!("{}. Done once each, they take about ", verb(people, "waits for a person", "wait for a person"))),
         duration(expected),
         text("."),
     ];
     let row = |numbered: &Numbered<'_>| {
         let step = numbered.step;
-        let place = action::place(&step.action).unwrap_or_default();
-        let takes = step::takes(step).unwrap_or_default();
+        let takes = step::lasts(step).unwrap_or_default();
+        if !numbered.is_leaf() {
+            return vec![numbered.title(), text("group"), Line::new(), takes, Line::new()];
+        }
+        let place = action::place(&step.action).unwrap_or_else(|| text("local"));
         vec![numbered.title(), code(step.action.kind()), place, takes, way_back(numbered)]
     };
     vec![
@@ -112,9 +123,12 @@ pub fn glance(steps: &[Numbered<'_>]) -> Vec<Block> {
     ]
 }
 
+fn verb(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 fn way_back(numbered: &Numbered<'_>) -> Line {
     match &numbered.step.undo {
-        _ if !numbered.is_leaf() => text("its members"),
         Undo::PointOfNoReturn { .. } => vec![Span::Strong("none from here on".to_owned())],
         Undo::Irreversible { .. } => vec![Span::Strong("none".to_owned())],
         Undo::NotNeeded { .. } if numbered.step.effect == Effect::ReadOnly => text("only looks"),
@@ -138,7 +152,8 @@ pub fn declared(runbook: &Runbook) -> Vec<Block> {
         blocks.push(Block::Table(vec!["Name", "Type", "Default", "Meaning"], rows.collect()));
     }
     if !runbook.vars.is_empty() {
-        let vars = runbook.vars.iter().map(|(name, value)| join([code(name), text(" = "), code(&action::plain(value))]));
+        let vars =
+            runbook.vars.iter().map(|(name, value)| join([code(name), text(" = "), code(&action::plain(value))]));
         blocks.extend([Block::heading(2, text("Vars")), Block::list(vars)]);
     }
     if !runbook.secrets.is_empty() {
@@ -174,9 +189,7 @@ fn secret(source: &SecretSource) -> Line {
 
 fn target(target: &Target) -> Line {
     match target {
-        Target::Postgres { connection, .. } => {
-            join([text("PostgreSQL, "), code(&without_password(&connection.0))])
-        }
+        Target::Postgres { connection, .. } => join([text("PostgreSQL, "), code(&without_password(&connection.0))]),
         Target::Hosts { hosts, user, r#become } => {
             let hosts = match hosts {
                 Hosts::List(hosts) => join_with(hosts.iter().map(|host| code(&host.0)), ", "),
@@ -191,10 +204,8 @@ fn target(target: &Target) -> Line {
 
 /// A connection string without what nobody should read in it.
 fn without_password(connection: &str) -> String {
-    let hidden = [
-        (r"(?i)(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", "${1}…"),
-        (r"(://[^:/@\s]*:)[^@/\s]*@", "${1}…@"),
-    ];
+    let hidden =
+        [(r"(?i)(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", "${1}…"), (r"(://[^:/@\s]*:)[^@/\s]*@", "${1}…@")];
     hidden.iter().fold(connection.to_owned(), |text, (pattern, shown)| {
         regex::Regex::new(pattern).map_or_else(|_| text.clone(), |found| found.replace_all(&text, *shown).into_owned())
     })
@@ -210,4 +221,25 @@ pub fn followups(runbook: &Runbook) -> Vec<Block> {
         join([duration(followup.due), text(" after the run: "), text(&followup.title), owner])
     });
     vec![Block::heading(2, text("Follow-ups")), Block::list(entries)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_of_a_connection_is_shown() {
+        for (written, shown) in [
+            ("host=db password=hunter2 user=a", "host=db password=… user=a"),
+            ("host=db PASSWORD = 'hunter \\' 2' user=a", "host=db PASSWORD = … user=a"),
+            (
+                "postgres://ana:hunter2@db/orders?password=hunter2&sslmode=require",
+                "postgres://ana:…@db/orders?password=…&sslmode=require",
+            ),
+            ("postgres://ana@db:5432/orders", "postgres://ana@db:5432/orders"),
+            ("service=orders", "service=orders"),
+        ] {
+            assert_eq!(without_password(written), shown);
+        }
+    }
 }
