@@ -8,6 +8,7 @@ pub mod actions;
 pub mod background;
 pub mod budget;
 pub mod files;
+pub mod flow;
 pub mod holds;
 pub mod lengths;
 pub mod literals;
@@ -109,6 +110,7 @@ pub const RULES: &[Rule] = &[
     error!("RB0216", "malformed URL", literals::urls),
     error!("RB0217", "malformed pattern of file names", literals::file_patterns),
     error!("RB0218", "method or status that HTTP does not have", literals::http_words),
+    error!("RB0225", "loop or repetition that cannot be carried out", flow::malformed_loop),
     error!("RB0301", "id given twice", names::duplicate_id),
     error!("RB0302", "unknown step", names::unknown_step),
     error!("RB0303", "unknown parameter", names::unknown_parameter),
