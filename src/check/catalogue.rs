@@ -34,9 +34,13 @@ pub const OTHERS: &[Entry] = &[
     entry!(Error, "RB0103", "tag"),
     entry!(Error, "RB0104", "empty document"),
     entry!(Error, "RB0105", "second document"),
-    entry!(Error, "RB0106", "too large or too deep"),
     entry!(Error, "RB0107", "key that is not text"),
     entry!(Error, "RB0108", "unquoted template"),
+    entry!(Error, "RB0109", "character that no runbook may hold"),
+    entry!(Error, "RB0116", "comma that ended a value"),
+    entry!(Error, "RB0118", "merge key"),
+    entry!(Error, "RB0119", "file of another tool"),
+    entry!(Error, "RB0121", "comment that cuts a quotation"),
     entry!(Error, "RB0208", "not carried out by this version yet"),
 ];
 

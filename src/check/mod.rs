@@ -1,10 +1,13 @@
 //! Text to runbook and findings: tree, decoding, rules. Sees only the files it is given, prints nothing.
 
 pub mod catalogue;
+mod characters;
+mod comments;
 pub mod context;
 pub mod decode;
 pub mod document;
 pub mod duration;
+mod foreign;
 pub mod parameters;
 mod place;
 pub mod refusals;
@@ -17,6 +20,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+mod unreadable;
 
 use std::io;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Finds every template, expression and duration of a document, and what each reads.
 
+use super::characters::{lookalike, name, unusual};
 use super::context::{Context, Loaded, QUESTIONS};
 use super::tree::{Kind as NodeKind, NodeId};
 use crate::expression;
@@ -327,9 +328,12 @@ fn read(context: &mut Context, body: &str, text: Text, prefix: &str, place: impl
         Err(error) => {
             let offset = error.offset.min(body.len());
             let rest = body.get(offset..).unwrap_or_default();
-            let length = rest.chars().next().map_or(0, char::len_utf8);
-            let span = place(context, offset, length);
-            context.malformed.push(Malformed { span, message: format!("{prefix}{}", error.message) });
+            let first = rest.chars().next();
+            let span = place(context, offset, first.map_or(0, char::len_utf8));
+            let disguised = first.filter(|first| unusual(*first).is_some() || lookalike(*first).is_some());
+            let message =
+                disguised.map_or(error.message, |first| format!("{} is no part of an expression", name(first)));
+            context.malformed.push(Malformed { span, message: format!("{prefix}{message}") });
         }
     }
 }
