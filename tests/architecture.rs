@@ -26,8 +26,11 @@ const OWNED: &[(&str, &[&str])] = &[
     ("similar::", &["report", "plan"]),
     ("annotate_snippets::", &["report"]),
     ("clap::", &["cli"]),
+    ("clap_complete::", &["cli"]),
+    ("clap_mangen::", &["cli"]),
     ("minijinja::", &["expression"]),
     ("granit_parser::", &["check"]),
+    ("squawk_syntax::", &["check"]),
     ("tokio_postgres::", &["action"]),
     ("tokio::", &["action", "run", "cli"]),
 ];
@@ -37,6 +40,7 @@ const MINIMUMS: &[(&str, [u64; 3])] = &[
     ("postgres-protocol", [0, 6, 12]),
     ("tokio-postgres", [0, 7, 18]),
     ("rustls", [0, 23, 46]),
+    ("squawk-syntax", [2, 68, 0]),
     ("tracing-subscriber", [0, 3, 20]),
     ("yaml_serde", [0, 10, 7]),
 ];

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use runbook::check::check;
 use runbook::check::source::Source;
+use runbook::model::length::Length;
 use runbook::model::runbook::{Expression, Hook, Runbook, Template};
 use runbook::model::step::{Action, Effect, FileContent, OnFailure, Step, Undo, WaitAction};
 use serde_json::json;
@@ -63,7 +64,7 @@ fn members_of_a_group_take_its_condition_target_environment_and_on_failure() {
     - { id: run, shell: x, effect: read_only, target: local, env: { B: own }, on_failure: continue }
 ",
     );
-    let Action::Group { steps } = &group.action else { panic!("{:?}", group.action) };
+    let Action::Group { steps, parallel: None } = &group.action else { panic!("{:?}", group.action) };
     let [ask, run] = steps.as_slice() else { panic!("{steps:?}") };
     assert_eq!(ask.when, [Expression("1 == 1".into()), Expression("2 == 2".into())]);
     assert_eq!((ask.on_failure, run.on_failure), (OnFailure::Ask, OnFailure::Continue));
@@ -91,14 +92,14 @@ fn parts_run_where_their_step_runs_unless_they_say_otherwise() {
     let Action::Query(query) = check.action.as_ref() else { panic!("{check:?}") };
     assert_eq!((query.target.as_str(), &query.database), ("db", &Some(Template("orders".into()))));
     assert_eq!(json!(query.variables), json!({ "x": 1, "y": 2 }));
-    assert_eq!(check.timeout, Some(Duration::from_secs(3)));
+    assert_eq!(check.limit(), Some(Duration::from_secs(3)));
     assert_eq!(step.verify, step.check, "a check that holds is what is wanted afterwards");
 
     let Undo::Steps(undo) = &step.undo else { panic!("{:?}", step.undo) };
     let ids: Vec<&str> = undo.iter().map(|step| step.id.as_str()).collect();
     assert_eq!(ids, ["insert.undo0", "told"]);
     assert!(matches!(&undo[0].action, Action::Sql(sql) if sql.target == "db" && sql.transaction));
-    assert_eq!(undo[1].timeout, Some(Duration::from_secs(9)));
+    assert_eq!(undo[1].limit(), Some(Duration::from_secs(9)));
 }
 
 #[test]
@@ -141,12 +142,12 @@ fn how_a_step_is_undone_follows_from_what_it_says_and_what_it_does() {
 fn limits_come_from_the_defaults_and_estimates_from_the_limits() {
     let step = only("- { id: a, query: select true, target: db }\n");
     let five = Some(Duration::from_mins(5));
-    assert_eq!((step.timeout, step.estimate, step.effect), (five, five, Effect::ReadOnly));
+    assert_eq!((step.limit(), step.estimate, step.effect), (five, five, Effect::ReadOnly));
     let step = only("- { id: a, confirm: { message: go? }, estimate: 1m }\n");
-    assert_eq!((step.timeout, step.estimate), (None, Some(Duration::from_mins(1))));
+    assert_eq!((step.limit(), step.estimate), (None, Some(Duration::from_mins(1))));
     let step = only("- { id: a, wait: 2m }\n");
-    assert_eq!((step.timeout, step.estimate), (None, Some(Duration::from_mins(2))));
-    assert_eq!(step.action, Action::Wait(WaitAction::For(Duration::from_mins(2))));
+    assert_eq!((step.limit(), step.estimate), (None, Some(Duration::from_mins(2))));
+    assert_eq!(step.action, Action::Wait(WaitAction::For(Length::Known(Duration::from_mins(2)))));
 }
 
 #[test]

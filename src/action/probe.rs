@@ -59,7 +59,7 @@ pub async fn look(own: &BTreeMap<String, String>, call: &ProcessCall, ticket: &T
 }
 
 /// A process that leads a group, which is killed when this is dropped before its end was seen.
-struct Group(Child);
+pub(super) struct Group(pub(super) Child);
 
 impl Drop for Group {
     fn drop(&mut self) {

@@ -22,7 +22,6 @@ use crate::model::event::Intent;
 use crate::model::result::{Failure, FailureKind, StepResult};
 
 pub mod broken;
-pub mod lexer;
 pub mod limit;
 pub mod notices;
 pub mod presence;

@@ -1,20 +1,8 @@
 //! Everything that can be found, by its code: what `explain` and the formats for other programs know of it.
 
 use super::rules::RULES;
+use crate::model::catalogue::Entry;
 use crate::model::diagnostic::Severity;
-
-/// A kind of finding. Not one finding: that is a [`Diagnostic`](crate::model::diagnostic::Diagnostic).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
-    /// `RB` and four digits.
-    pub code: &'static str,
-    /// Fixed.
-    pub severity: Severity,
-    /// What it finds, as a heading.
-    pub title: &'static str,
-    /// Why it matters, and a bad and a good example.
-    pub page: &'static str,
-}
 
 macro_rules! entry {
     ($severity:ident, $code:literal, $title:literal) => {
@@ -27,8 +15,8 @@ macro_rules! entry {
     };
 }
 
-/// What no rule of [`RULES`] finds, by code: what stands in the way of a tree, and what a run is refused for.
-pub const OTHERS: &[Entry] = &[
+/// What is found before there is a tree, by code. Rules look at the tree and are listed in [`RULES`].
+pub const SYNTAX: &[Entry] = &[
     entry!(Error, "RB0101", "malformed YAML"),
     entry!(Error, "RB0102", "key defined twice"),
     entry!(Error, "RB0103", "tag"),
@@ -41,15 +29,27 @@ pub const OTHERS: &[Entry] = &[
     entry!(Error, "RB0118", "merge key"),
     entry!(Error, "RB0119", "file of another tool"),
     entry!(Error, "RB0121", "comment that cuts a quotation"),
-    entry!(Error, "RB0208", "not carried out by this version yet"),
 ];
+
+/// What is no finding of `validate`: what this version cannot carry out of a valid runbook.
+pub const REFUSED: Entry = entry!(Error, "RB0208", "not carried out by this version yet");
 
 /// All of it, by code.
 #[must_use]
 pub fn all() -> Vec<Entry> {
-    let rules =
-        RULES.iter().map(|rule| Entry { code: rule.code, severity: rule.severity, title: rule.title, page: rule.page });
-    let mut all: Vec<Entry> = OTHERS.iter().copied().chain(rules).collect();
+    let mut all: Vec<Entry> = entries().collect();
     all.sort_by_key(|entry| entry.code);
     all
+}
+
+fn entries() -> impl Iterator<Item = Entry> {
+    let rules =
+        RULES.iter().map(|rule| Entry { code: rule.code, severity: rule.severity, title: rule.title, page: rule.page });
+    SYNTAX.iter().copied().chain([REFUSED]).chain(rules)
+}
+
+/// What a code means.
+#[must_use]
+pub fn find(code: &str) -> Option<Entry> {
+    entries().find(|entry| entry.code == code)
 }

@@ -3,6 +3,7 @@
 //! Built once for a file, in one walk. A step that could not be decoded is in the list of steps without its fields,
 //! so that its id is known and nothing else is said of it.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,10 @@ use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::Step;
 use super::document::{Choice, Document, TextOr};
 use super::place::Places;
+use super::scripts::{self, Script};
+use super::shell::Remarks;
 use super::source::Source;
+use super::sql::{self, SqlText};
 use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
 use super::{Files, suggest, texts};
@@ -63,6 +67,11 @@ pub struct Context<'a> {
     pub durations: Vec<texts::DurationAt>,
     /// The files that the runbook names, by the node that names them.
     pub files: HashMap<NodeId, Loaded>,
+    /// Every `shell` text.
+    pub scripts: Vec<Script<'a>>,
+    /// What was said of them by those who read scripts; nothing where nobody was asked.
+    pub remarks: Remarks,
+    sql: OnceCell<Vec<SqlText>>,
 }
 
 impl<'a> Context<'a> {
@@ -86,6 +95,9 @@ impl<'a> Context<'a> {
             malformed: Vec::new(),
             durations: Vec::new(),
             files: HashMap::new(),
+            scripts: scripts::collect(tree),
+            remarks: Remarks::default(),
+            sql: OnceCell::new(),
         };
         context.walk_all();
         context.index();
@@ -208,6 +220,11 @@ impl<'a> Context<'a> {
             let content = files.read(&folder.join(&path));
             self.files.insert(node, Loaded { path, is_text, content });
         }
+    }
+
+    /// Every SQL text, read when it is first asked for.
+    pub fn sql(&self) -> &[SqlText] {
+        self.sql.get_or_init(|| sql::collect(self))
     }
 
     /// The value of a key of a mapping.
@@ -468,5 +485,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn span_within(&self, node: NodeId, places: &Places<'_>, offset: usize, length: usize) -> Span {
         places.span(offset, length).unwrap_or_else(|| self.first_line(self.span(node)))
+    }
+
+    /// The same where the text may go on in the next line of the file: as much of it as stands on the line on which it
+    /// begins.
+    #[must_use]
+    pub fn begin_within(&self, node: NodeId, places: &Places<'_>, offset: usize, length: usize) -> Span {
+        places.begin(offset, length).unwrap_or_else(|| self.first_line(self.span(node)))
     }
 }

@@ -6,28 +6,36 @@ mod comments;
 pub mod context;
 pub mod decode;
 pub mod document;
-pub mod duration;
 mod foreign;
+pub mod moment;
 pub mod parameters;
 mod place;
 pub mod refusals;
 pub mod resolve;
 pub mod rules;
 pub mod scalar;
+pub mod scripts;
+pub mod shell;
 pub mod source;
+pub mod sql;
 pub mod steps;
 mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
 mod unreadable;
+pub mod window;
+pub mod zone;
+
+pub use crate::expression::duration;
 
 use std::io;
 use std::path::Path;
 
-use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::diagnostic::{Diagnostic, Severity, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
+use shell::Shell;
 use source::Source;
 
 /// The files that a runbook may name. The only way in which this layer sees any.
@@ -47,35 +55,43 @@ impl<F: Fn(&Path) -> io::Result<Vec<u8>>> Files for F {
 }
 
 /// What was found out about a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Checked {
     /// Everything that is wrong with it, by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// What would be, had the file not said why it may stay.
+    pub silenced: Vec<Silenced>,
     /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
     pub refusals: Vec<Diagnostic>,
-    /// The runbook, where nothing is an error and nothing is refused.
+    /// The runbook, where nothing is an error.
     pub runbook: Option<Runbook>,
 }
 
-impl Checked {
-    /// A file of which nothing else is known.
-    #[must_use]
-    pub const fn unreadable(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { diagnostics, refusals: Vec::new(), runbook: None }
-    }
-}
-
-/// Checks one file. `folder` is absolute: the paths that the runbook names start there.
+/// Checks one file without asking what shells say of its scripts. `folder` is absolute: the paths that the runbook
+/// names start there.
 #[must_use]
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
+    checked(source, folder, files, None)
+}
+
+/// Checks one file, its scripts too.
+#[must_use]
+pub fn check_with_shell(source: &Source, folder: &Path, files: &dyn Files, shell: &dyn Shell) -> Checked {
+    checked(source, folder, files, Some(shell))
+}
+
+fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn Shell>) -> Checked {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked::unreadable(diagnostics),
+        Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
     };
-    let context = Context::new(source, &tree, folder, files);
-    let diagnostics = rules::run(&context, &source.path);
+    let mut context = Context::new(source, &tree, folder, files);
+    if let Some(shell) = shell {
+        context.remarks = shell::ask(shell, &context.scripts);
+    }
+    let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let refusals = refusals::refusals(&context, &source.path);
-    let runbook = if failed || !refusals.is_empty() { None } else { resolve::runbook(&context, folder) };
-    Checked { diagnostics, refusals, runbook }
+    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
+    Checked { diagnostics, silenced, refusals, runbook }
 }

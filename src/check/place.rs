@@ -36,6 +36,21 @@ impl<'t> Places<'t> {
         let span = Span { start, end: start + line.len() };
         self.file.get(span.start..span.end).filter(|found| *found == line).map(|_| span)
     }
+
+    /// As much of a part of the text as stands on the line of the file on which it begins, which may be less than a
+    /// line of the text where that is folded. `None` where its beginning is not certain.
+    #[must_use]
+    pub fn begin(&self, offset: usize, length: usize) -> Option<Span> {
+        let wanted = self.text.get(offset..offset + length)?;
+        let follows =
+            |at: &usize| self.offsets.get(offset + at) == self.offsets.get(offset).map(|start| start + at).as_ref();
+        let together = (0..wanted.len()).take_while(follows).count();
+        if together == 0 && length > 0 {
+            return None;
+        }
+        let end = (1..=together).rev().find(|end| wanted.is_char_boundary(*end)).unwrap_or(0);
+        self.span(offset, wanted[..end].trim_end().len())
+    }
 }
 
 struct Follower<'r> {
@@ -67,18 +82,33 @@ impl<'r> Follower<'r> {
         if self.peek(0) == Some(b'\r') && wanted == b'\n' {
             self.at += 1;
         }
-        let escaped = match self.quote {
-            Some(b'"') => self.peek(0) == Some(b'\\') && matches!(wanted, b'"' | b'\\' | b'/'),
-            Some(_) => wanted == b'\'' && self.peek(1) == Some(b'\''),
-            None => false,
-        };
-        self.at += usize::from(escaped);
+        if self.quote == Some(b'"') && self.peek(0) == Some(b'\\') {
+            return self.escaped(wanted);
+        }
+        let doubled = self.quote == Some(b'\'') && wanted == b'\'' && self.peek(1) == Some(b'\'');
+        self.at += usize::from(doubled);
         if self.peek(0)? != wanted {
             return None;
         }
         self.in_margin = wanted == b'\n' || self.in_margin && wanted == b' ';
         self.at += 1;
         Some(self.at - 1)
+    }
+
+    /// A character that stands behind a backslash, of those that are one byte in the text too.
+    fn escaped(&mut self, wanted: u8) -> Option<usize> {
+        let means = match self.peek(1)? {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'0' => b'\0',
+            b'e' => 0x1b,
+            itself @ (b'"' | b'\\' | b'/' | b' ') => itself,
+            _ => return None,
+        };
+        self.in_margin = false;
+        self.at += 2;
+        (means == wanted).then_some(self.at - 1)
     }
 
     /// A line break that the text has as a space, with the indentation behind it.
@@ -137,7 +167,19 @@ mod tests {
     }
 
     #[test]
-    fn a_place_behind_another_escape_is_not_guessed() {
-        assert_eq!(place("a: \"x\\ty\"", "x\ty", "y"), None);
+    fn what_is_folded_is_found_as_far_as_its_first_line() {
+        let file = "a: >\n  one ä\n  two\n";
+        let places = Places::new(file, Span { start: 7, end: file.len() }, "one ä two\n");
+        let begin = |offset, length| places.begin(offset, length).map(|span| &file[span.start..span.end]);
+        assert_eq!(begin(0, 10), Some("one ä"));
+        assert_eq!(begin(4, 6), Some("ä"));
+        assert_eq!(begin(7, 3), Some("two"));
+    }
+
+    #[test]
+    fn a_place_behind_an_escape_is_found_and_behind_one_of_several_bytes_not_guessed() {
+        assert_eq!(place("a: \"x\\n\\t y\"", "x\n\t y", "y"), Some("y\""));
+        assert_eq!(place("a: \"x\\n  y\\n\"", "x\n  y\n", "y"), Some("y\\n\""));
+        assert_eq!(place("a: \"x\\xe9y\"", "xéy", "y"), None);
     }
 }

@@ -4,13 +4,11 @@
 
 use std::path::Path;
 
+use super::catalogue::REFUSED;
 use super::context::Context;
 use super::steps::{Kind, Role, StepAt};
 use super::tree::NodeId;
-use crate::model::diagnostic::{Diagnostic, Severity, Span};
-
-/// The code of every refusal.
-pub const CODE: &str = "RB0208";
+use crate::model::diagnostic::{Diagnostic, Span};
 
 const ROOT: &[&str] = &["window", "review", "groups", "locks"];
 const STEP: &[&str] = &[
@@ -173,8 +171,8 @@ impl Refusals<'_> {
         let of =
             self.step.map_or_else(String::new, |step| format!(" of {}", self.context.title(&self.context.steps[step])));
         self.found.push(Diagnostic {
-            code: CODE,
-            severity: Severity::Error,
+            code: REFUSED.code,
+            severity: REFUSED.severity,
             message: format!("{what}{of} is part of the format, but this version cannot carry it out yet"),
             file: self.file.to_owned(),
             span,

@@ -4,27 +4,34 @@
 //! does not hold there is no runbook.
 
 mod action;
+mod document;
+mod flow;
 mod part;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::context::Context;
-use super::document::{Choice, Declaration, Document, Secret, Text};
-use super::duration;
-use super::steps::{Part, Role};
-use crate::model::runbook::{Expression, Followup, Hook, Parameter, Runbook, SecretSource, Target, Template};
+use super::document::{Choice, Document, Text};
+use super::steps::{Role, StepAt};
+use super::tree::NodeId;
+use crate::model::flow::Handler;
+use crate::model::length::Length;
+use crate::model::runbook::{Expression, Hook, Runbook, Target, Template};
 use crate::model::step::{OnFailure, Step};
+
+pub use document::{mode, parameter};
+use document::{named, text};
 
 /// The runbook that a document without errors describes. `folder` is absolute.
 #[must_use]
 pub fn runbook(context: &Context, folder: &Path) -> Option<Runbook> {
     let document = context.document.as_ref()?;
-    let resolver = Resolver::new(context, document);
+    let resolver = Resolver::new(context, document)?;
+    let groups = |(name, members): (&String, &Vec<Text>)| (name.clone(), members.iter().cloned().map(text).collect());
     Some(Runbook {
         name: document.name.clone(),
         title: document.title.clone().map(text),
@@ -32,133 +39,132 @@ pub fn runbook(context: &Context, folder: &Path) -> Option<Runbook> {
         owner: document.owner.clone().map(text),
         links: document.links.iter().cloned().map(text).collect(),
         folder: folder.to_string_lossy().into_owned(),
+        timezone: document.timezone.clone(),
+        window: document::window(document)?,
+        review: document.review.as_ref().map(document::review),
+        groups: document.groups.iter().map(groups).collect(),
+        locks: document.locks.iter().map(|lock| Template(lock.0.clone())).collect(),
         parameters: document.parameters.iter().map(|(name, declared)| (name.clone(), parameter(declared))).collect(),
         vars: document.vars.clone(),
-        secrets: named(&document.secrets, secret)?,
-        targets: named(&document.targets, target)?,
+        secrets: named(&document.secrets, document::secret)?,
         steps: resolver.forward()?,
         hooks: resolver.hooks()?,
-        followups: document.followups.iter().map(followup).collect::<Option<_>>()?,
+        targets: resolver.targets,
+        followups: document.followups.iter().map(document::followup).collect::<Option<_>>()?,
     })
 }
 
-fn text(text: Text) -> String {
-    text.0
-}
-
-fn named<T, R>(from: &BTreeMap<String, T>, make: fn(&T) -> Option<R>) -> Option<BTreeMap<String, R>> {
-    from.iter().map(|(name, value)| Some((name.clone(), make(value)?))).collect()
-}
-
-/// A declaration with nothing left to be said.
-#[must_use]
-pub fn parameter(declared: &Declaration) -> Parameter {
-    Parameter {
-        kind: declared.kind,
-        items: declared.items,
-        default: declared.default.clone(),
-        description: declared.description.clone().map(text),
-        choices: declared.choices.clone(),
-        pattern: declared.pattern.clone(),
-        minimum: declared.minimum,
-        maximum: declared.maximum,
-    }
-}
-
-fn secret(secret: &Secret) -> Option<SecretSource> {
-    let env = secret.env.clone().map(SecretSource::Env);
-    let file = secret.file.clone().map(SecretSource::File);
-    let command = secret.command.clone().map(|argv| SecretSource::Command(argv.into_iter().map(text).collect()));
-    env.or(file).or(command)
-}
-
-fn target(target: &super::document::Target) -> Option<Target> {
-    let connection = Template(target.postgres.clone()?);
-    Some(Target::Postgres { connection, password: target.password.clone().map(Template) })
-}
-
-fn followup(followup: &super::document::Followup) -> Option<Followup> {
-    Some(Followup {
-        due: duration::parse(&followup.due.0).ok()?,
-        title: followup.title.0.clone(),
-        owner: followup.owner.clone().map(text),
-    })
-}
-
-/// Permission bits from octal digits; `None` where it is something else.
-#[must_use]
-pub fn mode(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix("0o").unwrap_or(text);
-    let octal = !digits.is_empty() && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
-    u32::from_str_radix(digits, 8).ok().filter(|mode| octal && *mode <= 0o7777)
-}
-
-/// What a step takes from what it stands in: its groups, or the step that it undoes.
+/// What a step takes from what it stands in: its groups, or the step that it is a part of.
 #[derive(Debug, Clone, Default)]
 struct Inherited {
     when: Vec<Expression>,
     target: Option<String>,
+    /// Whether a loop over the hosts of the target has come to one of them.
+    on_one_host: bool,
+    r#become: Option<Template>,
     env: BTreeMap<String, Value>,
     cwd: Option<Template>,
     variables: BTreeMap<String, Value>,
     database: Option<Template>,
-    on_failure: Option<OnFailure>,
+    on_failure: Option<Failing>,
+}
+
+/// What happens when a step failed.
+#[derive(Debug, Clone)]
+struct Failing {
+    then: OnFailure,
+    handler: Option<Box<Handler>>,
+}
+
+/// The surroundings that a step or a part of it names itself.
+#[derive(Debug, Clone, Copy, Default)]
+struct Surroundings<'d> {
+    target: Option<&'d String>,
+    r#become: Option<&'d Text>,
+    env: Option<&'d BTreeMap<String, Value>>,
+    cwd: Option<&'d Text>,
+    variables: Option<&'d BTreeMap<String, Value>>,
+    database: Option<&'d Text>,
 }
 
 impl Inherited {
-    /// The same for what stands in a part with that target and surroundings: its own wins.
-    fn within(&self, target: Option<&String>, env: Option<&BTreeMap<String, Value>>) -> Self {
+    /// The same for what has surroundings of its own: they win.
+    fn within(&self, own: Surroundings<'_>) -> Self {
+        let template = |text: &Text| Template(text.0.clone());
         let mut inner = self.clone();
-        if let Some(target) = target {
+        if let Some(target) = own.target {
             inner.target = Some(target.clone());
             inner.cwd = None;
+            inner.on_one_host = false;
         }
-        inner.env.extend(env.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+        inner.r#become = own.r#become.map(template).or(inner.r#become);
+        inner.cwd = own.cwd.map(template).or(inner.cwd);
+        inner.database = own.database.map(template).or(inner.database);
+        let copied = |(name, value): (&String, &Value)| (name.clone(), value.clone());
+        inner.env.extend(own.env.into_iter().flatten().map(copied));
+        inner.variables.extend(own.variables.into_iter().flatten().map(copied));
         inner
+    }
+
+    /// The same for a part of a step: where it names a target of its own, it does not become anybody there.
+    fn within_part(&self, own: Surroundings<'_>) -> Self {
+        let mut outer = self.clone();
+        if own.target.is_some() {
+            outer.r#become = None;
+        }
+        outer.within(own)
     }
 }
 
 struct Resolver<'c> {
     context: &'c Context<'c>,
-    default_timeout: Option<Duration>,
-    default_on_failure: OnFailure,
+    targets: BTreeMap<String, Target>,
+    default_timeout: Option<Length>,
+    default_on_failure: Option<Choice>,
     /// The members of each step that is a group.
     members: Vec<Vec<usize>>,
-    /// The steps that undo each step.
-    undo: Vec<Vec<usize>>,
+    /// The steps of each list, by what it is for and where it stands, without the members of groups.
+    lists: HashMap<(Role, NodeId), Vec<usize>>,
 }
 
 impl<'c> Resolver<'c> {
-    fn new(context: &'c Context<'c>, document: &Document) -> Self {
+    fn new(context: &'c Context<'c>, document: &Document) -> Option<Self> {
         let mut members = vec![Vec::new(); context.steps.len()];
-        let mut undo = members.clone();
+        let mut lists: HashMap<_, Vec<usize>> = HashMap::new();
         for (at, step) in context.steps.iter().enumerate() {
-            match (step.parent, step.role) {
-                (Some(parent), _) => members[parent].push(at),
-                (None, Role::Part(Part::Undo, undone)) => undo[undone].push(at),
-                (None, _) => {}
+            match step.parent {
+                Some(parent) => members[parent].push(at),
+                None => lists.entry((step.role, step.list)).or_default().push(at),
             }
         }
-        let default_timeout = document.defaults.timeout.as_ref().and_then(|text| duration::parse(&text.0).ok());
-        let default_on_failure = word(document.defaults.on_failure).unwrap_or(OnFailure::Stop);
-        Self { context, default_timeout, default_on_failure, members, undo }
+        Some(Self {
+            context,
+            targets: named(&document.targets, document::target)?,
+            default_timeout: step::length(document.defaults.timeout.as_ref()),
+            default_on_failure: document.defaults.on_failure,
+            members,
+            lists,
+        })
     }
 
-    fn top(&self, role: Role) -> Vec<usize> {
-        let steps = self.context.steps.iter().enumerate();
-        steps.filter(|(_, step)| step.role == role && step.parent.is_none()).map(|(at, _)| at).collect()
+    /// The steps of the list under a key.
+    fn list(&self, node: NodeId, key: &str, role: Role) -> &[usize] {
+        let list = self.context.field(node, key);
+        list.and_then(|list| self.lists.get(&(role, list))).map_or(&[], Vec::as_slice)
     }
 
     fn forward(&self) -> Option<Vec<Step>> {
-        self.top(Role::Forward).into_iter().map(|at| self.step(at, &Inherited::default())).collect()
+        let steps = self.list(self.context.root, "steps", Role::Forward);
+        steps.iter().map(|at| self.step(*at, &Inherited::default())).collect()
     }
 
     fn hooks(&self) -> Option<BTreeMap<Hook, Vec<Step>>> {
         let mut hooks = BTreeMap::new();
+        let Some(node) = self.context.field(self.context.root, "hooks") else { return Some(hooks) };
         for hook in [Hook::OnStart, Hook::OnSuccess, Hook::OnFailure, Hook::OnRollback, Hook::Always] {
-            let steps = self.top(Role::Hook(hook));
+            let steps = self.list(node, hook.as_str(), Role::Hook(hook));
             if !steps.is_empty() {
-                hooks.insert(hook, self.flat(&steps, &Inherited::default(), "")?);
+                hooks.insert(hook, self.flat(steps, &Inherited::default(), "")?);
             }
         }
         Some(hooks)
@@ -171,13 +177,13 @@ impl<'c> Resolver<'c> {
             self.open(*at, inherited, &mut flat)?;
         }
         for (number, step) in flat.iter_mut().enumerate().filter(|(_, step)| step.id.is_empty()) {
-            step.id = format!("{prefix}.undo{number}");
+            step.id = format!("{prefix}{number}");
         }
         Some(flat)
     }
 
     fn open(&self, at: usize, inherited: &Inherited, flat: &mut Vec<Step>) -> Option<()> {
-        if self.members[at].is_empty() {
+        if self.members[at].is_empty() || !is_plain(&self.context.steps[at]) {
             flat.push(self.step(at, inherited)?);
             return Some(());
         }
@@ -186,9 +192,15 @@ impl<'c> Resolver<'c> {
     }
 }
 
-const fn word(choice: Option<Choice>) -> Option<OnFailure> {
-    match choice {
-        Some(Choice::Word(word)) => Some(word),
-        _ => None,
-    }
+/// Whether a group says nothing but what its members take from it.
+fn is_plain(step: &StepAt) -> bool {
+    step.fields.as_ref().is_some_and(|fields| {
+        fields.for_each.is_none()
+            && fields.repeat.is_none()
+            && fields.hold.is_none()
+            && fields.watch.is_none()
+            && fields.background.is_none()
+            && fields.parallel.is_none()
+            && fields.timeout.is_none()
+    })
 }

@@ -11,17 +11,21 @@ pub mod names;
 pub mod options;
 pub mod parts;
 pub mod places;
+pub mod review;
 pub mod safety;
+pub mod scripts;
 pub mod shape;
 pub mod silence;
+pub mod sql;
 pub mod time;
 pub mod undo;
+pub mod window;
 pub mod yaml;
 
 use std::path::Path;
 
 use super::context::Context;
-use crate::model::diagnostic::{Diagnostic, Label, Severity, Span};
+use crate::model::diagnostic::{Diagnostic, Label, Severity, Silenced, Span};
 
 /// One thing that can be wrong with a runbook.
 #[derive(Debug, Clone, Copy)]
@@ -97,12 +101,25 @@ pub const RULES: &[Rule] = &[
     error!("RB0309", "malformed template or expression", names::syntax),
     error!("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
     error!("RB0311", "unknown output of a step", names::unknown_output),
+    error!("RB0340", "unknown group", review::unknown_group),
+    error!("RB0341", "group without people", review::hollow_group),
     error!("RB0401", "malformed duration", time::malformed_duration),
     error!("RB0402", "no timeout", time::no_timeout),
     error!("RB0403", "`until` without timeout", time::until_without_timeout),
     error!("RB0404", "`retry` on what may not run twice", time::unsafe_retry),
     warning!("RB0405", "no estimate where a person is waited for", time::no_estimate),
-    error!("RB0406", "unknown time zone", time::unknown_time_zone),
+    error!("RB0406", "unknown time zone", window::unknown_time_zone),
+    error!("RB0407", "malformed time", window::malformed_time),
+    error!("RB0408", "no time zone", window::no_time_zone),
+    error!("RB0409", "time that is not there, or there twice", window::skipped_or_doubled),
+    warning!("RB0410", "weekly time that the clocks skip or show twice", window::weekly_skipped_or_doubled),
+    error!("RB0411", "window that does not say when it opens or closes", window::unclear_window),
+    error!("RB0412", "window that closes before it opens", window::closes_too_early),
+    warning!("RB0413", "window of more than a week", window::long_window),
+    warning!("RB0414", "clocks that change within the window", window::change_within_window),
+    error!("RB0415", "wait for a time outside the window", window::waits_outside),
+    error!("RB0416", "review that ends after the window opens", review::late_deadline),
+    error!("RB0417", "approvals that cannot be given", review::unreachable_approvals),
     error!("RB0501", "mutating step that does not say how it is undone", undo::unsaid),
     error!("RB0502", "undone in more than one way", undo::said_twice),
     warning!("RB0503", "rollback of a step that changes nothing", undo::needless),
@@ -115,6 +132,26 @@ pub const RULES: &[Rule] = &[
     error!("RB0602", "secret where it could be read", safety::exposed_secret),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
+    error!("RB0801", "script that bash cannot read", scripts::unreadable),
+    warning!("RB0802", "script that shellcheck warns about", scripts::linted),
+    error!("RB0820", "malformed SQL", sql::text::syntax),
+    error!("RB0821", "statement that refuses a transaction", sql::transaction::refused),
+    error!("RB0822", "psql's commands and transactions of one's own", sql::text::for_the_client),
+    error!("RB0823", "query that does more than look", sql::query::not_a_look),
+    error!("RB0824", "unknown SQL variable", sql::variables::unknown),
+    warning!("RB0825", "SQL variable that nothing uses", sql::variables::unused),
+    warning!("RB0830", "index build that blocks writers", sql::index::blocks_writers),
+    warning!("RB0831", "table written anew under a lock", sql::alter::rewrites),
+    warning!("RB0832", "table read under a lock", sql::alter::scans),
+    warning!("RB0833", "new column that may not be null and has no value", sql::data::column_without_value),
+    warning!("RB0834", "wait for a lock without a limit", sql::locks::without_limit),
+    warning!("RB0835", "drop that nothing asked about", sql::data::dropped_unasked),
+    warning!("RB0836", "update or delete of every row", sql::data::every_row),
+    warning!("RB0837", "table emptied", sql::data::emptied),
+    warning!("RB0838", "concurrent index whose validity nobody asks", sql::index::validity_unasked),
+    warning!("RB0839", "invalid index taken for built", sql::index::taken_for_built),
+    warning!("RB0840", "concurrent index build that gives up early", sql::index::gives_up_early),
+    warning!("RB0841", "local setting outside a transaction", sql::locks::local_to_nothing),
     warning!("RB0901", "suppression without effect", silence::without_effect),
     warning!("RB0902", "suppression of nothing", silence::useless),
 ];
@@ -125,6 +162,7 @@ pub struct Findings<'a> {
     file: &'a Path,
     rule: &'static Rule,
     found: Vec<Diagnostic>,
+    silenced: Vec<Silenced>,
 }
 
 impl Findings<'_> {
@@ -155,17 +193,20 @@ impl Findings<'_> {
     }
 }
 
-/// Asks every rule and gives what they found, by place.
+/// Asks every rule and gives what they found, by place, and what of it is silenced.
 #[must_use]
-pub fn run(context: &Context, file: &Path) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+pub fn run(context: &Context, file: &Path) -> (Vec<Diagnostic>, Vec<Silenced>) {
+    let (mut found, mut silenced) = (Vec::new(), Vec::new());
     for rule in RULES {
-        let mut findings = Findings { file, rule, found };
+        let mut findings = Findings { file, rule, found, silenced };
         (rule.check)(context, &mut findings);
-        found = findings.found;
+        Findings { found, silenced, .. } = findings;
     }
-    found.sort_by_key(|finding| (finding.span.start, finding.span.end, finding.code));
+    let place = |finding: &Diagnostic| (finding.span.start, finding.span.end, finding.code);
+    found.sort_by_key(place);
+    silenced.sort_by_key(|silenced| place(&silenced.diagnostic));
     // What an alias repeats stands in the file once.
     found.dedup();
-    found
+    silenced.dedup();
+    (found, silenced)
 }

@@ -51,6 +51,12 @@ impl Source {
         Ok(Self::new(path, text))
     }
 
+    /// The line of a byte offset, from 1.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> usize {
+        self.lines.line(offset)
+    }
+
     /// The line and column of a byte offset, both from 1, the column in characters.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (usize, usize) {

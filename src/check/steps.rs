@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Which list a step stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The runbook's steps.
     Forward,
@@ -67,7 +67,7 @@ pub enum Role {
 }
 
 /// A list of steps within a step, beside its members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
     /// `rollback`.
     Undo,

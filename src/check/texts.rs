@@ -308,9 +308,9 @@ fn parse(context: &mut Context, node: NodeId, text: Text) {
 }
 
 fn read(context: &mut Context, body: &str, text: Text, prefix: &str, place: impl Fn(&Context, usize, usize) -> Span) {
-    match expression::names(body, !text.expression) {
-        Ok(names) => {
-            for name in names {
+    match expression::Parsed::new(body, !text.expression) {
+        Ok(parsed) => {
+            for name in parsed.names() {
                 let span = place(context, name.offset, name.end - name.offset);
                 let mut path = name.path.into_iter();
                 context.references.push(Reference {

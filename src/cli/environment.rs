@@ -63,7 +63,6 @@ impl Environment {
     /// What standard output can show.
     #[must_use]
     pub fn looks(&self) -> Looks {
-        let locale = self.get("LC_ALL").or_else(|| self.get("LC_CTYPE")).or_else(|| self.get("LANG"));
-        Looks::of_stdout(self.get("NO_COLOR"), self.get("TERM"), locale)
+        Looks::of_stdout(|name| self.get(name))
     }
 }

@@ -1,7 +1,8 @@
 //! From files to checked runbooks, and from `-p` to parameters.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -9,12 +10,13 @@ use serde_json::Value;
 use super::Given;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
-use crate::check::source::{Source, readable};
-use crate::check::{Checked, Files, check, parameters};
+use super::shell::Local;
+use crate::check::source::{LIMIT, Source, readable};
+use crate::check::{Checked, Files, check, check_with_shell, parameters};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::digest::sha256;
 use crate::model::runbook::Runbook;
-use crate::report::diagnostics::{SourceText, human, summary};
+use crate::report::diagnostics::{Found, SourceText, human};
 use crate::report::terminal;
 
 /// A runbook that can be run, with its bytes as they were read.
@@ -29,13 +31,31 @@ pub struct Loaded {
     pub digest: String,
 }
 
+/// The largest file that a runbook may name, in bytes.
+const NAMED: usize = 64 << 20;
+
 /// The files of this machine.
 pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        let bytes = at_most(path, NAMED)?;
+        if bytes.len() > NAMED {
+            let message = format!("it is larger than {} MiB", NAMED >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        Ok(bytes)
     }
+}
+
+/// A file as far as it is read, and one byte more where there is more: a device never ends.
+fn at_most(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// One file, checked.
@@ -46,25 +66,28 @@ pub struct CheckedFile {
     pub checked: Checked,
 }
 
-/// Checks the bytes of a file.
-pub fn check_bytes(path: &Path, bytes: &[u8]) -> CheckedFile {
+/// Checks the bytes of a file, its scripts where there is somebody to read them.
+pub fn check_bytes(path: &Path, bytes: &[u8], shell: Option<&Local>) -> CheckedFile {
     match Source::from_bytes(path.to_owned(), bytes) {
         Err(diagnostic) => CheckedFile {
             source: Source::new(path.to_owned(), readable(bytes)),
-            checked: Checked::unreadable(vec![*diagnostic]),
+            checked: Checked { diagnostics: vec![*diagnostic], ..Checked::default() },
         },
         Ok(source) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-            let checked = check(&source, &folder, &Disk);
+            let checked = match shell {
+                Some(shell) => check_with_shell(&source, &folder, &Disk, shell),
+                None => check(&source, &folder, &Disk),
+            };
             CheckedFile { source, checked }
         }
     }
 }
 
-/// Reads a file that somebody named.
+/// Reads a file that somebody named, as far as a runbook may be long and a byte more.
 pub fn read(path: &Path) -> Result<Vec<u8>, Exit> {
-    std::fs::read(path).map_err(|source| {
+    at_most(path, LIMIT).map_err(|source| {
         let exit = Exit::new(USAGE, format!("cannot read {}: {source}", path.display()));
         match source.kind() {
             io::ErrorKind::NotFound => exit.help("give the path of a runbook, such as runbooks/quickstart.yaml"),
@@ -77,18 +100,20 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Exit> {
 /// Reads and checks one runbook, shows what is wrong with it, and types its parameters.
 pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loaded, Exit> {
     let bytes = read(path)?;
-    let file = check_bytes(path, &bytes);
+    let shell = Local::quick(environment);
+    let file = check_bytes(path, &bytes, Some(&shell));
+    shell.tell();
     let errors: Vec<Diagnostic> =
         file.checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
     if !errors.is_empty() {
-        show(&errors, &file.source, environment);
+        show(errors, &file.source, environment);
         let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
         return Err(
             Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help)
         );
     }
     if !file.checked.refusals.is_empty() {
-        show(&file.checked.refusals, &file.source, environment);
+        show(file.checked.refusals, &file.source, environment);
         let message = format!("{} needs what this version cannot carry out, and nothing was run", path.display());
         return Err(Exit::new(USAGE, message).help("the runbook is valid; take out what is named above to run it now"));
     }
@@ -101,10 +126,11 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
 }
 
 /// What is wrong with one file, for a person, on standard error.
-fn show(diagnostics: &[Diagnostic], source: &Source, environment: &Environment) {
+fn show(diagnostics: Vec<Diagnostic>, source: &Source, environment: &Environment) {
     let looks = environment.looks();
-    terminal::err(&human(diagnostics, &[text_of(source)], looks.color, looks.width));
-    terminal::err(&format!("{}\n", summary(1, diagnostics.len(), 0)));
+    let found = Found { sources: vec![text_of(source)], diagnostics, silenced: Vec::new() };
+    terminal::err(&human(&found, looks.color, looks.width));
+    terminal::err(&format!("{}\n", found.summary(false)));
 }
 
 /// A source as findings are drawn over it.

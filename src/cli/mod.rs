@@ -2,15 +2,20 @@
 
 mod answer;
 mod audit;
+mod completions;
 pub mod environment;
 mod exec;
 mod exit;
+mod explain;
+mod folder;
 mod list;
 mod load;
+mod man;
 mod open;
 mod plan;
 mod resume;
 mod rollback;
+mod shell;
 mod status;
 mod turn;
 mod validate;
@@ -52,6 +57,8 @@ pub struct Arguments {
 enum Command {
     /// Find every problem in runbooks, or in folders of them.
     Validate(validate::Validate),
+    /// Say what a finding means, and how to mend it.
+    Explain(explain::Explain),
     /// Say what each step would change, and change nothing.
     Plan(plan::PlanArguments),
     /// Run a runbook, step by step.
@@ -68,6 +75,10 @@ enum Command {
     List(list::List),
     /// Read a run's log, or prove it.
     Audit(audit::Audit),
+    /// Print a script that completes command lines of a shell.
+    Completions(completions::Completions),
+    /// Print the manual page, or write those of all commands.
+    Man(man::Man),
 }
 
 /// Parameters of a runbook.
@@ -83,6 +94,7 @@ struct Given {
 pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
     let done = match arguments.command {
         Command::Validate(command) => command.run(environment),
+        Command::Explain(command) => command.run(environment),
         Command::Plan(command) => command.run(environment),
         Command::Exec(command) => command.run(environment),
         Command::Resume(command) => command.run(environment),
@@ -91,6 +103,8 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Status(command) => command.run(environment),
         Command::List(command) => command.run(environment),
         Command::Audit(command) => command.run(environment),
+        Command::Completions(command) => Ok(command.run()),
+        Command::Man(command) => command.run(),
     };
     done.unwrap_or_else(Exit::show)
 }

@@ -1,14 +1,17 @@
 //! `runbook validate`: every problem, at once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::environment::Environment;
-use super::exit::{Exit, USAGE};
-use super::load::{CheckedFile, check_bytes, read, text_of};
-use crate::model::diagnostic::{Diagnostic, Severity};
-use crate::report::diagnostics::{SourceText, human, json, summary};
+use super::exit::Exit;
+use super::folder;
+use super::load::text_of;
+use super::shell::Local;
+use crate::check::catalogue;
+use crate::report::diagnostics::{Found, github, human, json, sarif};
+use crate::report::json::line;
 use crate::report::terminal;
 
 #[derive(Debug, Args)]
@@ -19,6 +22,15 @@ pub struct Validate {
     /// How findings are written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// One JSON document: the same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Exit with 1 when there are warnings, too.
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Do not let bash and shellcheck read the scripts.
+    #[arg(long)]
+    no_shell_checks: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,74 +39,44 @@ enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// SARIF 2.1.0, for what collects findings of many tools.
+    Sarif,
+    /// Annotations of a workflow of GitHub.
+    Github,
 }
 
 impl Validate {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
-        let files = self.files()?;
-        let mut checked = Vec::with_capacity(files.len());
-        for path in &files {
-            checked.push(check_bytes(path, &read(path)?));
+        let files = folder::runbooks(&self.paths)?;
+        let shell = (!self.no_shell_checks).then(|| Local::thorough(environment));
+        let checked = folder::check_all(&files, shell.as_ref())?;
+        let found = Found {
+            sources: checked.iter().map(|file| text_of(&file.source)).collect(),
+            diagnostics: checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect(),
+            silenced: checked.iter().flat_map(|file| file.checked.silenced.iter().cloned()).collect(),
+        };
+        if let Some(shell) = &shell {
+            shell.tell();
         }
-        let diagnostics: Vec<Diagnostic> =
-            checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect();
-        let sources: Vec<SourceText<'_>> = checked.iter().map(|file: &CheckedFile| text_of(&file.source)).collect();
-        let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+        self.print(&found, environment);
+        let (errors, warnings) = found.counts();
+        Ok(u8::from(errors > 0 || self.deny_warnings && warnings > 0))
+    }
+
+    fn print(&self, found: &Found<'_>, environment: &Environment) {
+        let summary = format!("{}\n", found.summary(self.deny_warnings));
         match self.format {
-            Format::Json => crate::report::json::line(&json(files.len(), &diagnostics, &sources)),
-            Format::Human => {
+            Format::Human if !self.json => {
                 let looks = environment.looks();
-                terminal::out(&human(&diagnostics, &sources, looks.color, looks.width));
-                terminal::out(&format!("{}\n", summary(files.len(), errors, diagnostics.len() - errors)));
+                terminal::out(&human(found, looks.color, looks.width));
+                terminal::out(&summary);
+            }
+            Format::Human | Format::Json => line(&json(found)),
+            Format::Sarif => line(&sarif(found, &catalogue::all())),
+            Format::Github => {
+                terminal::out(&github(found, &catalogue::all()));
+                terminal::err(&summary);
             }
         }
-        Ok(u8::from(errors > 0))
     }
-
-    /// The files that are meant, in order, each once.
-    fn files(&self) -> Result<Vec<PathBuf>, Exit> {
-        let mut files = Vec::new();
-        for path in &self.paths {
-            if path.is_dir() {
-                let before = files.len();
-                runbooks_below(path, &mut files)?;
-                if files.len() == before {
-                    let exit = Exit::new(USAGE, format!("there is no runbook in {}", path.display()));
-                    return Err(exit.help("a runbook is a .yaml or .yml file that begins with `runbook: 1`"));
-                }
-            } else {
-                files.push(path.clone());
-            }
-        }
-        files.sort();
-        files.dedup();
-        Ok(files)
-    }
-}
-
-/// Every YAML file below a folder that says it is a runbook. Hidden folders are left out.
-fn runbooks_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Exit> {
-    let failed = |source| Exit::new(USAGE, format!("cannot read {}: {source}", folder.display()));
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        let name = entry.file_name();
-        let kind = entry.file_type().map_err(failed)?;
-        if name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if kind.is_dir() {
-            runbooks_below(&path, files)?;
-        } else if matches!(path.extension().and_then(|end| end.to_str()), Some("yaml" | "yml")) && is_runbook(&path)? {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_runbook(path: &Path) -> Result<bool, Exit> {
-    let bytes = read(path)?;
-    Ok(bytes
-        .split(|byte| *byte == b'\n')
-        .any(|line| line.starts_with(b"runbook:") || line.starts_with(b"\xef\xbb\xbfrunbook:")))
 }

@@ -92,7 +92,7 @@ impl Node {
             Undo::Irreversible { why } => NodeUndo::Irreversible(why.clone()),
             Undo::PointOfNoReturn { why } => NodeUndo::PointOfNoReturn(why.clone()),
             Undo::Steps(parts) => NodeUndo::Parts(
-                restores.then(Retry::default).into_iter().chain(parts.iter().map(|part| part.retry)).collect(),
+                restores.then(Retry::default).into_iter().chain(parts.iter().map(|part| part.retry.clone())).collect(),
             ),
         };
         Self {
@@ -103,7 +103,7 @@ impl Node {
             idempotent: step.idempotent,
             has_check: step.check.is_some(),
             atomic: matches!(&step.action, Action::Sql(sql) if sql.transaction),
-            retry: step.retry,
+            retry: step.retry.clone(),
             on_failure: step.on_failure,
             undo,
         }

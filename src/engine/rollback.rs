@@ -111,7 +111,7 @@ impl Engine {
         let step = node.name.clone();
         let undo = &fold.undo;
         let part = undo.part;
-        let retry = retries.get(part).copied().unwrap_or_default();
+        let retry = retries.get(part).cloned().unwrap_or_default();
         let fresh = undo.state == UndoStanding::Pending && part == 0 && undo.attempts == 0;
         if fresh && self.was_taken_back(index) {
             let reason = "its transaction was rolled back by the server".to_owned();

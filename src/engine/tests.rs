@@ -92,7 +92,7 @@ fn steps_follow_each_other_and_the_run_succeeds() {
 #[test]
 fn a_failed_step_is_tried_again_after_a_growing_delay_and_then_stops_the_run() {
     let seconds = Duration::from_secs;
-    let retry = Retry { max_attempts: 3, delay: seconds(5), backoff: 2.0, max_delay: None };
+    let retry = Retry { max_attempts: 3, delay: seconds(5).into(), backoff: 2.0, max_delay: None };
     let mut engine = run(vec![Node { retry, ..node("a") }]);
     let again = |attempt, delay| Decision::Attempt { step: "a".to_owned(), attempt, delay };
     assert_eq!(engine.after([started("a", 1), ended("a", 1, Outcome::Failed)]), again(2, seconds(5)));

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
+use super::duration;
 use super::value::{MAX_TEXT, TOO_MUCH, kind_name, to_engine, to_text};
 
 /// Work that one evaluation may do; 64 bytes of text cost one.
@@ -49,11 +50,15 @@ fn add_filters(environment: &mut Environment<'static>) {
         },
     );
     environment.add_filter("regex_search", regex_search);
+    environment.add_filter("seconds", seconds);
     environment.add_filter("string", |value: Value| text_of(&value));
     environment.add_filter("join", |items: Value, separator: Option<&str>| join(&items, separator.unwrap_or_default()));
 }
 
 fn join(items: &Value, separator: &str) -> Result<String, Error> {
+    if items.is_undefined() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
     let mut joined = String::new();
     for (at, item) in items.try_iter()?.enumerate() {
         joined.push_str(if at > 0 { separator } else { "" });
@@ -74,6 +79,13 @@ fn regex_search(text: &str, pattern: &str) -> Result<Value, Error> {
     let Some(found) = regex.captures(text) else { return Ok(Value::from(())) };
     let group = found.get(1).or_else(|| if found.len() == 1 { found.get(0) } else { None });
     Ok(group.map_or_else(|| Value::from(()), |group| Value::from(group.as_str())))
+}
+
+/// A duration as a number: durations are texts, which have no length and another order.
+fn seconds(text: &str) -> Result<Value, Error> {
+    let duration = duration::parse(text).map_err(|error| invalid(format!("{error}: {}", error.help())))?;
+    let whole = duration.subsec_nanos() == 0;
+    Ok(if whole { Value::from(duration.as_secs()) } else { Value::from(duration.as_secs_f64()) })
 }
 
 /// Every spelling of a comparison, as an operator and as a test (`select('>', 3)` uses those).

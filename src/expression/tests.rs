@@ -109,6 +109,8 @@ fn what_is_undefined_is_an_error_everywhere_but_under_default_and_is_defined() {
     assert!(error("parameters.absent.deeper").contains("`parameters.absent` is not defined"));
     assert!(error("parameters.absent == 1").contains("not defined"));
     assert!(error("nowhere + 1").contains("not"));
+    assert!(error("parameters.absent | join(',')").contains("not defined"));
+    assert!(error("[][0] | join").contains("not defined"));
     assert!(render("x {{ parameters.absent }}", &scope()).is_err());
     assert_eq!(value("parameters.absent | default(3)"), json!(3));
     assert_eq!(value("parameters.absent is defined"), json!(false));
@@ -185,6 +187,8 @@ fn another_step_and_the_steps_own_result_are_seen() {
 #[test]
 fn filters_and_tests_of_ours() {
     assert_eq!(value("'a,b' | split(',')"), json!(["a", "b"]));
+    assert_eq!(value("['90s', '1h30m', '250ms'] | map('seconds')"), json!([90, 5400, 0.25]));
+    assert!(error("'90' | seconds").contains("`90` has no unit"));
     assert_eq!(value("'{\"a\": [1]}' | from_json"), json!({"a": [1]}));
     assert_eq!(value("'lag=17 bytes' | regex_search('lag=(\\\\d+)')"), json!("17"));
     assert_eq!(value("'abc' | regex_search('x')"), Value::Null);
@@ -228,11 +232,11 @@ fn a_secret_is_in_no_error() {
 #[test]
 fn statements_that_need_other_templates_are_refused() {
     assert!(render("{% include 'x' %}", &scope()).unwrap_err().to_string().contains("`include` cannot be used"));
-    assert!(names("{% macro f() %}{% endmacro %}", true).unwrap_err().message.contains("`macro` cannot be used"));
+    assert!(Parsed::new("{% macro f() %}{% endmacro %}", true).unwrap_err().message.contains("`macro` cannot be used"));
 }
 
 fn paths(text: &str, is_template: bool) -> Vec<String> {
-    let found = names(text, is_template).unwrap();
+    let found = Parsed::new(text, is_template).unwrap().names();
     found.iter().map(|name| format!("{}{}", name.path.join("."), if name.guarded { "?" } else { "" })).collect()
 }
 
@@ -251,23 +255,22 @@ fn names_are_guarded_by_default_and_is_defined() {
     assert_eq!(paths("steps.a is defined and steps.a.state == 'x'", false), ["steps.a?", "steps.a.state?"]);
     assert_eq!(paths("steps.a.x if steps.a is defined else steps.a.y", false), ["steps.a.x?", "steps.a?", "steps.a.y"]);
     assert_eq!(paths("{% if a is defined %}{{ a.b }}{% endif %}{{ a }}", true), ["a?", "a.b?", "a"]);
+    assert_eq!(paths("a is undefined or a.b", false), ["a?", "a.b?"]);
+    assert_eq!(paths("0 if not (a is defined and x) else a.b", false), ["a?", "x", "a.b?"]);
+    assert_eq!(paths("0 if not (a is defined or x) else a.b", false), ["a?", "x", "a.b"]);
+    assert_eq!(paths("0 if a is not defined or x else a.b", false), ["a?", "x", "a.b?"]);
 }
 
 #[test]
 fn names_say_where_they_are() {
     let text = "é {{ steps.a.outputs.b }} {{ x }}";
-    let found = names(text, true).unwrap();
+    let found = Parsed::new(text, true).unwrap().names();
     assert_eq!(&text[found[0].offset..found[0].end], "steps.a.outputs.b");
     assert_eq!(&text[found[1].offset..found[1].end], "x");
 }
 
 #[test]
-fn what_does_not_exist_or_does_not_parse_is_a_syntax_error_with_its_place() {
-    let refused = |text: &str| names(text, false).unwrap_err();
-    assert_eq!(refused("a | nofilter"), SyntaxError { message: "there is no filter `nofilter`".into(), offset: 4 });
-    assert_eq!(refused("f(1)").message, "there is no function `f`");
-    assert_eq!(refused("a is nottest").message, "there is no test `nottest`");
-    assert!(refused("a.split(',')").message.contains("there is no method `split`"));
-    assert_eq!(refused("a ==").offset, 2);
-    assert!(names("{{ a", true).is_err());
+fn what_does_not_parse_is_a_syntax_error_with_its_place() {
+    assert_eq!(Parsed::new("a ==", false).unwrap_err().offset, 2);
+    assert!(Parsed::new("{{ a", true).is_err());
 }

@@ -20,6 +20,17 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// A second place that matters to a finding, such as "first defined here".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
@@ -46,4 +57,13 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+}
+
+/// A finding that is not reported because the file says why it may stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silenced {
+    /// What would be reported.
+    pub diagnostic: Diagnostic,
+    /// Why it is not.
+    pub reason: String,
 }

@@ -4,13 +4,19 @@
 //! here awaits.
 
 pub mod call;
+pub mod catalogue;
 pub mod diagnostic;
 pub mod digest;
 pub mod event;
+pub mod flow;
+pub mod http;
+pub mod length;
 pub mod place;
 pub mod plan;
 pub mod question;
 pub mod result;
 pub mod runbook;
+pub mod sql;
 pub mod status;
 pub mod step;
+pub mod window;

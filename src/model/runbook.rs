@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::step::Step;
+use super::step::{Action, Step};
 
 /// Text with `{{ … }}` in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,21 @@ pub struct Runbook {
     pub links: Vec<String>,
     /// The folder that relative paths start at, absolute.
     pub folder: String,
+    /// IANA name, in which the times of the window and the review are meant.
+    #[serde(default)]
+    pub timezone: Option<String>,
+    /// When it may run; at any time when not said.
+    #[serde(default)]
+    pub window: Option<Window>,
+    /// Who has to approve it; nobody when not said.
+    #[serde(default)]
+    pub review: Option<Review>,
+    /// What `@name` means: principals by name.
+    #[serde(default)]
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// Taken beside the runbook's own name.
+    #[serde(default)]
+    pub locks: Vec<Template>,
     /// What has to be given, or has a default.
     pub parameters: BTreeMap<String, Parameter>,
     /// Named templates, read when they are used.
@@ -73,21 +88,71 @@ impl Runbook {
     /// The acting step of that name in the journal, to look one up: it goes through all of them.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&Step> {
-        if let Some((hook, id)) = name.split_once('/') {
+        let of_hook = name.split_once('/').and_then(|(hook, id)| {
             let steps = self.hooks.iter().find(|(key, _)| key.as_str() == hook)?.1;
-            return steps.iter().find(|step| step.id == id);
-        }
-        self.leaves().into_iter().find(|step| step.id == name)
+            steps.iter().find(|step| step.id == id)
+        });
+        of_hook.or_else(|| self.leaves().into_iter().find(|step| step.id == name))
     }
 }
 
 fn collect<'a>(steps: &'a [Step], leaves: &mut Vec<&'a Step>) {
     for step in steps {
         match &step.action {
-            super::step::Action::Group { steps } => collect(steps, leaves),
+            Action::Group { steps, .. } => collect(steps, leaves),
+            Action::Include(included) => collect(&included.steps, leaves),
             _ => leaves.push(step),
         }
     }
+}
+
+/// When a runbook may run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// When it opens.
+    pub opens: Opens,
+    /// When it closes.
+    pub closes: Closes,
+    /// What happens when the next step no longer fits.
+    pub overrun: Overrun,
+}
+
+/// When a window opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opens {
+    /// Once.
+    At(WallClock),
+    /// Every week: a day and a time, as `Sunday 22:00`.
+    Every(String),
+}
+
+/// When a window closes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closes {
+    /// At a moment.
+    At(WallClock),
+    /// So long after it opened.
+    After(Duration),
+}
+
+/// A date and a time in the runbook's time zone, as `2026-02-01T22:00`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WallClock(pub String);
+
+/// Who has to approve a runbook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Until when.
+    pub deadline: Option<WallClock>,
+    /// How many distinct people.
+    pub approvals: u32,
+    /// Principals and `@groups`; any of the allowed signers when empty.
+    pub approvers: Vec<String>,
+    /// Whether the operator may be among them.
+    pub allow_self: bool,
 }
 
 /// What happens when the next step no longer fits the window. After a point of no return it means finish.
@@ -182,6 +247,37 @@ pub enum Target {
         /// Kept apart so that it is never part of a connection string that is shown.
         password: Option<Template>,
     },
+    /// Machines that are reached over ssh.
+    Hosts {
+        /// Which.
+        hosts: Hosts,
+        /// Whom to log in as.
+        user: Option<Template>,
+        /// Whom to become there.
+        r#become: Option<Template>,
+    },
+}
+
+/// The machines of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hosts {
+    /// Written out, each a template.
+    List(Vec<Template>),
+    /// A template that gives the list.
+    Template(Template),
+}
+
+impl Hosts {
+    /// Whether there may be several, so that what runs on them is a loop. A list that is not written out counts as
+    /// several.
+    #[must_use]
+    pub const fn are_several(&self) -> bool {
+        match self {
+            Self::List(hosts) => hosts.len() != 1,
+            Self::Template(_) => true,
+        }
+    }
 }
 
 /// When a list of hook steps runs.

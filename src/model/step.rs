@@ -6,7 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::flow::{Background, Handler, Hold, Included, Loop, Observe, Repeat, Watch};
+use super::http::HttpAction;
+use super::length::Length;
 use super::runbook::{Expression, Template};
+
+/// The pause between two looks where none is said.
+pub const DEFAULT_EVERY: Duration = Duration::from_secs(5);
 
 /// A step with every inherited field filled in: target, environment, `on_failure` and timeout are its own here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,6 +21,9 @@ pub struct Step {
     pub id: String,
     /// What people read; the id when there is none.
     pub name: Option<Template>,
+    /// The file it stands in, where that is not the runbook's own.
+    #[serde(default)]
+    pub file: Option<String>,
     /// Line of the step in its file, from 1.
     pub line: usize,
     /// All must be true, else the step is skipped. Those of its groups come first.
@@ -33,8 +42,8 @@ pub struct Step {
     pub outputs: BTreeMap<String, Value>,
     /// Whether it changes the world outside the run.
     pub effect: Effect,
-    /// Hard limit of one attempt; of a polling step, of the whole wait.
-    pub timeout: Option<Duration>,
+    /// Hard limit of one attempt; of a polling step, of the whole wait; of a group, of all of it.
+    pub timeout: Option<Length>,
     /// What it normally takes.
     pub estimate: Option<Duration>,
     /// How often and when it is tried again.
@@ -43,6 +52,9 @@ pub struct Step {
     pub until: Option<Until>,
     /// What happens when its last attempt failed.
     pub on_failure: OnFailure,
+    /// What is done before that.
+    #[serde(default)]
+    pub handler: Option<Box<Handler>>,
     /// How it is undone.
     pub undo: Undo,
     /// May simply be run again after a crash.
@@ -51,6 +63,38 @@ pub struct Step {
     pub sensitive: bool,
     /// For people.
     pub notes: Option<String>,
+    /// What plan shows as its diff.
+    #[serde(default)]
+    pub preview: Option<Probe>,
+    /// What is read before and after it.
+    #[serde(default)]
+    pub observe: Option<Observe>,
+    /// Files that are copied from where it ran: globs.
+    #[serde(default)]
+    pub artifacts: Vec<Template>,
+    /// Carried out for each item of a list.
+    #[serde(default)]
+    pub each: Option<Box<Loop>>,
+    /// Carried out again and again, for each item where it is a loop too.
+    #[serde(default)]
+    pub repeat: Option<Repeat>,
+    /// Whether it goes on beside the steps that follow.
+    #[serde(default)]
+    pub background: Option<Background>,
+    /// What is taken before and given back afterwards.
+    #[serde(default)]
+    pub hold: Option<Box<Hold>>,
+    /// What is looked at while it runs.
+    #[serde(default)]
+    pub watches: Vec<Watch>,
+}
+
+impl Step {
+    /// The hard limit, where it is written out.
+    #[must_use]
+    pub fn limit(&self) -> Option<Duration> {
+        self.timeout.as_ref().and_then(Length::known)
+    }
 }
 
 /// Whether something changes the world outside the run.
@@ -89,6 +133,8 @@ pub enum Action {
     Query(SqlAction),
     /// A file made to be so.
     File(FileAction),
+    /// One request.
+    Http(HttpAction),
     /// A pause.
     Wait(WaitAction),
     /// Go or no-go.
@@ -100,11 +146,18 @@ pub enum Action {
         /// Each of them.
         conditions: Vec<Condition>,
     },
-    /// A phase: its members, one after the other.
+    /// A phase.
     Group {
         /// The members.
         steps: Vec<Step>,
+        /// How many run side by side; one after the other when not said.
+        #[serde(default)]
+        parallel: Option<u32>,
     },
+    /// Another runbook's steps.
+    Include(Box<Included>),
+    /// Nothing but what the step holds, to the end of the list that it stands in.
+    Hold,
 }
 
 impl Action {
@@ -122,6 +175,9 @@ impl Action {
             Self::Manual(_) => "manual",
             Self::Assert { .. } => "assert",
             Self::Group { .. } => "steps",
+            Self::Http(_) => "http",
+            Self::Include(_) => "runbook",
+            Self::Hold => "hold",
         }
     }
 
@@ -141,6 +197,25 @@ pub struct ProcessOptions {
     pub stdin: Option<Template>,
     /// The folder it runs in; the runbook's own when not given.
     pub cwd: Option<Template>,
+    /// On which machine.
+    #[serde(default)]
+    pub place: Place,
+    /// Whom it runs as there, when not as the one who got there.
+    #[serde(default)]
+    pub r#become: Option<Template>,
+}
+
+/// The machine that something happens on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// That of exec.
+    #[default]
+    Local,
+    /// The one host of a target, or the one that the loop over its hosts has come to.
+    Target(String),
+    /// A host that a template picks, of the one target that has it.
+    Host(Template),
 }
 
 /// Statements for a PostgreSQL target.
@@ -158,6 +233,9 @@ pub struct SqlAction {
     pub variables: BTreeMap<String, Value>,
     /// Another database of the same server.
     pub database: Option<Template>,
+    /// Whether plan tries it in a transaction that is rolled back.
+    #[serde(default)]
+    pub rehearse: bool,
 }
 
 /// A file as it should be.
@@ -179,6 +257,12 @@ pub struct FileAction {
     pub reload: Option<Vec<Template>>,
     /// Where a copy of the old file has to stay.
     pub backup: Option<Template>,
+    /// On which machine.
+    #[serde(default)]
+    pub place: Place,
+    /// Whom it is changed as there, when not as the one who got there.
+    #[serde(default)]
+    pub r#become: Option<Template>,
 }
 
 /// Where a file's bytes come from.
@@ -235,9 +319,11 @@ pub enum Expect {
 #[serde(rename_all = "snake_case")]
 pub enum WaitAction {
     /// So long.
-    For(Duration),
+    For(Length),
     /// Until a moment: a template that gives a date and time with an offset or in UTC.
     Until(Template),
+    /// For steps in the background of the same list.
+    Steps(Vec<String>),
 }
 
 /// A go/no-go question.
@@ -247,6 +333,12 @@ pub struct ConfirmAction {
     pub message: Template,
     /// The evidence: expressions shown with their values.
     pub show: Vec<Expression>,
+    /// Who may answer: principals and `@groups`, anybody when empty.
+    #[serde(default)]
+    pub by: Vec<String>,
+    /// Whether somebody other than the operator has to.
+    #[serde(default)]
+    pub second_person: bool,
 }
 
 /// Something a person does elsewhere.
@@ -280,15 +372,23 @@ pub struct Precondition {
     pub message: Option<Template>,
 }
 
-/// One read-only action and how its answer is read. The action is shell, command or query.
+/// One read-only action and how its answer is read. The action is shell, command, query or http.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// What is asked.
     pub action: Box<Action>,
     /// Limit of one look; with `until`, of the whole wait.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Length>,
     /// Repeated until true (`verify` only).
     pub until: Option<Until>,
+}
+
+impl Probe {
+    /// The limit, where it is written out.
+    #[must_use]
+    pub fn limit(&self) -> Option<Duration> {
+        self.timeout.as_ref().and_then(Length::known)
+    }
 }
 
 /// Polling.
@@ -297,7 +397,15 @@ pub struct Until {
     /// Over the step's own result.
     pub that: Expression,
     /// Pause between two looks.
-    pub every: Duration,
+    pub every: Length,
+}
+
+impl Until {
+    /// The pause between two looks, where it is written out; else the default one.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        self.every.known().unwrap_or(DEFAULT_EVERY)
+    }
 }
 
 /// What counts as success beside the action's own.
@@ -320,35 +428,36 @@ pub struct Success {
 }
 
 /// How often and when a step is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
     /// Counts the first.
     pub max_attempts: u32,
     /// Pause before the second attempt.
-    pub delay: Duration,
+    pub delay: Length,
     /// The pause is multiplied by this each time.
     pub backoff: f64,
     /// The pause never grows above this.
-    pub max_delay: Option<Duration>,
+    pub max_delay: Option<Length>,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { max_attempts: 1, delay: Duration::ZERO, backoff: 1.0, max_delay: None }
+        Self { max_attempts: 1, delay: Length::ZERO, backoff: 1.0, max_delay: None }
     }
 }
 
 impl Retry {
-    /// The pause before the given attempt, counted from 1; none before the first.
+    /// The pause before the given attempt, counted from 1; none before the first, nor where it is not written out.
     #[must_use]
     pub fn delay_before(&self, attempt: u32) -> Duration {
         if attempt < 2 {
             return Duration::ZERO;
         }
         let factor = self.backoff.powi(i32::try_from(attempt - 2).unwrap_or(i32::MAX));
-        let seconds = (self.delay.as_secs_f64() * factor).min(365.0 * 86_400.0);
-        let delay = Duration::try_from_secs_f64(seconds).unwrap_or(self.delay);
-        self.max_delay.map_or(delay, |most| delay.min(most))
+        let first = self.delay.known().unwrap_or_default();
+        let seconds = (first.as_secs_f64() * factor).min(365.0 * 86_400.0);
+        let delay = Duration::try_from_secs_f64(seconds).unwrap_or(first);
+        self.max_delay.as_ref().and_then(Length::known).map_or(delay, |most| delay.min(most))
     }
 }
 
@@ -364,51 +473,6 @@ pub enum OnFailure {
     Continue,
     /// A person chooses.
     Ask,
-}
-
-/// What happens after the steps that a failure brings about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Then {
-    /// The run ends as failed and can be resumed.
-    #[default]
-    Stop,
-    /// What was done is undone.
-    Rollback,
-    /// The run goes on; the step stays failed.
-    Continue,
-    /// The step is tried once more.
-    Retry,
-    /// A person chooses.
-    Ask,
-}
-
-/// A way out of what a hold encloses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Way {
-    /// Its steps are done.
-    Success,
-    /// One of them failed, and nothing is undone.
-    Failure,
-    /// The run was stopped.
-    Stop,
-    /// What was done is undone.
-    Rollback,
-}
-
-/// What a watch brings about when it trips.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trip {
-    /// It is shown, and the steps go on.
-    Warn,
-    /// A person chooses.
-    Ask,
-    /// The run ends as failed and can be resumed.
-    Stop,
-    /// What was done is undone.
-    Rollback,
 }
 
 /// How a step is undone.

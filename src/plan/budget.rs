@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::acts;
+use crate::model::length::Length;
 use crate::model::plan::{Budget, PlannedStep, PlannedUndo};
-use crate::model::step::{Action, Step, Undo, WaitAction};
+use crate::model::step::{Action, Probe, Step, Undo, WaitAction};
 
 /// The times of a plan. Steps that are in place or skipped take none.
 #[must_use]
@@ -38,10 +39,19 @@ fn without_limit(step: &Step) -> bool {
 #[must_use]
 pub fn expected(step: &Step) -> Duration {
     match &step.action {
-        Action::Group { steps } => steps.iter().map(expected).sum(),
-        Action::Wait(WaitAction::For(pause)) => *pause,
-        Action::Assert { .. } => Duration::ZERO,
-        _ => step.estimate.or(step.timeout).unwrap_or_default(),
+        Action::Group { steps, .. } => steps.iter().map(expected).sum(),
+        Action::Include(included) => included.steps.iter().map(expected).sum(),
+        Action::Wait(WaitAction::For(Length::Known(pause))) => *pause,
+        Action::Assert { .. } | Action::Hold => Duration::ZERO,
+        Action::Shell { .. }
+        | Action::Command { .. }
+        | Action::Sql(_)
+        | Action::Query(_)
+        | Action::File(_)
+        | Action::Http(_)
+        | Action::Wait(_)
+        | Action::Confirm(_)
+        | Action::Manual(_) => step.estimate.or(step.limit()).unwrap_or_default(),
     }
 }
 
@@ -50,16 +60,23 @@ pub fn expected(step: &Step) -> Duration {
 #[must_use]
 pub fn worst(step: &Step) -> Option<Duration> {
     let once = match &step.action {
-        Action::Group { steps } => return steps.iter().map(worst).sum(),
-        Action::Wait(WaitAction::For(pause)) => return Some(*pause),
-        Action::Assert { .. } => return Some(Duration::ZERO),
-        Action::Confirm(_) | Action::Manual(_) => step.timeout.or(step.estimate)?,
-        _ => step.timeout?,
+        Action::Group { steps, .. } => return steps.iter().map(worst).sum(),
+        Action::Include(included) => return included.steps.iter().map(worst).sum(),
+        Action::Wait(WaitAction::For(Length::Known(pause))) => return Some(*pause),
+        Action::Assert { .. } | Action::Hold => return Some(Duration::ZERO),
+        Action::Confirm(_) | Action::Manual(_) => step.limit().or(step.estimate)?,
+        Action::Shell { .. }
+        | Action::Command { .. }
+        | Action::Sql(_)
+        | Action::Query(_)
+        | Action::File(_)
+        | Action::Http(_)
+        | Action::Wait(_) => step.limit()?,
     };
     if step.until.is_some() {
         return Some(once);
     }
-    let verify = step.verify.as_ref().and_then(|verify| verify.timeout).unwrap_or_default();
+    let verify = step.verify.as_ref().and_then(Probe::limit).unwrap_or_default();
     let attempts = step.retry.max_attempts.max(1);
     let pauses: Duration = (1..=attempts).map(|attempt| step.retry.delay_before(attempt)).sum();
     Some((once + verify).saturating_mul(attempts).saturating_add(pauses))

@@ -18,7 +18,7 @@ pub(super) fn ticket(step: &Step, timeout: Option<std::time::Duration>, scope: &
         step: step.id.clone(),
         attempt: 1,
         undo: None,
-        timeout: timeout.or(step.timeout),
+        timeout: timeout.or(step.limit()),
         sensitive: step.sensitive,
         secrets: Hidden(scope.secrets()),
     }
@@ -38,7 +38,7 @@ pub(super) async fn ask(
         Ok(None) => return (Answer::Unknown, format!("{} cannot be asked", probe.action.kind())),
         Err(error) => return (Answer::Unknown, error.to_string()),
     };
-    let looked = observer.look(&call, &ticket(step, probe.timeout, scope)).await;
+    let looked = observer.look(&call, &ticket(step, probe.limit(), scope)).await;
     match (that.or(probe.until.as_ref().map(|until| &until.that)), looked) {
         (Some(that), Ok(result)) => {
             let seen = if step.sensitive { "an answer that is not shown".to_owned() } else { summary(&result) };

@@ -82,7 +82,7 @@ fn acts(step: &PlannedStep) -> bool {
 fn leaves<'a>(steps: &'a [Step], groups: &[String]) -> Vec<(Vec<String>, &'a Step)> {
     let mut found = Vec::new();
     for step in steps {
-        if let Action::Group { steps } = &step.action {
+        if let Action::Group { steps, .. } = &step.action {
             let mut inner = groups.to_vec();
             inner.push(step.id.clone());
             found.extend(leaves(steps, &inner));

@@ -5,6 +5,7 @@ use crate::expression::render::{Context, render_call};
 use crate::expression::{ExpressionError, Scope, SeenStep, evaluate, render_text, render_value, truth};
 use crate::model::call::{Call, FileCall, ProcessCall, SqlCall};
 use crate::model::event::Answer;
+use crate::model::length::Length;
 use crate::model::plan::{PlanStatus, PlannedStep};
 use crate::model::result::StepResult;
 use crate::model::runbook::{Runbook, Template};
@@ -114,7 +115,14 @@ impl<'a, O: Observer> Planner<'a, O> {
             Action::Manual(manual) => self.person(&manual.instructions),
             Action::Assert { conditions } => self.assert(conditions),
             Action::Group { .. } => Said::new(PlanStatus::Reads, "a group"),
-            _ => match render_call(&step.action, &self.scope, &self.context) {
+            Action::Shell { .. }
+            | Action::Command { .. }
+            | Action::Sql(_)
+            | Action::Query(_)
+            | Action::File(_)
+            | Action::Http(_)
+            | Action::Include(_)
+            | Action::Hold => match render_call(&step.action, &self.scope, &self.context) {
                 Ok(Some(call)) => self.call(step, &call).await,
                 Ok(None) => Said::new(PlanStatus::Reads, "nothing is carried out"),
                 Err(error) => Said::unknown(&error),
@@ -175,7 +183,11 @@ impl<'a, O: Observer> Planner<'a, O> {
 
     fn wait(&self, wait: &WaitAction) -> Said {
         match wait {
-            WaitAction::For(pause) => Said::new(PlanStatus::Reads, format!("waits for {pause:?}")),
+            WaitAction::For(Length::Known(pause)) => Said::new(PlanStatus::Reads, format!("waits for {pause:?}")),
+            WaitAction::For(Length::Template(pause)) => {
+                Said::new(PlanStatus::Unknown, format!("waits for {}", pause.0))
+            }
+            WaitAction::Steps(steps) => Said::new(PlanStatus::Reads, format!("waits for {}", steps.join(", "))),
             WaitAction::Until(moment) => match render_text(&moment.0, &self.scope) {
                 Ok(moment) => Said::new(PlanStatus::Reads, format!("waits until {moment}")),
                 Err(error) => Said::new(PlanStatus::Unknown, error.to_string()),

@@ -70,7 +70,7 @@ fn step(id: &str, action: Action) -> Step {
         success: Success::default(),
         outputs: BTreeMap::new(),
         effect: if mutating { Effect::Mutating } else { Effect::ReadOnly },
-        timeout: Some(Duration::from_mins(1)),
+        timeout: Some(Duration::from_mins(1).into()),
         estimate: Some(Duration::from_secs(10)),
         retry: Retry::default(),
         until: None,
@@ -79,6 +79,16 @@ fn step(id: &str, action: Action) -> Step {
         idempotent: false,
         sensitive: false,
         notes: None,
+        file: None,
+        handler: None,
+        preview: None,
+        observe: None,
+        artifacts: Vec::new(),
+        each: None,
+        repeat: None,
+        background: None,
+        hold: None,
+        watches: Vec::new(),
     }
 }
 
@@ -100,6 +110,7 @@ fn statements(text: &str) -> SqlAction {
         transaction: true,
         variables: BTreeMap::new(),
         database: None,
+        rehearse: false,
     }
 }
 
@@ -113,6 +124,8 @@ fn file(path: &str) -> Action {
         validate: None,
         reload: Some(vec![Template("reload".to_owned())]),
         backup: None,
+        place: Place::Local,
+        r#become: None,
     })
 }
 
@@ -129,6 +142,11 @@ fn runbook(steps: Vec<Step>) -> Runbook {
         owner: None,
         links: Vec::new(),
         folder: "/book".to_owned(),
+        timezone: None,
+        window: None,
+        review: None,
+        groups: BTreeMap::new(),
+        locks: Vec::new(),
         parameters: BTreeMap::new(),
         vars: BTreeMap::new(),
         secrets: BTreeMap::new(),
@@ -189,7 +207,7 @@ fn a_probe_with_an_expression_is_read_by_it() {
     let mut world = World::default();
     world.answers.insert("select lag", Ok(row(&json!({"lag": 3}))));
     let mut step = step("a", shell("do it"));
-    let until = Until { that: Expression("rows[0].lag == 3".into()), every: Duration::from_secs(1) };
+    let until = Until { that: Expression("rows[0].lag == 3".into()), every: Duration::from_secs(1).into() };
     step.check =
         Some(Probe { action: Box::new(Action::Query(statements("select lag"))), timeout: None, until: Some(until) });
     assert_eq!(said(step, &world), (PlanStatus::InPlace, "check holds now: lag = 3".into()));
@@ -274,7 +292,7 @@ fn a_file_is_in_place_or_changes_with_a_diff_or_cannot_be_told() {
 fn people_get_their_text_and_the_evidence() {
     let message = Template("Go on with {{ parameters.hosts[0] }}?".into());
     let show = vec![Expression("parameters.on".into()), Expression("steps.x.y".into())];
-    let confirm = step("go", Action::Confirm(ConfirmAction { message, show }));
+    let confirm = step("go", Action::Confirm(ConfirmAction { message, show, by: Vec::new(), second_person: false }));
     let plan = planned_with(vec![step("x", shell("x")), confirm], &World::default());
     assert_eq!(plan.steps[1].status, PlanStatus::Person);
     assert_eq!(plan.steps[1].reason.as_deref(), Some("\"Go on with a b?\""));
@@ -305,14 +323,14 @@ fn no_secret_is_in_a_plan() {
 fn the_rollback_is_newest_first_and_the_budget_counts_attempts_and_pauses() {
     let mut first = step("first", command(&["make"]));
     first.undo = Undo::Steps(vec![step("undo", command(&["unmake", "it"]))]);
-    first.retry = Retry { max_attempts: 3, delay: Duration::from_secs(5), backoff: 2.0, max_delay: None };
+    first.retry = Retry { max_attempts: 3, delay: Duration::from_secs(5).into(), backoff: 2.0, max_delay: None };
     let mut config = step("config", file("/etc/x"));
     config.undo = Undo::Steps(Vec::new());
     let mut line = step("line", shell("promote"));
     line.undo = Undo::PointOfNoReturn { why: "it is done".into() };
     let mut mail = step("mail", shell("mail"));
     mail.undo = Undo::Irreversible { why: "sent".into() };
-    let group = step("phase", Action::Group { steps: vec![config, line] });
+    let group = step("phase", Action::Group { steps: vec![config, line], parallel: None });
     let plan = planned_with(vec![first, group, mail], &World::default());
     assert_eq!(plan.steps[1].groups, ["phase"]);
     assert_eq!(plan.steps[2].point_of_no_return.as_deref(), Some("it is done"));
@@ -375,7 +393,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             2 => Action::Query(statements(text)),
             3 => Action::Sql(statements(text)),
             4 => file(&format!("/{text}")),
-            5 => Action::Wait(WaitAction::For(Duration::from_secs(1))),
+            5 => Action::Wait(WaitAction::For(Duration::from_secs(1).into())),
             _ => Action::Manual(ManualAction {
                 instructions: Template(text.into()),
                 evidence_required: false,

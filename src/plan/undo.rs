@@ -27,7 +27,7 @@ fn undo_of(step: &Step, scope: &Scope, context: &Context<'_>) -> Option<PlannedU
         (Action::File(_), Undo::NotNeeded { why: Some(_) }) => return None,
         (Action::File(file), undo) => {
             let own = if let Undo::Steps(steps) = undo { steps.as_slice() } else { &[] };
-            let reload = if file.reload.is_some() { step.timeout } else { None };
+            let reload = if file.reload.is_some() { step.limit() } else { None };
             let restore = RESTORE_MS + reload.map_or(0, budget::millis);
             let mut detail = vec![restore_line(file, scope, context)];
             detail.extend(own.iter().map(|step| line(step, scope)));
@@ -68,8 +68,10 @@ pub(super) fn line(step: &Step, scope: &Scope) -> String {
         Action::File(file) => format!("file {}", known(&file.path)),
         Action::Manual(manual) => format!("a person: {}", first(&known(&manual.instructions))),
         Action::Confirm(confirm) => format!("a person: {}", first(&known(&confirm.message))),
-        Action::Wait(_) | Action::Assert { .. } => step.action.kind().to_owned(),
-        Action::Group { steps } => steps.iter().map(|step| line(step, scope)).collect::<Vec<_>>().join(" · "),
+        Action::Include(included) => format!("the steps of {}", included.path),
+        Action::Http(http) => format!("{} {}", http.method, known(&http.url)),
+        Action::Wait(_) | Action::Assert { .. } | Action::Hold => step.action.kind().to_owned(),
+        Action::Group { steps, .. } => steps.iter().map(|step| line(step, scope)).collect::<Vec<_>>().join(" · "),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod diagnostics;
 pub mod diff;
 pub mod ending;
+pub mod explain;
 mod failure;
 pub mod human;
 pub mod json;

@@ -17,11 +17,13 @@ pub struct Looks {
 }
 
 impl Looks {
-    /// What standard output can show, by the values of `NO_COLOR`, `TERM`, and `LC_ALL`, `LC_CTYPE` or `LANG`.
+    /// What standard output can show, by `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR`, `TERM`, and `LC_ALL`, `LC_CTYPE` or
+    /// `LANG`. A variable that is set to nothing is not set.
     #[must_use]
-    pub fn of_stdout(no_color: Option<&str>, term: Option<&str>, locale: Option<&str>) -> Self {
+    pub fn of_stdout<'v>(variable: impl Fn(&str) -> Option<&'v str>) -> Self {
         let is_terminal = std::io::stdout().is_terminal();
-        let color = is_terminal && no_color.is_none_or(str::is_empty) && term != Some("dumb");
+        let color = wants_color(is_terminal, &variable);
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&variable);
         let locale = locale.unwrap_or_default().to_ascii_lowercase();
         let unicode = !is_terminal || locale.contains("utf-8") || locale.contains("utf8");
         let width = rustix::termios::tcgetwinsize(std::io::stdout())
@@ -39,6 +41,13 @@ impl Looks {
     pub fn fit(&self, text: String) -> String {
         if self.unicode { text } else { super::text::ascii(&text) }
     }
+}
+
+/// Whether colours are wanted and understood: `NO_COLOR` decides first, then `CLICOLOR_FORCE`.
+fn wants_color<'v>(is_terminal: bool, variable: impl Fn(&str) -> Option<&'v str>) -> bool {
+    let forced = variable("CLICOLOR_FORCE").is_some_and(|force| force != "0");
+    let shown = is_terminal && variable("CLICOLOR") != Some("0") && variable("TERM") != Some("dumb");
+    variable("NO_COLOR").is_none() && (forced || shown)
 }
 
 /// Writes to standard output and flushes.
@@ -62,4 +71,25 @@ pub fn error(message: &str, chain: &[String], help: Option<&str>) {
         let _infallible = writeln!(text, "  help: {}", super::text::escape_lines(help));
     }
     err(&text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn colored(is_terminal: bool, variables: &[(&str, &'static str)]) -> bool {
+        wants_color(is_terminal, |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value))
+    }
+
+    #[test]
+    fn colours_are_for_terminals_unless_somebody_says_otherwise() {
+        assert!(colored(true, &[]));
+        assert!(!colored(false, &[]));
+        assert!(!colored(true, &[("NO_COLOR", "1")]));
+        assert!(!colored(true, &[("CLICOLOR", "0")]));
+        assert!(!colored(true, &[("TERM", "dumb")]));
+        assert!(colored(false, &[("CLICOLOR_FORCE", "1")]));
+        assert!(!colored(false, &[("CLICOLOR_FORCE", "0")]));
+        assert!(!colored(false, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    }
 }

@@ -9,6 +9,7 @@ use super::clock;
 use super::session::{Session, watched};
 use crate::action::execute::{End, Ended, Executor};
 use crate::expression::{render_text, truth};
+use crate::model::length::Length;
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{Action, Condition, Effect, Step, WaitAction};
 use crate::report::view::{Progress, View};
@@ -60,7 +61,10 @@ impl<H: Executor, V: View> Session<H, V> {
 
     async fn wait(&mut self, wait: &WaitAction, step: &Step) -> End {
         let duration = match wait {
-            WaitAction::For(duration) => *duration,
+            WaitAction::For(Length::Known(duration)) => *duration,
+            WaitAction::For(Length::Template(_)) | WaitAction::Steps(_) => {
+                return End::Failed(Failure::new(FailureKind::Expression, "this version cannot carry out such a wait"));
+            }
             WaitAction::Until(template) => {
                 let text = self.log.values.evaluate(None, |scope| render_text(&template.0, scope)).await;
                 let until = text.and_then(|text| {
@@ -74,7 +78,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 }
             }
         };
-        let limit = step.timeout.unwrap_or(Duration::MAX);
+        let limit = step.limit().unwrap_or(Duration::MAX);
         match self.paused(duration.min(limit)).await {
             Paused::Cancelled => End::Cancelled,
             Paused::Over if duration > limit => End::TimedOut,
@@ -84,7 +88,7 @@ impl<H: Executor, V: View> Session<H, V> {
 
     /// A read-only step: one look, or looks until a condition holds.
     async fn observe(&mut self, name: &str, attempt: u32, step: &Step, began: Instant) -> (End, StepResult) {
-        let limit = step.timeout.unwrap_or(Duration::MAX);
+        let limit = step.limit().unwrap_or(Duration::MAX);
         let mut last = StepResult::default();
         loop {
             let looked = self.look_at(name, attempt, step, limit.saturating_sub(began.elapsed())).await;
@@ -111,10 +115,10 @@ impl<H: Executor, V: View> Session<H, V> {
                 Err(failure) => failure.message,
             };
             self.log.view.progress(&Progress::Waiting(format!("not yet: {seen}")));
-            if began.elapsed() + until.every >= limit {
+            if began.elapsed() + until.pause() >= limit {
                 return (End::TimedOut, last);
             }
-            if self.paused(until.every).await == Paused::Cancelled {
+            if self.paused(until.pause()).await == Paused::Cancelled {
                 return (End::Cancelled, last);
             }
         }
@@ -139,7 +143,7 @@ impl<H: Executor, V: View> Session<H, V> {
             return Err(Failure::new(FailureKind::Expression, "there is nothing to look at"));
         };
         let mut ticket = self.ticket(name, attempt, None, step);
-        ticket.timeout = step.timeout.map(|_| left);
+        ticket.timeout = step.limit().map(|_| left);
         let mut cancelled = self.stop.clone();
         let Self { log, stop, hands, person, .. } = self;
         watched(log, stop, &person.name, async |_| {

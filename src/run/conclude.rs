@@ -98,7 +98,7 @@ impl<H: Executor, V: View> Session<H, V> {
             End::Signaled(signal) => fail(FailureKind::Signal, format!("signal {signal} ended it")),
             End::Cancelled => fail(FailureKind::Cancelled, "the operator ended it".to_owned()),
             End::TimedOut => {
-                let limit = step.timeout.map_or_else(String::new, |limit| format!(" of {limit:?}"));
+                let limit = step.limit().map_or_else(String::new, |limit| format!(" of {limit:?}"));
                 let failure = Failure::new(FailureKind::Timeout, format!("it did not end within its timeout{limit}"));
                 (Outcome::TimedOut, Some(failure))
             }

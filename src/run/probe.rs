@@ -21,7 +21,7 @@ impl<H: Executor, V: View> Session<H, V> {
     pub(super) async fn probe(&mut self, name: &str, step: &Step, probe: &Probe) -> (Answer, String) {
         let Some(until) = &probe.until else { return answer(&self.look_once(name, step, probe).await) };
         let began = Instant::now();
-        let limit = probe.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let limit = probe.limit().unwrap_or(DEFAULT_TIMEOUT);
         loop {
             let (said, detail) = match self.look_once(name, step, probe).await {
                 Err(failure) => (Answer::Unknown, failure.message),
@@ -33,13 +33,13 @@ impl<H: Executor, V: View> Session<H, V> {
                     }
                 }
             };
-            if began.elapsed() + until.every >= limit {
+            if began.elapsed() + until.pause() >= limit {
                 return (said, detail);
             }
             self.log.view.progress(&Progress::Waiting(format!("not yet: {detail}")));
             let mut cancelled = self.stop.clone();
             tokio::select! {
-                () = tokio::time::sleep(until.every) => {}
+                () = tokio::time::sleep(until.pause()) => {}
                 () = cancelled.cancelled() => return (said, detail),
             }
         }
@@ -51,7 +51,7 @@ impl<H: Executor, V: View> Session<H, V> {
             return Err(Failure::new(FailureKind::Check, "there is nothing to look at"));
         };
         let mut ticket = self.ticket(name, 0, None, step);
-        ticket.timeout = Some(probe.timeout.unwrap_or(DEFAULT_TIMEOUT));
+        ticket.timeout = Some(probe.limit().unwrap_or(DEFAULT_TIMEOUT));
         let mut cancelled = self.stop.clone();
         tokio::select! {
             looked = self.hands.look(&call, &ticket) => looked,

@@ -129,7 +129,7 @@ impl<H: Executor, V: View> Session<H, V> {
             step: step.to_owned(),
             attempt,
             undo,
-            timeout: options.timeout,
+            timeout: options.limit(),
             sensitive: options.sensitive,
             secrets: Hidden(self.log.values.scope().secrets()),
         }

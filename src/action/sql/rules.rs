@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::statement::{Statement, statements};
 use crate::model::call::Hidden;
 use crate::model::result::{Failure, FailureKind};
+use crate::model::sql::control::{Control, control};
 
 /// The one statement of a query.
 ///
@@ -71,30 +72,6 @@ fn read(text: &str, variables: &BTreeMap<String, Hidden<Value>>) -> Result<Vec<S
         }
     }
     Ok(found)
-}
-
-/// What a statement does to transactions.
-#[derive(Debug, PartialEq, Eq)]
-enum Control {
-    Begins,
-    Ends,
-}
-
-fn control(words: &[String]) -> Option<Control> {
-    let words = words.iter().map(String::as_str).collect::<Vec<_>>();
-    match words.as_slice() {
-        ["rollback", "to", ..]
-        | ["rollback", "work" | "transaction", "to", ..]
-        | ["commit" | "rollback", "prepared", ..] => None,
-        ["begin", ..] | ["start", "transaction", ..] => Some(Control::Begins),
-        // `AND CHAIN` begins the next one at once.
-        ["commit" | "end" | "rollback" | "abort", rest @ ..] => {
-            let chains = rest.contains(&"chain") && !rest.contains(&"no");
-            Some(if chains { Control::Begins } else { Control::Ends })
-        }
-        ["prepare", "transaction", ..] => Some(Control::Ends),
-        _ => None,
-    }
 }
 
 fn refusal(message: String) -> Failure {

@@ -1,13 +1,13 @@
 //! Statements of an SQL text: cut at their semicolons, variables filled in, each aware of its lines.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use serde_json::Value;
 
-use super::lexer::{Kind, Piece, pieces};
 use super::quote;
 use crate::model::call::Hidden;
+use crate::model::sql::cut;
+use crate::model::sql::lexer::{Kind, Piece, pieces};
 
 /// One statement as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,13 +86,11 @@ pub fn statements(text: &str, variables: &BTreeMap<String, Hidden<Value>>) -> Re
         .map_err(|unclosed| TextError::Unclosed { line: line_of(text, unclosed.at), what: unclosed.what })?;
     let mut statements = Vec::new();
     let (mut line, mut at) = (1, 0);
-    for range in cut(text, &pieces) {
-        let solid = solid(&pieces[range]);
-        if let Some(first) = solid.first() {
-            line += text[at..first.range.start].matches('\n').count();
-            at = first.range.start;
-            statements.push(fill(text, solid, line, variables)?);
-        }
+    for found in cut::statements(text, &pieces) {
+        let first = found[0].range.start;
+        line += text[at..first].matches('\n').count();
+        at = first;
+        statements.push(fill(text, found, line, variables)?);
     }
     Ok(statements)
 }
@@ -101,66 +99,14 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + text[..at].matches('\n').count()
 }
 
-/// Where each statement's pieces are. A semicolon in parentheses (`CREATE RULE`) or in the `BEGIN ATOMIC … END` of a
-/// function does not end a statement. The method is psql's: count parentheses, and `begin`, `case` and `end` in what
-/// starts as `create [or replace] function` or `procedure`.
-fn cut(text: &str, pieces: &[Piece]) -> Vec<Range<usize>> {
-    let mut ranges = Vec::new();
-    let (mut start, mut parentheses, mut blocks) = (0, 0_usize, 0_usize);
-    let mut words: Vec<String> = Vec::new();
-    for (index, piece) in pieces.iter().enumerate() {
-        match (piece.kind, &text[piece.range.clone()]) {
-            (Kind::Symbol, "(") => parentheses += 1,
-            (Kind::Symbol, ")") => parentheses = parentheses.saturating_sub(1),
-            (Kind::Symbol, ";") if parentheses == 0 && blocks == 0 => {
-                ranges.push(start..index);
-                start = index + 1;
-                words.clear();
-            }
-            (Kind::Word, word) => {
-                let word = word.to_ascii_lowercase();
-                if parentheses == 0 && makes_routine(&words) {
-                    match word.as_str() {
-                        "begin" => blocks += 1,
-                        "case" if blocks > 0 => blocks += 1,
-                        "end" => blocks = blocks.saturating_sub(1),
-                        _ => {}
-                    }
-                }
-                if words.len() < 4 {
-                    words.push(word);
-                }
-            }
-            _ => {}
-        }
-    }
-    ranges.push(start..pieces.len());
-    ranges
-}
-
-fn makes_routine(words: &[String]) -> bool {
-    let words = words.iter().map(String::as_str).collect::<Vec<_>>();
-    matches!(
-        words.as_slice(),
-        ["create", "function" | "procedure", ..] | ["create", "or", "replace", "function" | "procedure", ..]
-    )
-}
-
-/// The pieces without the blank ones at both ends.
-fn solid(pieces: &[Piece]) -> &[Piece] {
-    let solid = |piece: &Piece| piece.kind != Kind::Blank;
-    let (first, last) = (pieces.iter().position(solid), pieces.iter().rposition(solid));
-    first.zip(last).map_or(&[], |(first, last)| &pieces[first..=last])
-}
-
 fn fill(
     text: &str,
     pieces: &[Piece],
     line: usize,
     variables: &BTreeMap<String, Hidden<Value>>,
 ) -> Result<Statement, TextError> {
-    let mut statement =
-        Statement { text: Hidden(String::new()), words: Vec::new(), copies: false, line, lines: Vec::new() };
+    let (words, copies) = (cut::words(text, pieces), cut::copies(text, pieces));
+    let mut statement = Statement { text: Hidden(String::new()), words, copies, line, lines: Vec::new() };
     let mut line = line;
     for piece in pieces {
         let source = &text[piece.range.clone()];
@@ -170,14 +116,6 @@ fn fill(
                 statement.text.0.push_str(&value(source, piece.kind, line, variables)?);
             }
             _ => statement.text.0.push_str(source),
-        }
-        if piece.kind == Kind::Word {
-            let word = source.to_ascii_lowercase();
-            let streams = matches!(word.as_str(), "stdin" | "stdout");
-            statement.copies |= streams && statement.words.first().is_some_and(|first| first == "copy");
-            if statement.words.len() < 4 {
-                statement.words.push(word);
-            }
         }
         line += source.matches('\n').count();
     }

@@ -169,7 +169,7 @@ pub struct Condition {
 }
 
 /// One request.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// GET when not said.
@@ -198,7 +198,7 @@ impl HasShortForm for Http {
 }
 
 /// What a response has to be.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// The status, or several of which it is one.

@@ -8,7 +8,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::check::decode::AS_WRITTEN;
-use crate::model::step::{OnFailure, Then};
+use crate::model::flow::Then;
+use crate::model::step::OnFailure;
 
 /// Something that is decoded later, from its node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ impl<'de> Deserialize<'de> for Raw {
 
 /// A text that may also have been typed as a bare number or boolean, such as `5432` in an argument list. It is what
 /// was written: `1.10` keeps its nought, `0644` too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text(pub String);
 
 impl<'de> Deserialize<'de> for Text {

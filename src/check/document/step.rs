@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::action::{Condition, Confirm, File, Http, Include, Manual, SqlFile, Wait};
 use super::scalar::{Choice, HasShortForm, OneOrMore, Raw, Text, TextOr};
-use crate::model::step::{Effect, Trip, Way};
+use crate::model::flow::{Trip, Way};
+use crate::model::step::Effect;
 
 /// A step: its actions, their options, and the common fields.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -1,17 +1,18 @@
 //! Actions with their surroundings filled in and their files read.
 
-use super::step::template;
+use super::step::{length, template};
 use super::{Inherited, Resolver, mode};
 use crate::check::document::{OneOrMore, Text, TextOr};
 use crate::check::document::{action as document, step};
-use crate::check::duration;
 use crate::check::steps::Kind;
 use crate::check::tree::NodeId;
+use crate::check::window;
 use crate::model::digest::sha256;
+use crate::model::http::{HttpAction, HttpBody, HttpExpect};
 use crate::model::runbook::{Expression, Template};
 use crate::model::step::{
-    Action, Condition, ConfirmAction, Edit, Expect, FileAction, FileContent, ManualAction, ProcessOptions, SqlAction,
-    WaitAction,
+    Action, Condition, ConfirmAction, Edit, Expect, FileAction, FileContent, ManualAction, Place, ProcessOptions,
+    SqlAction, WaitAction,
 };
 
 const SHELL: [&str; 4] = ["bash", "-eo", "pipefail", "-c"];
@@ -27,17 +28,19 @@ impl Resolver<'_> {
             Kind::Command => self.command(step.node, stdin, own)?,
             Kind::Sql => Action::Sql(self.statements(step.node, fields, own)?),
             Kind::Query => Action::Query(Self::server(fields.query.clone()?, None, true, own)?),
-            Kind::File => Action::File(self.file(step.node, fields.file.as_ref()?)?),
-            Kind::Wait => Action::Wait(wait(fields.wait.as_ref()?)?),
+            Kind::File => Action::File(self.file(step.node, fields.file.as_ref()?, own)?),
+            Kind::Wait => Action::Wait(self.wait(step.node, fields.wait.as_ref()?)?),
             Kind::Confirm => Action::Confirm(confirm(fields.confirm.as_ref()?)),
             Kind::Manual => Action::Manual(manual(fields.manual.as_ref()?)),
             Kind::Assert => Action::Assert { conditions: fields.assert.iter().flatten().map(condition).collect() },
             Kind::Group => {
                 let inner = self.inherited_by_members(at, inherited)?;
                 let steps = self.members[at].iter().map(|member| self.step(*member, &inner)).collect::<Option<_>>()?;
-                Action::Group { steps }
+                Action::Group { steps, parallel: fields.parallel }
             }
-            Kind::Http | Kind::Include | Kind::Hold => return None,
+            Kind::Http => Action::Http(http(fields.http.as_ref()?)),
+            Kind::Hold => Action::Hold,
+            Kind::Include => return None,
         })
     }
 
@@ -73,18 +76,34 @@ impl Resolver<'_> {
             transaction,
             variables: own.variables.clone(),
             database: own.database.clone(),
+            rehearse: false,
         })
     }
 
     fn statements(&self, node: NodeId, fields: &step::Step, own: &Inherited) -> Option<SqlAction> {
         let transaction = fields.transaction.unwrap_or(true);
-        match fields.sql.as_ref()? {
+        let action = match fields.sql.as_ref()? {
             TextOr::Text(Text(text)) => Self::server(text.clone(), None, transaction, own),
             TextOr::Fields(document::SqlFile { file: path }) => {
                 let named = self.context.field(self.context.field(node, "sql")?, "file")?;
                 let text = String::from_utf8(self.loaded(named)?.to_vec()).ok()?;
                 Self::server(text, Some(path.clone()), transaction, own)
             }
+        };
+        action.map(|action| SqlAction { rehearse: fields.rehearse.unwrap_or(false), ..action })
+    }
+
+    /// A time that is written out becomes one with its offset, as a template gives it.
+    fn wait(&self, node: NodeId, fields: &document::Wait) -> Option<WaitAction> {
+        match fields {
+            document::Wait::Pause(text) => length(Some(text)).map(WaitAction::For),
+            document::Wait::Time(text) if text.0.contains("{{") => Some(WaitAction::Until(template(text))),
+            document::Wait::Time(_) => {
+                let time = self.context.field(self.context.field(node, "wait")?, "time")?;
+                let moment = window::instant(self.context, time)?;
+                Some(WaitAction::Until(Template(moment.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())))
+            }
+            document::Wait::Steps(steps) => Some(WaitAction::Steps(steps.iter().map(|step| step.0.clone()).collect())),
         }
     }
 
@@ -92,7 +111,7 @@ impl Resolver<'_> {
         self.context.files.get(&named)?.content.as_deref().ok()
     }
 
-    fn file(&self, node: NodeId, fields: &document::File) -> Option<FileAction> {
+    fn file(&self, node: NodeId, fields: &document::File, own: &Inherited) -> Option<FileAction> {
         let node = self.context.field(node, "file")?;
         let argv = |key| self.context.field(node, key).map(|_| self.argv(node, key));
         Some(FileAction {
@@ -104,6 +123,8 @@ impl Resolver<'_> {
             validate: argv("validate").unwrap_or_default(),
             reload: argv("reload").unwrap_or_default(),
             backup: fields.backup.as_ref().map(template),
+            place: place(own),
+            r#become: own.r#become.clone(),
         })
     }
 
@@ -132,7 +153,41 @@ impl Resolver<'_> {
 }
 
 fn process(stdin: Option<Template>, own: &Inherited) -> ProcessOptions {
-    ProcessOptions { env: own.env.clone(), stdin, cwd: own.cwd.clone() }
+    let (place, r#become) = (place(own), own.r#become.clone());
+    ProcessOptions { env: own.env.clone(), stdin, cwd: own.cwd.clone(), place, r#become }
+}
+
+/// The machine that a step or part runs on.
+fn place(own: &Inherited) -> Place {
+    match own.target.as_deref() {
+        None | Some("local") => Place::Local,
+        Some(target) if target.contains("{{") => Place::Host(Template(target.to_owned())),
+        Some(target) => Place::Target(target.to_owned()),
+    }
+}
+
+/// One request with nothing left to be said.
+pub(super) fn http(fields: &TextOr<document::Http>) -> HttpAction {
+    let fields = match fields {
+        TextOr::Fields(fields) => fields.clone(),
+        TextOr::Text(url) => document::Http { url: url.clone(), ..document::Http::default() },
+    };
+    let text = fields.body.as_ref().map(|body| HttpBody::Text(template(body)));
+    let expect = fields.expect.unwrap_or_default();
+    HttpAction {
+        method: fields.method.map_or_else(|| "GET".to_owned(), |method| method.0.to_ascii_uppercase()),
+        url: template(&fields.url),
+        headers: fields.headers,
+        body: text.or_else(|| fields.json.map(HttpBody::Json)),
+        expect: HttpExpect {
+            status: expect.status.map(|statuses| statuses.0).unwrap_or_default(),
+            body: expect.body.as_ref().map(template),
+            json: expect.json,
+        },
+        ca: fields.ca.as_ref().map(template),
+        cert: fields.cert.as_ref().map(template),
+        key: fields.key.as_ref().map(template),
+    }
 }
 
 fn edit(fields: &document::Edit) -> Edit {
@@ -143,17 +198,14 @@ fn edit(fields: &document::Edit) -> Edit {
     Edit { r#match: template(&fields.r#match), replace: template(&fields.replace), expect }
 }
 
-fn wait(fields: &document::Wait) -> Option<WaitAction> {
-    match fields {
-        document::Wait::Pause(text) => duration::parse(&text.0).ok().map(WaitAction::For),
-        document::Wait::Time(text) => Some(WaitAction::Until(template(text))),
-        document::Wait::Steps(_) => None,
-    }
-}
-
 fn confirm(fields: &document::Confirm) -> ConfirmAction {
     let show = fields.show.iter().map(|text| Expression(text.0.clone())).collect();
-    ConfirmAction { message: template(&fields.message), show }
+    let by = match fields.by.clone() {
+        None => Vec::new(),
+        Some(OneOrMore::One(person)) => vec![person],
+        Some(OneOrMore::More(people)) => people,
+    };
+    ConfirmAction { message: template(&fields.message), show, by, second_person: fields.second_person.unwrap_or(false) }
 }
 
 fn manual(fields: &document::Manual) -> ManualAction {

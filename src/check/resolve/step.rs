@@ -2,82 +2,119 @@
 
 use std::time::Duration;
 
-use super::{Inherited, Resolver, word};
+use super::flow::{background, repeat};
+use super::{Inherited, Resolver, Surroundings};
 use crate::check::document::Text;
 use crate::check::document::step as document;
 use crate::check::duration;
-use crate::check::steps::{Kind, Role, StepAt};
+use crate::check::steps::{Kind, Part, Role, StepAt};
+use crate::model::flow::Items;
+use crate::model::length::Length;
 use crate::model::runbook::{Expression, Template};
-use crate::model::step::{Action, Effect, Probe, Retry, Step, Success, Undo, Until, WaitAction};
+use crate::model::step::{Action, DEFAULT_EVERY, Effect, Probe, Retry, Step, Success, Undo, Until, WaitAction};
 
-const DEFAULT_EVERY: Duration = Duration::from_secs(5);
-
-/// A duration that a rule found to be one.
-pub(super) fn time(text: Option<&Text>) -> Option<Duration> {
-    text.and_then(|text| duration::parse(&text.0).ok())
+/// A duration that a rule found to be one, or to be a template.
+pub(super) fn length(text: Option<&Text>) -> Option<Length> {
+    let Text(text) = text?;
+    if text.contains("{{") {
+        return Some(Length::Template(Template(text.clone())));
+    }
+    duration::parse(text).ok().map(Length::Known)
 }
 
 pub(super) fn template(text: &Text) -> Template {
     Template(text.0.clone())
 }
 
-fn expression(text: &Text) -> Expression {
+pub(super) fn expression(text: &Text) -> Expression {
     Expression(text.0.clone())
 }
 
 pub(super) fn polling(until: Option<&Text>, every: Option<&Text>) -> Option<Until> {
-    until.map(|that| Until { that: expression(that), every: time(every).unwrap_or(DEFAULT_EVERY) })
+    until.map(|that| Until { that: expression(that), every: pause(every) })
+}
+
+/// The pause between two looks.
+pub(super) fn pause(every: Option<&Text>) -> Length {
+    length(every).unwrap_or(Length::Known(DEFAULT_EVERY))
+}
+
+const fn surroundings(fields: &document::Step) -> Surroundings<'_> {
+    Surroundings {
+        target: fields.target.as_ref(),
+        r#become: fields.r#become.as_ref(),
+        env: fields.env.as_ref(),
+        cwd: fields.cwd.as_ref(),
+        variables: fields.variables.as_ref(),
+        database: fields.database.as_ref(),
+    }
 }
 
 impl Resolver<'_> {
     /// What the members of a group take from it.
     pub(super) fn inherited_by_members(&self, at: usize, inherited: &Inherited) -> Option<Inherited> {
         let fields = self.context.steps[at].fields.as_ref()?;
-        let mut inner = inherited.within(fields.target.as_ref(), fields.env.as_ref());
+        let own = self.inherited_by_parts(at, inherited)?;
+        let mut inner = inherited.within(surroundings(fields));
         inner.when.extend(fields.when.as_ref().map(expression));
-        inner.on_failure = word(fields.on_failure).or(inherited.on_failure);
+        if let Some(choice) = fields.on_failure {
+            inner.on_failure = Some(self.failing(at, choice, &own)?);
+        }
         Some(inner)
     }
 
-    /// What the parts of a step take from it. `own` is what the step itself has, inherited fields included.
-    fn inherited_by_parts(fields: &document::Step, inherited: &Inherited) -> Inherited {
-        let mut own = inherited.within(fields.target.as_ref(), fields.env.as_ref());
+    /// What the parts of a step take from it: what the step itself has, inherited fields included.
+    fn inherited_by_parts(&self, at: usize, inherited: &Inherited) -> Option<Inherited> {
+        let step = &self.context.steps[at];
+        let own = surroundings(step.fields.as_ref()?);
+        let is_part = step.parent.is_none() && step.role.owner().is_some();
+        let mut own = if is_part { inherited.within_part(own) } else { inherited.within(own) };
         own.when.clear();
         own.on_failure = None;
-        own.cwd = fields.cwd.as_ref().map(template).or(own.cwd);
-        own.database = fields.database.as_ref().map(template).or(own.database);
-        own.variables.extend(fields.variables.iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
-        own
+        Some(own)
     }
 
     pub(super) fn step(&self, at: usize, inherited: &Inherited) -> Option<Step> {
         let step = &self.context.steps[at];
         let fields = step.fields.as_ref()?;
-        let own = Self::inherited_by_parts(fields, inherited);
+        let mut own = self.inherited_by_parts(at, inherited)?;
+        let each = self.each(at, fields, &own)?;
+        own.on_one_host |= each.as_ref().is_some_and(|each| matches!(each.items, Items::Hosts(_)));
         let action = self.action(at, &own, inherited)?;
         let timeout = self.timeout(step, fields);
+        let failing = self.failing_of(at, inherited, &own)?;
         let effect = step.effect().unwrap_or(Effect::ReadOnly);
-        let check = self.part(step, "check", fields.check.as_ref(), &own, timeout)?;
-        let verify = self.part(step, "verify", fields.verify.as_ref(), &own, timeout)?;
+        let check = self.part(step, "check", fields.check.as_ref(), &own, timeout.as_ref())?;
+        let verify = self.part(step, "verify", fields.verify.as_ref(), &own, timeout.as_ref())?;
         let verify = verify.or_else(|| check.clone().filter(|_| effect == Effect::Mutating));
         let when = fields.when.as_ref().map(expression);
         Some(Step {
             id: step.id.clone().unwrap_or_default(),
             name: fields.name.as_ref().map(template),
+            file: None,
             line: self.context.source.line_column(self.context.span(step.node).start).0,
             when: inherited.when.iter().cloned().chain(when).collect(),
-            preconditions: self.preconditions(step, fields, &own, timeout)?,
+            preconditions: self.preconditions(step, fields, &own, timeout.as_ref())?,
             check,
-            estimate: estimate(fields, &action, timeout),
+            estimate: estimate(fields, &action, timeout.as_ref()),
             action,
             verify,
             success: fields.success.as_ref().map(success).unwrap_or_default(),
             outputs: fields.outputs.clone().unwrap_or_default(),
             effect,
+            preview: self.part(step, "preview", fields.preview.as_ref(), &own, timeout.as_ref())?,
+            observe: self.observe(step, fields, &own, timeout.as_ref())?,
+            artifacts: fields.artifacts.iter().flatten().map(template).collect(),
+            each: each.map(Box::new),
+            repeat: fields.repeat.as_ref().map(repeat),
+            background: background(fields),
+            hold: self.hold(at, fields, &own)?.map(Box::new),
+            watches: self.watches(at, fields, &own)?,
             timeout,
             retry: fields.retry.as_ref().map(retry).unwrap_or_default(),
             until: polling(fields.until.as_ref(), fields.every.as_ref()),
-            on_failure: word(fields.on_failure).or(inherited.on_failure).unwrap_or(self.default_on_failure),
+            on_failure: failing.then,
+            handler: failing.handler,
             undo: self.undo(at, fields, effect, &own)?,
             idempotent: fields.idempotent.unwrap_or(false),
             sensitive: fields.sensitive.unwrap_or(false),
@@ -85,22 +122,23 @@ impl Resolver<'_> {
         })
     }
 
-    fn timeout(&self, step: &StepAt, fields: &document::Step) -> Option<Duration> {
-        let runs = matches!(step.kind, Some(Kind::Shell | Kind::Command | Kind::Sql | Kind::Query | Kind::File));
-        time(fields.timeout.as_ref()).or(self.default_timeout.filter(|_| runs))
+    fn timeout(&self, step: &StepAt, fields: &document::Step) -> Option<Length> {
+        let runs =
+            matches!(step.kind, Some(Kind::Shell | Kind::Command | Kind::Sql | Kind::Query | Kind::File | Kind::Http));
+        length(fields.timeout.as_ref()).or_else(|| self.default_timeout.clone().filter(|_| runs))
     }
 
     #[expect(
         clippy::option_option,
         reason = "the outer one is a document that has errors, the inner a part that is absent"
     )]
-    fn part(
+    pub(super) fn part(
         &self,
         step: &StepAt,
         key: &str,
         fields: Option<&document::Probe>,
         own: &Inherited,
-        timeout: Option<Duration>,
+        timeout: Option<&Length>,
     ) -> Option<Option<Probe>> {
         let Some(fields) = fields else { return Some(None) };
         let node = self.context.field(step.node, key)?;
@@ -123,17 +161,19 @@ impl Resolver<'_> {
         {
             return Some(Undo::NotNeeded { why: self.context.text(reason).map(ToOwned::to_owned) });
         }
-        let id = step.id.as_deref().unwrap_or_default();
-        self.flat(&self.undo[at], own, id).map(Undo::Steps)
+        let undo = self.list(step.node, "rollback", Role::Part(Part::Undo, at));
+        self.flat(undo, own, &self.prefix(at, "undo")).map(Undo::Steps)
     }
 }
 
-fn estimate(fields: &document::Step, action: &Action, timeout: Option<Duration>) -> Option<Duration> {
-    let own = time(fields.estimate.as_ref());
-    match action {
-        Action::Wait(WaitAction::For(pause)) => own.or(Some(*pause)),
-        _ => own.or(timeout),
-    }
+fn estimate(fields: &document::Step, action: &Action, timeout: Option<&Length>) -> Option<Duration> {
+    let own = length(fields.estimate.as_ref());
+    let own = match action {
+        Action::Wait(WaitAction::For(pause)) => own.or_else(|| Some(pause.clone())),
+        Action::Group { .. } | Action::Include(_) => own,
+        _ => own.or_else(|| timeout.cloned()),
+    };
+    own.as_ref().and_then(Length::known)
 }
 
 fn success(fields: &document::Success) -> Success {
@@ -152,8 +192,8 @@ fn retry(fields: &document::Retry) -> Retry {
     let default = Retry::default();
     Retry {
         max_attempts: fields.max_attempts,
-        delay: time(fields.delay.as_ref()).unwrap_or(default.delay),
+        delay: length(fields.delay.as_ref()).unwrap_or(default.delay),
         backoff: fields.backoff.unwrap_or(default.backoff),
-        max_delay: time(fields.max_delay.as_ref()),
+        max_delay: length(fields.max_delay.as_ref()),
     }
 }

@@ -125,16 +125,3 @@ pub fn no_estimate(context: &Context, findings: &mut Findings) {
         }
     }
 }
-
-/// A name that the time zone database does not have.
-pub fn unknown_time_zone(context: &Context, findings: &mut Findings) {
-    let Some(node) = context.field(context.root, "timezone") else { return };
-    let Some(name) = context.text(node) else { return };
-    if jiff::tz::TimeZone::get(name).is_err() {
-        findings.report(
-            context.span(node),
-            format!("there is no time zone `{name}`"),
-            "write an IANA name, such as Europe/Berlin or America/New_York",
-        );
-    }
-}

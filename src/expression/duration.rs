@@ -1,5 +1,6 @@
 //! Durations as they are typed: whole numbers, each with its unit, largest first.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -74,6 +75,20 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if milliseconds > HUNDRED_YEARS_MS { Err(too_long()) } else { Ok(Duration::from_millis(milliseconds)) }
 }
 
+/// A duration as the format writes it, such as `1h30m`. What is below a millisecond is left out.
+#[must_use]
+pub fn written(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (unit, factor) in UNITS {
+        if rest >= factor {
+            let _ = write!(text, "{}{unit}", rest / factor);
+            rest %= factor;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +117,13 @@ mod tests {
     fn a_bare_number_is_answered_with_the_units_it_may_have_meant() {
         let help = parse("90").unwrap_err().help();
         assert_eq!(help, "write 90s for seconds, 90m for minutes, 90h for hours");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in ["0s", "250ms", "1m30s", "1h", "1d2h3m4s5ms", "36525d"] {
+            assert_eq!(written(parse(text).unwrap()), text);
+        }
+        assert_eq!(written(Duration::from_micros(1500)), "1ms");
     }
 }

@@ -1,0 +1,64 @@
+//! The bash and the shellcheck of this machine, for the checks of scripts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::environment::Environment;
+use crate::action::lint;
+use crate::check::shell::{Question, Shell};
+use crate::report::terminal;
+
+/// How long one program may read the scripts of one file.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The programs of this machine. Threads may ask at the same time.
+pub struct Local {
+    variables: BTreeMap<String, String>,
+    wanted: &'static [&'static str],
+    unanswered: Mutex<BTreeSet<String>>,
+}
+
+impl Local {
+    /// For who wants to know everything.
+    pub fn thorough(environment: &Environment) -> Self {
+        Self::asking(&["bash", "shellcheck"], environment)
+    }
+
+    /// For who is about to run it: whether bash can read the scripts.
+    pub fn quick(environment: &Environment) -> Self {
+        Self::asking(&["bash"], environment)
+    }
+
+    fn asking(wanted: &'static [&'static str], environment: &Environment) -> Self {
+        Self { variables: environment.variables.clone(), wanted, unanswered: Mutex::default() }
+    }
+
+    /// Says on standard error what could not be asked: not having been looked at is not being right.
+    pub fn tell(&self) {
+        for why in self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            terminal::err(&format!("note: {why}\n"));
+        }
+    }
+}
+
+impl Shell for Local {
+    fn ask(&self, question: &Question<'_>) -> io::Result<Vec<u8>> {
+        let program = question.argv.first().copied().unwrap_or_default();
+        if !self.wanted.contains(&program) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let answer = lint::ask(&self.variables, question.argv, question.input, question.files, PATIENCE);
+        let answer = runtime.block_on(answer);
+        // That nobody installed shellcheck is no news.
+        if let Err(error) = &answer
+            && !(program == "shellcheck" && error.kind() == io::ErrorKind::NotFound)
+        {
+            let why = format!("{program} has not read the scripts: {error}");
+            self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).insert(why);
+        }
+        answer
+    }
+}
