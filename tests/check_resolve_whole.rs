@@ -65,7 +65,7 @@ name: example
 timezone: Europe/Berlin
 window: {{ opens: 2026-02-01T22:00, closes: 2026-02-02T02:00, overrun: rollback }}
 review: {{ deadline: 2026-01-31T18:00, approvals: 2, approvers: [\"@dba\"], allow_self: true }}
-groups: {{ dba: [ana@example.org] }}
+groups: {{ dba: [ana@example.org, ben@example.org] }}
 locks: [orders-db]
 {steps}"
     ));
@@ -80,7 +80,7 @@ locks: [orders-db]
     };
     assert_eq!(runbook.review, Some(review));
     assert_eq!(runbook.timezone.as_deref(), Some("Europe/Berlin"));
-    assert_eq!(json!(runbook.groups), json!({ "dba": ["ana@example.org"] }));
+    assert_eq!(json!(runbook.groups), json!({ "dba": ["ana@example.org", "ben@example.org"] }));
     assert_eq!(runbook.locks, [template("orders-db")]);
 
     let header = "runbook: 1\nname: example\ntimezone: UTC\n";
@@ -360,10 +360,15 @@ fn what_is_looked_at_beside_a_step_is_its_own() {
 
 #[test]
 fn who_may_answer_a_question() {
-    let step =
-        only("- { id: a, confirm: { message: go?, by: \"@dba\", second_person: true }, estimate: 1m, timeout: 2m }\n");
-    let wanted =
-        ConfirmAction { message: template("go?"), show: Vec::new(), by: vec!["@dba".into()], second_person: true };
+    let step = only(
+        "- { id: a, confirm: { message: go?, by: ana@example.org, second_person: true }, estimate: 1m, timeout: 2m }\n",
+    );
+    let wanted = ConfirmAction {
+        message: template("go?"),
+        show: Vec::new(),
+        by: vec!["ana@example.org".into()],
+        second_person: true,
+    };
     assert_eq!((step.action, step.timeout), (Action::Confirm(wanted), Some(seconds(120))));
 }
 

@@ -55,6 +55,7 @@ fn files(path: &Path) -> io::Result<Vec<u8>> {
         Some("/runbooks/there.txt") => Ok(b"limit {{ parameters.limit }}\n".to_vec()),
         Some("/runbooks/there.sql") => Ok(b"select 1".to_vec()),
         Some("/runbooks/wrong.sql") => Ok(b"-- twice\nselect 1;\n  select 2 form there;\n".to_vec()),
+        Some("/runbooks/key.pem") => Ok(b"-----BEGIN PRIVATE KEY-----\n".to_vec()),
         Some("/runbooks/binary") => Ok(vec![0xff, 0xfe]),
         Some("/runbooks/wrong.txt") => Ok(b"{{ parameters.limmit }}".to_vec()),
         _ => Err(io::ErrorKind::NotFound.into()),
@@ -102,7 +103,9 @@ fn found(example: &Example<'_>) -> String {
         let _ = writeln!(lines, "       help: {}", finding.help.as_deref().unwrap_or_default());
         for label in &finding.labels {
             let (line, column) = source.line_column(label.span.start);
-            let _ = writeln!(lines, "       {}:{column} {}", line - above, label.text);
+            let line = line.checked_sub(above).filter(|line| *line > 0);
+            let line = line.map_or_else(|| "header".to_owned(), |line| line.to_string());
+            let _ = writeln!(lines, "       {line}:{column} {}", label.text);
         }
     }
     lines
@@ -168,6 +171,11 @@ fn names_are_checked() {
 }
 
 #[test]
+fn types_are_checked() {
+    holds_for("types.txt");
+}
+
+#[test]
 fn limits_and_durations_are_checked() {
     holds_for("time.txt");
 }
@@ -210,6 +218,21 @@ fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
 #[test]
 fn scripts_that_bash_cannot_read_are_found() {
     holds_for("scripts.txt");
+}
+
+#[test]
+fn secrets_that_stand_in_the_file_are_found() {
+    holds_for("secrets.txt");
+}
+
+#[test]
+fn steps_that_a_rollback_or_a_hold_meets_at_the_wrong_moment_are_found() {
+    holds_for("order.txt");
+}
+
+#[test]
+fn commands_of_scripts_that_do_something_else_are_found() {
+    holds_for("shell.txt");
 }
 
 #[test]

@@ -4,57 +4,74 @@
 
 #![expect(clippy::expect_used, reason = "a test says what it expects")]
 
+#[path = "support/shell.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod shell;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use runbook::check::check;
+use runbook::check::check_with_shell;
 use runbook::check::source::Source;
+use shell::Shells;
 
-/// What the fourteen procedures ask of a runbook.
-const DEMANDS: [&str; 41] = [
-    "foreach",
-    "branch",
-    "precheck",
-    "wait",
-    "manual",
-    "capture",
-    "file",
-    "service",
-    "hold",
-    "rollback",
-    "later",
-    "confirm",
-    "as",
-    "hosts",
-    "artifact",
-    "params",
-    "resume",
-    "compare",
-    "soak",
-    "rehearse",
-    "success",
-    "sql",
-    "ponr",
-    "freeze",
-    "secret",
-    "timeout",
-    "rb-phase",
-    "role-host",
-    "txn",
-    "long",
-    "watch",
-    "comms",
-    "parallel",
-    "silence",
-    "who",
-    "criteria",
-    "backup",
-    "tty",
-    "expiry",
-    "maxfail",
-    "lock",
+/// What the fourteen procedures ask of a runbook, and what stands in one that shows it: one of these.
+const DEMANDS: [(&str, &[&str]); 41] = [
+    ("foreach", &["for_each:", "hosts: [", "serial:"]),
+    ("branch", &["when:", "then: "]),
+    ("precheck", &["preconditions:", "assert:", "on_failure: stop"]),
+    ("wait", &["until:"]),
+    ("manual", &["manual:"]),
+    ("capture", &["outputs:"]),
+    ("file", &["file:"]),
+    ("service", &["systemctl", "pg_ctl", "[nodetool, drain]", "rollout, restart", "crm, resource"]),
+    ("hold", &["hold:"]),
+    ("rollback", &["rollback: {", "rollback:\n"]),
+    ("later", &["followups:"]),
+    ("confirm", &["confirm:"]),
+    ("as", &["become:"]),
+    ("hosts", &["hosts:"]),
+    ("artifact", &["artifacts:"]),
+    ("params", &["parameters:"]),
+    ("resume", &["check:", "idempotent: true"]),
+    ("compare", &["assert:", "success:"]),
+    ("soak", &["wait: ", "delay:"]),
+    ("rehearse", &["rehearse: true", "preview:", "--check", "--dry-run", "terraform, plan"]),
+    ("success", &["success:"]),
+    ("sql", &["sql:"]),
+    ("ponr", &["point_of_no_return:"]),
+    ("freeze", &["hold:", "pause"]),
+    ("secret", &["secrets:"]),
+    ("timeout", &["timeout:"]),
+    ("rb-phase", &["point_of_no_return:", "rollback:\n"]),
+    ("role-host", &["leader", "lock_holder", "role"]),
+    ("txn", &["transaction: false", "in one transaction"]),
+    (
+        "long",
+        &[
+            "background: true",
+            "timeout: 1h",
+            "timeout: 8h",
+            "timeout: 12h",
+            "timeout: 4h",
+            "estimate: 3h",
+            "timeout: 2h",
+            "timeout: 10h",
+        ],
+    ),
+    ("watch", &["watch:"]),
+    ("comms", &["https://chat.example/"]),
+    ("parallel", &["parallel: ", "serial: 100%"]),
+    ("silence", &["silence", " descheduler "]),
+    ("who", &["approvals:", "second_person:", "by: "]),
+    ("criteria", &["iven up", "back when", "Taken when"]),
+    ("backup", &["backup", "snapshot"]),
+    ("tty", &["interpreter: [expect, -f]"]),
+    ("expiry", &["expires:"]),
+    ("maxfail", &["max_failures:"]),
+    ("lock", &["locks:"]),
 ];
 
 /// The procedures that are written whole.
@@ -63,6 +80,7 @@ const WHOLE: [&str; 8] = ["D01", "D02", "D03", "D04", "D07", "D09", "D10", "D14"
 /// What the head of a file says of it.
 struct Claim {
     name: String,
+    text: String,
     procedure: String,
     whole: bool,
     demands: Vec<String>,
@@ -105,6 +123,7 @@ fn claims() -> Vec<Claim> {
             whole: first.get(3..).is_some_and(|rest| rest.starts_with(", whole")),
             demands: demands.split(' ').map(str::to_owned).collect(),
             name,
+            text,
         }
     });
     heads.collect()
@@ -117,10 +136,13 @@ fn nothing_is_found_in_a_good_runbook() {
         let name = path.strip_prefix(folder()).unwrap_or(&path).display().to_string();
         let source = Source::new(name.clone(), text(&path));
         let beside = path.parent().expect("a folder");
-        let checked = check(&source, beside, &|file: &Path| fs::read(file));
+        let checked = check_with_shell(&source, beside, &|file: &Path| fs::read(file), &Shells::default());
         for diagnostic in checked.diagnostics {
             let (line, column) = source.line_column(diagnostic.span.start);
             let _ = writeln!(found, "{name}:{line}:{column} {} {}", diagnostic.code, diagnostic.message);
+        }
+        if checked.runbook.is_none() {
+            let _ = writeln!(found, "{name}: no runbook");
         }
     }
     assert_eq!(found, "");
@@ -148,13 +170,27 @@ fn every_procedure_is_there() {
 }
 
 #[test]
-fn every_demand_is_carried_by_a_runbook_and_no_other_is_claimed() {
-    let mut open: BTreeSet<&str> = DEMANDS.into_iter().collect();
+fn every_demand_is_carried_by_a_runbook_that_shows_it() {
+    let mut open: BTreeSet<&str> = DEMANDS.iter().map(|(demand, _)| *demand).collect();
     for claim in claims() {
         for demand in &claim.demands {
-            assert!(DEMANDS.contains(&demand.as_str()), "{}: `{demand}` is no demand", claim.name);
-            open.remove(demand.as_str());
+            let known = DEMANDS.iter().find(|(name, _)| name == demand);
+            let (name, signs) = known.unwrap_or_else(|| panic!("{}: `{demand}` is no demand", claim.name));
+            let shown = signs.iter().any(|sign| claim.text.contains(sign));
+            assert!(shown, "{} does not show `{demand}`: none of {signs:?}", claim.name);
+            open.remove(name);
         }
     }
     assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn there_are_a_hundred_and_fifty_bad_examples() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
+    let files = fs::read_dir(rules).expect("a folder of examples").map(|entry| entry.expect("an entry").path());
+    let examples = files.map(|path| text(&path));
+    let bad: usize = examples
+        .map(|text| text.lines().filter(|line| line.starts_with("### RB") && line.ends_with(" bad")).count())
+        .sum();
+    assert!(bad >= 150, "{bad}");
 }

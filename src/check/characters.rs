@@ -152,7 +152,13 @@ pub fn plain(name: &str) -> Option<String> {
 /// The first character of a name that [`plain`] takes out or exchanges.
 #[must_use]
 pub fn disguise(name: &str) -> Option<char> {
-    name.chars().find(|c| unusual(*c).is_some() || lookalike(*c).is_some())
+    name.chars().find(|c| is_disguise(*c))
+}
+
+/// Whether a character is not seen, or is seen as another.
+#[must_use]
+pub fn is_disguise(c: char) -> bool {
+    unusual(c).is_some() || lookalike(c).is_some()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod catalogue;
 mod characters;
 mod comments;
+mod conditions;
 pub mod context;
 pub mod decode;
 pub mod document;
@@ -10,6 +11,7 @@ mod foreign;
 pub mod moment;
 pub mod parameters;
 mod place;
+pub mod reads;
 pub mod refusals;
 pub mod resolve;
 pub mod rules;
@@ -23,6 +25,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod types;
 mod unreadable;
 pub mod window;
 pub mod zone;
@@ -87,7 +90,7 @@ fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn
     };
     let mut context = Context::new(source, &tree, folder, files);
     if let Some(shell) = shell {
-        context.remarks = shell::ask(shell, &context.scripts);
+        context.remarks = shell::ask(shell, &context.code.scripts);
     }
     let (diagnostics, silenced) = rules::run(&context, &source.path);
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);

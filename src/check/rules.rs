@@ -7,17 +7,24 @@
 pub mod actions;
 pub mod characters;
 pub mod files;
+pub mod loops;
 pub mod names;
 pub mod options;
+pub mod order;
 pub mod parts;
 pub mod places;
+pub mod plain;
+pub mod references;
+pub mod removal;
 pub mod review;
 pub mod safety;
 pub mod scripts;
 pub mod shape;
+pub mod shell;
 pub mod silence;
 pub mod sql;
 pub mod time;
+pub mod types;
 pub mod undo;
 pub mod window;
 pub mod yaml;
@@ -101,6 +108,22 @@ pub const RULES: &[Rule] = &[
     error!("RB0309", "malformed template or expression", names::syntax),
     error!("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
     error!("RB0311", "unknown output of a step", names::unknown_output),
+    error!("RB0312", "reference to a step that may not run", references::may_not_run),
+    error!("RB0313", "output of a step that may have failed", references::may_have_failed),
+    error!("RB0314", "reference to a step that runs beside", references::beside),
+    error!("RB0315", "result of a loop read as if it were one", loops::many_results),
+    error!("RB0316", "result that a step does not have", loops::wrong_result),
+    error!("RB0317", "vars that read each other in a circle", names::circular_vars),
+    error!("RB0318", "wait for a step that cannot be waited for", loops::not_waited_for),
+    error!("RB0319", "loop whose item hides another name", loops::hiding_name),
+    error!("RB0320", "comparison of types that cannot be compared", types::comparison),
+    error!("RB0321", "duration compared or calculated with as a text", types::duration),
+    error!("RB0322", "arithmetic with types that have none", types::arithmetic),
+    error!("RB0323", "unknown filter, test or function", types::unknown),
+    error!("RB0324", "filter, test or function that cannot take what it is given", types::argument),
+    error!("RB0325", "condition that is not true or false", types::condition),
+    error!("RB0326", "value of a type that its place cannot take", types::place),
+    error!("RB0327", "part of a value that cannot have parts", types::lookup),
     error!("RB0340", "unknown group", review::unknown_group),
     error!("RB0341", "group without people", review::hollow_group),
     error!("RB0401", "malformed duration", time::malformed_duration),
@@ -130,10 +153,19 @@ pub const RULES: &[Rule] = &[
     error!("RB0508", "rollback where there can be none", undo::nested),
     error!("RB0601", "template in text that is never a template", safety::template_in_code),
     error!("RB0602", "secret where it could be read", safety::exposed_secret),
+    warning!("RB0603", "secret in plain text, by its name", plain::by_name),
+    error!("RB0604", "secret in plain text, by its look", plain::by_look),
+    warning!("RB0605", "reload as a step after a `file`", order::early_reload),
+    warning!("RB0606", "question inside a hold that expires", order::question_in_hold),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
     error!("RB0801", "script that bash cannot read", scripts::unreadable),
     warning!("RB0802", "script that shellcheck warns about", scripts::linted),
+    warning!("RB0803", "guard that guards nothing", shell::lost_guard),
+    warning!("RB0804", "pipe that fails for its success", shell::broken_pipe),
+    warning!("RB0805", "program from the network", shell::from_network),
+    warning!("RB0806", "`rm -rf` on a value from outside", removal::of_outside_value),
+    error!("RB0807", "value that becomes code", shell::value_as_code),
     error!("RB0820", "malformed SQL", sql::text::syntax),
     error!("RB0821", "statement that refuses a transaction", sql::transaction::refused),
     error!("RB0822", "psql's commands and transactions of one's own", sql::text::for_the_client),

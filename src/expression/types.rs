@@ -5,8 +5,11 @@
 
 mod calls;
 pub mod kind;
+mod lookups;
 mod operators;
+mod results;
 mod signatures;
+mod statements;
 mod walk;
 
 use std::ops::Range;
@@ -15,6 +18,8 @@ use minijinja::machinery::ast::{Expr, Stmt};
 
 pub use kind::Type;
 use walk::Walk;
+
+use super::names::range_of;
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +47,7 @@ pub struct Typed {
 pub(super) fn of_expression(text: &str, names: &dyn Names, expr: &Expr<'_>) -> Typed {
     let mut walk = Walk::new(text, names);
     let result = walk.expr(expr);
-    let (place, cause) = (Some(walk::range_of(expr)), walk::cause_of(&[expr]));
+    let (place, cause) = (Some(range_of(expr)), walk::cause_of(&[expr]));
     Typed { result, place, cause, problems: walk.problems }
 }
 

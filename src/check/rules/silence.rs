@@ -155,9 +155,15 @@ impl Extents {
         for node in context.tree.nodes() {
             match &node.kind {
                 Kind::Mapping(entries) => {
-                    entries.iter().for_each(|entry| extents.add(extent(context, Some(entry.key), entry.value)));
+                    for entry in entries {
+                        extents.add(extent(context, Some(entry.key), entry.value));
+                    }
                 }
-                Kind::Sequence(items) => items.iter().for_each(|item| extents.add(extent(context, None, *item))),
+                Kind::Sequence(items) => {
+                    for item in items {
+                        extents.add(extent(context, None, *item));
+                    }
+                }
                 Kind::Scalar { .. } => {}
             }
         }
