@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod context;
 pub mod decode;
 pub mod document;
+pub mod include;
 pub mod moment;
 pub mod parameters;
 mod place;
@@ -25,12 +26,14 @@ pub mod zone;
 
 pub use crate::expression::duration;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
 use crate::model::diagnostic::{Diagnostic, Severity, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
+use include::{Examined, Reader, Trail};
 use shell::Shell;
 use source::Source;
 
@@ -59,6 +62,8 @@ pub struct Checked {
     pub silenced: Vec<Silenced>,
     /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
     pub refusals: Vec<Diagnostic>,
+    /// The files that it includes, as they were read.
+    pub sources: Vec<Source>,
     /// The runbook, where nothing is an error.
     pub runbook: Option<Runbook>,
 }
@@ -67,27 +72,48 @@ pub struct Checked {
 /// names start there.
 #[must_use]
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
-    checked(source, folder, files, None)
+    whole(source, folder, &Reader::new(files, None))
 }
 
 /// Checks one file, its scripts too.
 #[must_use]
 pub fn check_with_shell(source: &Source, folder: &Path, files: &dyn Files, shell: &dyn Shell) -> Checked {
-    checked(source, folder, files, Some(shell))
+    whole(source, folder, &Reader::new(files, Some(shell)))
 }
 
-fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn Shell>) -> Checked {
+/// A file and all that it includes.
+fn whole(source: &Source, folder: &Path, reader: &Reader<'_>) -> Checked {
+    let mut checked = examine(source, &Trail::of(&source.path, folder), reader).checked;
+    let mut seen = HashSet::from([source.path.clone()]);
+    checked.sources.retain(|source| seen.insert(source.path.clone()));
+    // What two files include was checked once, and stands behind both.
+    let mut seen = HashSet::new();
+    let place = |found: &Diagnostic| (found.file.clone(), found.span.start, found.code, found.message.clone());
+    checked.diagnostics.retain(|found| seen.insert(place(found)));
+    checked.silenced.retain(|silenced| seen.insert(place(&silenced.diagnostic)));
+    checked
+}
+
+/// One file, after those that it includes. Their findings come behind its own.
+fn examine(source: &Source, trail: &Trail, reader: &Reader<'_>) -> Examined {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
+        Err(diagnostics) => return Examined::unreadable(diagnostics),
     };
-    let mut context = Context::new(source, &tree, folder, files);
-    if let Some(shell) = shell {
+    let mut context = Context::new(source, &tree, &trail.folder, reader.files);
+    if let Some(shell) = reader.shell {
         context.remarks = shell::ask(shell, &context.scripts);
     }
+    context.includes = reader.includes(&context, trail);
     let (diagnostics, silenced) = rules::run(&context, &source.path);
-    let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let refusals = refusals::refusals(&context, &source.path);
-    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
-    Checked { diagnostics, silenced, refusals, runbook }
+    let mut checked = Checked { diagnostics, silenced, refusals, ..Checked::default() };
+    for included in context.included().into_iter().map(|included| &included.checked) {
+        checked.diagnostics.extend(included.diagnostics.iter().cloned());
+        checked.silenced.extend(included.silenced.iter().cloned());
+        checked.sources.extend(included.sources.iter().cloned());
+    }
+    let failed = checked.diagnostics.iter().any(|found| found.severity == Severity::Error);
+    checked.runbook = if failed { None } else { resolve::runbook(&context, &trail.folder) };
+    Examined::new(checked, &context)
 }

@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod files;
+pub mod includes;
 pub mod names;
 pub mod options;
 pub mod parts;
@@ -120,6 +121,9 @@ pub const RULES: &[Rule] = &[
     error!("RB0602", "secret where it could be read", safety::exposed_secret),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
+    error!("RB0703", "runbooks that include each other in a circle", includes::circle),
+    error!("RB0704", "parameters that an included runbook does not take", includes::given),
+    error!("RB0705", "included too deeply", includes::too_deep),
     error!("RB0801", "script that bash cannot read", scripts::unreadable),
     warning!("RB0802", "script that shellcheck warns about", scripts::linted),
     error!("RB0820", "malformed SQL", sql::text::syntax),
