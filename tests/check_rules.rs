@@ -115,7 +115,9 @@ fn found(example: &Example<'_>) -> String {
         let _ = writeln!(lines, "       help: {}", finding.help.as_deref().unwrap_or_default());
         for label in &finding.labels {
             let (line, column) = source.line_column(label.span.start);
-            let _ = writeln!(lines, "       {}:{column} {}", line - above, label.text);
+            let line = line.checked_sub(above).filter(|line| *line > 0);
+            let line = line.map_or_else(|| "header".to_owned(), |line| line.to_string());
+            let _ = writeln!(lines, "       {line}:{column} {}", label.text);
         }
     }
     lines
@@ -171,6 +173,11 @@ fn names_are_checked() {
 }
 
 #[test]
+fn types_are_checked() {
+    holds_for("types.txt");
+}
+
+#[test]
 fn limits_and_durations_are_checked() {
     holds_for("time.txt");
 }
@@ -213,6 +220,11 @@ fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
 #[test]
 fn scripts_that_bash_cannot_read_are_found() {
     holds_for("scripts.txt");
+}
+
+#[test]
+fn commands_of_scripts_that_do_something_else_are_found() {
+    holds_for("shell.txt");
 }
 
 #[test]

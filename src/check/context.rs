@@ -14,13 +14,13 @@ use super::document::step::Step;
 use super::document::{Choice, Document, TextOr};
 use super::include::{Examined, Outcome};
 use super::place::Places;
-use super::scripts::{self, Script};
+use super::scripts::{self, Scripts};
 use super::shell::Remarks;
 use super::source::Source;
 use super::sql::{self, SqlText};
 use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
-use super::{Files, suggest, texts};
+use super::{Files, suggest, texts, types};
 use crate::model::diagnostic::Span;
 use crate::model::runbook::Hook;
 
@@ -61,14 +61,20 @@ pub struct Context<'a> {
     pub references: Vec<texts::Reference>,
     /// Every template or expression that cannot be read.
     pub malformed: Vec<texts::Malformed>,
+    /// Every id with a dash that an expression reads.
+    pub dashed: Vec<texts::Dashed>,
+    /// Every template and expression that can be read.
+    pub texts: Vec<texts::TextAt<'a>>,
+    /// Everything in them that cannot work with the types that its values have.
+    pub misfits: Vec<types::Misfit>,
     /// Every value that is a duration.
     pub durations: Vec<texts::DurationAt>,
     /// The files that the runbook names, by the node that names them.
     pub files: HashMap<NodeId, Loaded>,
     /// What came of each step that includes a runbook.
     pub includes: BTreeMap<usize, Outcome>,
-    /// Every `shell` text.
-    pub scripts: Vec<Script<'a>>,
+    /// Every `shell` text and every argument list.
+    pub code: Scripts<'a>,
     /// What was said of them by those who read scripts; nothing where nobody was asked.
     pub remarks: Remarks,
     sql: OnceCell<Vec<SqlText>>,
@@ -92,10 +98,13 @@ impl<'a> Context<'a> {
             ids: HashMap::new(),
             references: Vec::new(),
             malformed: Vec::new(),
+            dashed: Vec::new(),
+            texts: Vec::new(),
+            misfits: Vec::new(),
             durations: Vec::new(),
             files: HashMap::new(),
             includes: BTreeMap::new(),
-            scripts: scripts::collect(tree),
+            code: scripts::collect(tree),
             remarks: Remarks::default(),
             sql: OnceCell::new(),
         };
@@ -103,6 +112,7 @@ impl<'a> Context<'a> {
         context.index();
         context.read_files(folder, files);
         texts::collect(&mut context);
+        context.misfits = types::misfits(&context);
         context
     }
 
@@ -470,6 +480,20 @@ impl<'a> Context<'a> {
             at = step.parent.or_else(|| step.role.owner());
         }
         false
+    }
+
+    /// The step that is the loop whose item has that name where a step stands, innermost first.
+    #[must_use]
+    pub fn loop_of(&self, step: usize, name: &str, with_own: bool) -> Option<usize> {
+        let mut at = Some(step);
+        while let Some(index) = at {
+            let step_at = &self.steps[index];
+            if (with_own || index != step) && self.own_loop(step_at) == Some(name) {
+                return at;
+            }
+            at = step_at.parent.or_else(|| step_at.role.owner());
+        }
+        None
     }
 
     /// What a loop that a step itself is calls its item; `None` where it is no loop.

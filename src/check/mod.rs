@@ -21,6 +21,7 @@ mod suggest;
 mod syntax;
 pub mod texts;
 pub mod tree;
+pub mod types;
 pub mod window;
 pub mod zone;
 
@@ -102,7 +103,7 @@ fn examine(source: &Source, trail: &Trail, reader: &Reader<'_>) -> Examined {
     };
     let mut context = Context::new(source, &tree, &trail.folder, reader.files);
     if let Some(shell) = reader.shell {
-        context.remarks = shell::ask(shell, &context.scripts);
+        context.remarks = shell::ask(shell, &context.code.scripts);
     }
     context.includes = reader.includes(&context, trail);
     let (diagnostics, silenced) = rules::run(&context, &source.path);

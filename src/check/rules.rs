@@ -11,13 +11,16 @@ pub mod names;
 pub mod options;
 pub mod parts;
 pub mod places;
+pub mod removal;
 pub mod review;
 pub mod safety;
 pub mod scripts;
 pub mod shape;
+pub mod shell;
 pub mod silence;
 pub mod sql;
 pub mod time;
+pub mod types;
 pub mod undo;
 pub mod window;
 
@@ -90,6 +93,14 @@ pub const RULES: &[Rule] = &[
     error!("RB0309", "malformed template or expression", names::syntax),
     error!("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
     error!("RB0311", "unknown output of a step", names::unknown_output),
+    error!("RB0320", "comparison of types that cannot be compared", types::comparison),
+    error!("RB0321", "duration compared or calculated with as a text", types::duration),
+    error!("RB0322", "arithmetic with types that have none", types::arithmetic),
+    error!("RB0323", "unknown filter, test or function", types::unknown),
+    error!("RB0324", "filter, test or function that cannot take what it is given", types::argument),
+    error!("RB0325", "condition that is not true or false", types::condition),
+    error!("RB0326", "value of a type that its place cannot take", types::place),
+    error!("RB0327", "part of a value that cannot have parts", types::lookup),
     error!("RB0340", "unknown group", review::unknown_group),
     error!("RB0341", "group without people", review::hollow_group),
     error!("RB0401", "malformed duration", time::malformed_duration),
@@ -126,6 +137,11 @@ pub const RULES: &[Rule] = &[
     error!("RB0705", "included too deeply", includes::too_deep),
     error!("RB0801", "script that bash cannot read", scripts::unreadable),
     warning!("RB0802", "script that shellcheck warns about", scripts::linted),
+    warning!("RB0803", "guard that guards nothing", shell::lost_guard),
+    warning!("RB0804", "pipe that fails for its success", shell::broken_pipe),
+    warning!("RB0805", "program from the network", shell::from_network),
+    warning!("RB0806", "`rm -rf` on a value from outside", removal::of_outside_value),
+    error!("RB0807", "value that becomes code", shell::value_as_code),
     error!("RB0820", "malformed SQL", sql::text::syntax),
     error!("RB0821", "statement that refuses a transaction", sql::transaction::refused),
     error!("RB0822", "psql's commands and transactions of one's own", sql::text::for_the_client),

@@ -5,8 +5,11 @@
 
 mod calls;
 pub mod kind;
+mod lookups;
 mod operators;
+mod results;
 mod signatures;
+mod statements;
 mod walk;
 
 use std::ops::Range;

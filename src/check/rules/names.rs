@@ -79,6 +79,10 @@ pub fn unknown_step(context: &Context, findings: &mut Findings) {
             findings.report(reference.span, format!("there is no step `{id}`"), help);
         }
     }
+    for dashed in &context.dashed {
+        let message = format!("`{}` is a subtraction in an expression, where `-` is written `_`", dashed.id);
+        findings.report(dashed.span, message, format!("write `steps.{}`", dashed.id.replace('-', "_")));
+    }
 }
 
 /// `parameters.<name>` that is not declared.
@@ -241,11 +245,9 @@ fn within_list(context: &Context, reader: usize, read: usize) -> Option<&'static
 /// A template or expression that cannot be read.
 pub fn syntax(context: &Context, findings: &mut Findings) {
     for malformed in &context.malformed {
-        findings.report(
-            malformed.span,
-            malformed.message.clone(),
-            "templates and expressions are Jinja: {{ steps.x.outputs.y | default(0) }}",
-        );
+        let general = "templates and expressions are Jinja: {{ steps.x.outputs.y | default(0) }}";
+        let help = malformed.help.as_deref().unwrap_or(general);
+        findings.report(malformed.span, malformed.message.clone(), help);
     }
 }
 

@@ -16,7 +16,9 @@ pub fn linted(context: &Context, findings: &mut Findings) {
 
 fn report(context: &Context, findings: &mut Findings, remarks: &[Remark]) {
     for of_script in remarks.chunk_by(|one, other| one.script == other.script) {
-        let Some(script) = of_script.first().and_then(|remark| context.scripts.get(remark.script)) else { continue };
+        let Some(script) = of_script.first().and_then(|remark| context.code.scripts.get(remark.script)) else {
+            continue;
+        };
         let places = context.places(script.node);
         for remark in of_script {
             let span = context.begin_within(script.node, &places, remark.offset, remark.length);

@@ -59,7 +59,7 @@ fn of_one_dialect(shell: &dyn Shell, scripts: &[Script<'_>], numbers: &[usize], 
         let number = *numbers.get(comment.file.parse::<usize>().ok()?)?;
         let script = &scripts[number];
         let unassigned = comment.message.split(' ').next().unwrap_or_default();
-        if comment.code == UNASSIGNED && script.names.contains(unassigned) {
+        if comment.code == UNASSIGNED && script.names.contains_key(unassigned) {
             return None;
         }
         let (offset, length) = place(script.text, &comment);
@@ -71,9 +71,14 @@ fn of_one_dialect(shell: &dyn Shell, scripts: &[Script<'_>], numbers: &[usize], 
     answer.comments.into_iter().filter_map(remark).collect()
 }
 
-/// A script as it is run: the default interpreter ends it at the first failure, which changes what is worth a warning.
+/// A script as it is run: whether it ends at the first failure changes what is worth a warning.
 fn prepared(script: &Script<'_>) -> String {
-    let options = if script.dialect == Dialect::StrictBash { "set -eo pipefail" } else { ":" };
+    let options = match (script.errexit, script.pipefail) {
+        (true, true) => "set -eo pipefail",
+        (true, false) => "set -e",
+        (false, true) => "set -o pipefail",
+        (false, false) => ":",
+    };
     format!("{options}\n{}\n", script.text)
 }
 

@@ -5,21 +5,14 @@ use std::ops::Range;
 use minijinja::machinery::ast::{Call, CallArg, Expr, Filter, Test};
 use minijinja::tests::{is_filter, is_test};
 
-use super::kind::{BOOLEAN, DURATION, INTEGER, LIST, NONE, NUMERIC, TEXT, TEXTUAL, Type};
+use super::kind::{BOOLEAN, DURATION, INTEGER, NONE, NUMERIC, TEXT, TEXTUAL, Type};
 use super::operators::{self, Comparison};
+use super::results::{Given, gives};
 use super::signatures::{self, COMPARISONS, FILTERS, FUNCTIONS, Gives, Signature, TESTS};
 use super::walk::{Walk, cause_of, range_of};
 use super::{Problem, ProblemKind};
 use crate::expression::builtins::environment;
 use crate::expression::names::path_of;
-
-/// An argument with what it is and where it stands.
-struct Given<'t, 'a> {
-    /// Its name, where it is given by it.
-    keyword: Option<&'a str>,
-    expr: &'t Expr<'a>,
-    kind: Type,
-}
 
 /// A filter, test or function as it is used.
 struct Use {
@@ -106,7 +99,7 @@ impl Walk<'_> {
             Expr::GetAttr(method) => {
                 self.operand(&method.expr, false);
                 let place = place.end - method.name.len()..place.end;
-                self.unknown_method(method.name, &range_of(&method.expr), Use { place, ..used });
+                self.unknown_method(method.name, &range_of(&method.expr), &Use { place, ..used });
             }
             other => {
                 self.expr(other);
@@ -129,16 +122,16 @@ impl Walk<'_> {
         for arg in args {
             let expr = expr_of(arg);
             let kind = self.expr(expr);
-            match arg {
-                CallArg::Pos(_) => {
-                    given.iter_mut().for_each(|given| given.push(Given { keyword: None, expr, kind: kind.clone() }))
+            let keyword = match arg {
+                CallArg::Pos(_) => None,
+                CallArg::Kwarg(name, _) => Some(*name),
+                CallArg::PosSplat(_) | CallArg::KwargSplat(_) => {
+                    given = None;
+                    continue;
                 }
-                CallArg::Kwarg(name, _) => {
-                    given
-                        .iter_mut()
-                        .for_each(|given| given.push(Given { keyword: Some(name), expr, kind: kind.clone() }));
-                }
-                CallArg::PosSplat(_) | CallArg::KwargSplat(_) => given = None,
+            };
+            if let Some(given) = &mut given {
+                given.push(Given { keyword, expr, kind });
             }
         }
         given
@@ -149,14 +142,19 @@ impl Walk<'_> {
         self.problem(kind, format!("there is no {what} `{name}`"), String::new(), used.place.clone(), used, None);
     }
 
-    fn unknown_method(&mut self, name: &str, of: &Range<usize>, used: Use) {
+    fn unknown_method(&mut self, name: &str, of: &Range<usize>, used: &Use) {
         let written = self.written(of);
         let filters: Vec<_> = FILTERS.iter().map(|filter| filter.name).collect();
-        let help =
-            if filters.contains(&name) { format!("write it as a filter: `{written} | {name}`") } else { String::new() };
+        let help = match name {
+            "startswith" => format!("write it as a test: `{written} is startingwith(…)`"),
+            "endswith" => format!("write it as a test: `{written} is endingwith(…)`"),
+            "strip" => format!("write it as a filter: `{written} | trim`"),
+            name if filters.contains(&name) => format!("write it as a filter: `{written} | {name}`"),
+            _ => String::new(),
+        };
         let kind = ProblemKind::Unknown { name: name.to_owned(), known: filters };
         let place = used.place.clone();
-        self.problem(kind, format!("there is no method `{name}`: values have filters"), help, place, &used, None);
+        self.problem(kind, format!("there is no method `{name}`: values have filters"), help, place, used, None);
     }
 
     fn problem(
@@ -178,9 +176,9 @@ impl Walk<'_> {
         let name = signature.name;
         let duration = kind.is_certainly(DURATION) && signature.takes & TEXT != 0;
         let help = if kind.is_certainly(DURATION) {
-            format!("take its seconds: `{written} | seconds`")
-        } else if signature.takes == TEXTUAL && kind.is_certainly(NUMERIC | BOOLEAN | LIST) && name != "seconds" {
-            format!("make it a text first: `{written} | string | {name}`")
+            format!("take its seconds: {}", operators::filtered(written, "seconds"))
+        } else if signature.takes == TEXTUAL && kind.is_certainly(NUMERIC | BOOLEAN) && name != "seconds" {
+            format!("make it a text first: {}", operators::filtered(written, "string"))
         } else {
             format!("`{name}` takes {}", taken(signature.takes))
         };
@@ -299,30 +297,4 @@ const fn expr_of<'t, 'a>(arg: &'t CallArg<'a>) -> &'t Expr<'a> {
 fn taken(kinds: super::kind::Kinds) -> String {
     let kinds = if kinds & TEXT != 0 { kinds & !DURATION } else { kinds };
     Type::of(kinds & !NONE).name()
-}
-
-fn gives(gives: Gives, operand: &Type, given: &[Given<'_, '_>]) -> Type {
-    let first = || given.first().map_or(Type::ANY, |given| given.kind.clone());
-    match gives {
-        Gives::Kinds(kinds) => Type::of(kinds),
-        Gives::Same if operand.may_be(super::kind::MAPPING) => Type::ANY,
-        Gives::Same => operand.clone(),
-        Gives::Element => operand.elements(),
-        Gives::Elements => Type::list(operand.elements()),
-        Gives::Texts => Type::list(Type::of(TEXT)),
-        Gives::Groups => Type::list(Type::list(operand.elements())),
-        Gives::Default if given.is_empty() => operand.or(&Type::of(TEXT)),
-        Gives::Default => operand.or(&first()),
-        Gives::Number(kinds) if given.is_empty() => Type::of(kinds),
-        Gives::Number(kinds) => Type::of(kinds).or(&first()),
-        Gives::Mapped => {
-            let named = given.first().filter(|given| given.keyword.is_none()).map(|given| given.expr);
-            let Some(Expr::Const(name)) = named else { return Type::of(LIST) };
-            match name.value.as_str().and_then(|name| signatures::find(FILTERS, name)).map(|filter| filter.gives) {
-                Some(Gives::Kinds(kinds)) => Type::list(Type::of(kinds)),
-                Some(Gives::Number(kinds)) => Type::list(Type::of(kinds)),
-                _ => Type::of(LIST),
-            }
-        }
-    }
 }

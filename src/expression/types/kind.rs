@@ -143,6 +143,9 @@ impl Type {
     /// As a sentence calls it: `a list of integers`, `a text or none`.
     #[must_use]
     pub fn name(&self) -> String {
+        if *self == Self::ANY {
+            return "any value".to_owned();
+        }
         let mut names = Vec::new();
         for (kind, one, _) in NAMES {
             // A number is no integer as well.
@@ -151,7 +154,11 @@ impl Type {
                 names.push(of.map_or_else(|| one.to_owned(), |of| format!("{one} of {of}")));
             }
         }
-        names.join(" or ")
+        match names.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, first)) => format!("{} or {last}", first.join(", ")),
+            None => String::new(),
+        }
     }
 
     /// Several of it, where it is of one kind.

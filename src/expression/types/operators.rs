@@ -64,6 +64,12 @@ pub(super) struct Operand<'o> {
 /// What is said of two operands that do not fit: in which way, the sentence, what to type.
 pub(super) type Misfit = (ProblemKind, String, String);
 
+/// An expression with a filter behind it, which binds closer than an operator.
+pub(super) fn filtered(text: &str, filter: &str) -> String {
+    let bare = !text.contains(' ') || text.contains(" | ") || text.starts_with(['\'', '"', '[']);
+    if bare { format!("`{text} | {filter}`") } else { format!("`({text}) | {filter}`") }
+}
+
 /// Why two values can never be compared, if so.
 pub(super) fn compare(comparison: Comparison, left: Operand<'_>, right: Operand<'_>) -> Option<Misfit> {
     match comparison {
@@ -88,7 +94,7 @@ fn durations(left: Operand<'_>, right: Operand<'_>, ordering: bool) -> Option<Mi
     if !ordering && (other.kind.may_be(NONE) || *other.kind == Type::ANY) {
         return None;
     }
-    let seconds = format!("`{} | seconds`", duration.text);
+    let seconds = filtered(duration.text, "seconds");
     let (message, help) = if other.kind.is_certainly(DURATION) {
         let message = "durations are compared as texts, in which `90s` comes after `1h`".to_owned();
         (message, format!("compare numbers: {seconds} on both sides"))
@@ -96,8 +102,9 @@ fn durations(left: Operand<'_>, right: Operand<'_>, ordering: bool) -> Option<Mi
         let message = format!("a duration cannot be compared with {}", other.kind.name());
         (message, format!("compare seconds: {seconds}"))
     } else {
-        let message = format!("a duration cannot be compared with {}, only as a text", other.kind.name());
-        let message = if *other.kind == Type::ANY { "a duration is compared as a text".to_owned() } else { message };
+        let with = format!("a duration cannot be compared with {}", other.kind.name());
+        let with = if *other.kind == Type::ANY { "a duration is compared as a text".to_owned() } else { with };
+        let message = format!("{with}, in which `90s` and `1m30s` differ");
         (message, format!("compare numbers: {seconds} gives the seconds"))
     };
     Some((ProblemKind::Duration, message, help))
@@ -131,7 +138,9 @@ fn equal(negated: bool, left: Operand<'_>, right: Operand<'_>) -> Option<Misfit>
         (false, true) if alike(&right.kind.items(), left.kind, &LIKE) => {
             format!("look for it in the list: `{} in {}`", left.text, right.text)
         }
-        (true, false) if right.kind.is_certainly(NUMERIC) => format!("count its items: `{} | length`", left.text),
+        (true, false) if right.kind.is_certainly(NUMERIC) => {
+            format!("count its items: {}", filtered(left.text, "length"))
+        }
         _ => "compare values of the same type".to_owned(),
     };
     Some((ProblemKind::Constant, message, help))
@@ -149,9 +158,9 @@ fn unlike(left: Operand<'_>, right: Operand<'_>) -> Misfit {
     } else if left.kind.is_certainly(NUMERIC) && right.kind.is_certainly(TEXTUAL) {
         as_number(&right)
     } else if left.kind.is_certainly(LIST) && right.kind.is_certainly(NUMERIC) {
-        format!("count its items: `{} | length`", left.text)
+        format!("count its items: {}", filtered(left.text, "length"))
     } else if right.kind.is_certainly(LIST) && left.kind.is_certainly(NUMERIC) {
-        format!("count its items: `{} | length`", right.text)
+        format!("count its items: {}", filtered(right.text, "length"))
     } else if left.kind.is_certainly(BOOLEAN) && matches!(right.text.trim_matches(['\'', '"']), "true" | "false") {
         format!("write {} without quotes", right.text.trim_matches(['\'', '"']))
     } else if left.kind.is_certainly(BOOLEAN) && right.kind.is_certainly(BOOLEAN) {
@@ -169,9 +178,9 @@ fn number_of(text: &str) -> String {
         return format!("write {inside} without quotes");
     }
     if inside.len() < text.len() {
-        return "compare values of the same type".to_owned();
+        return "use values of the same type".to_owned();
     }
-    format!("make the text a number: `{text} | int`")
+    format!("make the text a number: {}", filtered(text, "int"))
 }
 
 fn contained(negated: bool, left: Operand<'_>, right: Operand<'_>) -> Option<Misfit> {
@@ -194,7 +203,7 @@ fn contained(negated: bool, left: Operand<'_>, right: Operand<'_>) -> Option<Mis
     let help = if left.kind.is_certainly(TEXTUAL) && items.is_certainly(NUMERIC) {
         number_of(left.text)
     } else if left.kind.is_certainly(NUMERIC) && items.is_certainly(TEXTUAL) {
-        format!("make the number a text: `{} | string`", left.text)
+        format!("make the number a text: {}", filtered(left.text, "string"))
     } else {
         "look for a value of the type of the items".to_owned()
     };
@@ -205,7 +214,7 @@ fn contained(negated: bool, left: Operand<'_>, right: Operand<'_>) -> Option<Mis
 pub(super) fn arithmetic(op: BinOpKind, left: Operand<'_>, right: Operand<'_>) -> Result<Type, Misfit> {
     if left.kind.is_certainly(DURATION) || right.kind.is_certainly(DURATION) {
         let duration = if left.kind.is_certainly(DURATION) { left } else { right };
-        let help = format!("calculate with seconds: `{} | seconds`; texts are joined by `~`", duration.text);
+        let help = format!("calculate with seconds: {}; texts are joined by `~`", filtered(duration.text, "seconds"));
         return Err((ProblemKind::Duration, "a duration cannot be calculated with: it is a text".to_owned(), help));
     }
     let mut gives = Type::of(0);
@@ -256,8 +265,12 @@ fn impossible(op: BinOpKind, left: Operand<'_>, right: Operand<'_>) -> Misfit {
     let text = text.filter(|operand| operand.kind.is_certainly(TEXTUAL));
     let help = match text {
         Some(text) if left.kind.is_certainly(scalar) && right.kind.is_certainly(scalar) => {
-            let join = if matches!(op, BinOpKind::Add) { ", or join texts with `~`" } else { "" };
-            format!("{}{join}", number_of(text.text))
+            let literal = text.text.starts_with(['\'', '"']);
+            match (matches!(op, BinOpKind::Add), literal) {
+                (true, true) => format!("join texts with `~`: `{} ~ {}`", left.text, right.text),
+                (true, false) => format!("{}, or join texts with `~`", number_of(text.text)),
+                (false, _) => number_of(text.text),
+            }
         }
         _ if left.kind.is_certainly(LIST) && matches!(op, BinOpKind::Add) => {
             format!("add a list: `{} + [{}]`", left.text, right.text)
@@ -270,7 +283,7 @@ fn impossible(op: BinOpKind, left: Operand<'_>, right: Operand<'_>) -> Misfit {
 /// What is said of a value that has no negative.
 pub(super) fn negation(operand: Operand<'_>) -> Option<Misfit> {
     if operand.kind.is_certainly(DURATION) {
-        let help = format!("calculate with seconds: `{} | seconds`", operand.text);
+        let help = format!("calculate with seconds: {}", filtered(operand.text, "seconds"));
         return Some((ProblemKind::Duration, "a duration cannot be calculated with: it is a text".to_owned(), help));
     }
     if operand.kind.may_be(NUMERIC) {

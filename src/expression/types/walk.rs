@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use minijinja::machinery::ast::{BinOp, BinOpKind, Compare, Expr, IfExpr, Slice, Stmt, UnaryOp, UnaryOpKind};
+use minijinja::machinery::ast::{BinOp, BinOpKind, Compare, Expr, IfExpr, UnaryOp, UnaryOpKind};
 
-use super::kind::{BOOLEAN, INTEGER, LIST, MAPPING, NONE, NUMERIC, TEXT, TEXTUAL, Type};
+use super::kind::{BOOLEAN, MAPPING, TEXT, Type};
 use super::operators::{self, Comparison, Misfit, Operand};
 use super::{Names, Problem, ProblemKind};
 use crate::expression::names::{path_of, start_of};
@@ -82,113 +82,6 @@ impl<'w> Walk<'w> {
         self.expr(&node.test_expr);
         let yes = self.expr(&node.true_expr);
         node.false_expr.as_ref().map_or(yes.clone(), |no| yes.or(&self.expr(no)))
-    }
-
-    /// Reads a name, or a part of a value. Below `is defined` and `default` a part may be missing.
-    pub(super) fn lookup(&mut self, expr: &Expr<'_>, lenient: bool) -> Type {
-        if let Some(path) = path_of(expr) {
-            let local = self.locals.iter().rev().find(|(name, _)| *name == path[0]);
-            match local {
-                Some((_, kind)) if path.len() == 1 => return kind.clone(),
-                Some(_) => {}
-                None => {
-                    if let Some((kind, known)) = self.names.typed(&path)
-                        && known == path.len()
-                    {
-                        return kind;
-                    }
-                }
-            }
-        }
-        match expr {
-            Expr::Var(_) => Type::ANY,
-            Expr::GetAttr(node) => {
-                let whole = self.lookup(&node.expr, lenient);
-                let end = expr.span().end_offset as usize;
-                self.named_part(&whole, &node.expr, node.name, end - node.name.len()..end, lenient)
-            }
-            Expr::GetItem(node) => {
-                let whole = self.lookup(&node.expr, lenient);
-                let key = self.expr(&node.subscript_expr);
-                let place = range_of(&node.subscript_expr);
-                if key.is_certainly(TEXTUAL) {
-                    let name = self.written(&place).trim_matches(['\'', '"']).to_owned();
-                    self.named_part(&whole, &node.expr, &name, place, lenient)
-                } else {
-                    self.item(&whole, &node.expr, &key, place, lenient)
-                }
-            }
-            other => self.expr(other),
-        }
-    }
-
-    fn named_part(&mut self, whole: &Type, of: &Expr<'_>, name: &str, place: Range<usize>, lenient: bool) -> Type {
-        if !whole.may_be(MAPPING) && !lenient {
-            let range = range_of(of);
-            let written = self.written(&range);
-            let help = if whole.is_certainly(LIST) {
-                format!("take an item of the list first: `{written}[0].{name}`")
-            } else if whole.is_certainly(TEXT) {
-                format!("where the text is JSON, read it first: `({written} | from_json).{name}`")
-            } else {
-                "remove it".to_owned()
-            };
-            let message = format!("{} has no `{name}`", whole.name());
-            self.at_part(message, help, place, whole, of);
-        }
-        Type::ANY
-    }
-
-    fn item(&mut self, whole: &Type, of: &Expr<'_>, key: &Type, place: Range<usize>, lenient: bool) -> Type {
-        if !whole.may_be(LIST | TEXTUAL | MAPPING) {
-            if !lenient {
-                let message = format!("{} has no items", whole.name());
-                self.at_part(message, "remove it".to_owned(), place, whole, of);
-            }
-            return Type::ANY;
-        }
-        if whole.may_be(MAPPING) || !key.is_certainly(NUMERIC | BOOLEAN) {
-            return Type::ANY;
-        }
-        whole.elements()
-    }
-
-    fn at_part(&mut self, message: String, help: String, place: Range<usize>, whole: &Type, of: &Expr<'_>) {
-        let range = range_of(of);
-        self.problems.push(Problem {
-            kind: ProblemKind::Lookup,
-            message,
-            help,
-            operands: vec![(range.clone(), format!("this is {}", whole.name()))],
-            whole: range.start..self.closed(place.end),
-            place,
-            cause: cause_of(&[of]),
-        });
-    }
-
-    /// Behind the bracket that closes a subscript.
-    fn closed(&self, end: usize) -> usize {
-        let rest = self.text.get(end..).unwrap_or_default();
-        let bracket = rest.trim_start().starts_with(']');
-        if bracket { end + rest.len() - rest.trim_start().len() + 1 } else { end }
-    }
-
-    fn slice(&mut self, node: &Slice<'_>) -> Type {
-        let whole = self.expr(&node.expr);
-        for bound in node.start.iter().chain(&node.stop).chain(&node.step) {
-            self.expr(bound);
-        }
-        if whole.may_be(LIST | TEXTUAL | NONE) {
-            let text = if whole.may_be(TEXTUAL) { Type::of(TEXT) } else { Type::of(0) };
-            let list = if whole.may_be(LIST | NONE) { Type::list(whole.items()) } else { Type::of(0) };
-            return text.or(&list);
-        }
-        let range = range_of(&node.expr);
-        let end = node.start.iter().chain(&node.stop).chain(&node.step).map(|bound| range_of(bound).end).max();
-        let end = end.unwrap_or(range.end);
-        let message = format!("{} has no items to take some of", whole.name());
-        self.at_part(message, "remove it".to_owned(), range.start..end, &whole, &node.expr);
-        Type::ANY
     }
 
     fn unary(&mut self, node: &UnaryOp<'_>, expr: &Expr<'_>) -> Type {
@@ -298,7 +191,11 @@ impl<'w> Walk<'w> {
             help,
             place,
             whole: from.start..to.end,
-            operands: vec![(from, one.name()), (to, other.name())],
+            operands: [(from, one), (to, other)]
+                .into_iter()
+                .filter(|(_, kind)| **kind != Type::ANY)
+                .map(|(range, kind)| (range, kind.name()))
+                .collect(),
             cause: cause_of(&[left, right]),
         });
     }
@@ -316,102 +213,6 @@ impl<'w> Walk<'w> {
                 whole,
                 cause: cause_of(&[expr]),
             });
-        }
-    }
-
-    /// The problems of a statement.
-    pub(super) fn stmt(&mut self, stmt: &Stmt<'_>) {
-        match stmt {
-            Stmt::Template(node) => self.body(&node.children),
-            Stmt::EmitExpr(node) => {
-                let kind = self.expr(&node.expr);
-                self.must_have_text(&kind, &node.expr, range_of(&node.expr));
-            }
-            Stmt::ForLoop(node) => {
-                let several = self.iterated(&node.iter);
-                self.scoped(|walk| {
-                    walk.locals.push(("loop".to_owned(), Type::of(MAPPING)));
-                    walk.declare(&node.target, &several);
-                    if let Some(filter) = &node.filter_expr {
-                        walk.expr(filter);
-                    }
-                    walk.body(&node.body);
-                });
-                self.body(&node.else_body);
-            }
-            Stmt::IfCond(node) => {
-                self.expr(&node.expr);
-                self.body(&node.true_body);
-                self.body(&node.false_body);
-            }
-            Stmt::WithBlock(node) => self.scoped(|walk| {
-                for (target, value) in &node.assignments {
-                    let kind = walk.expr(value);
-                    walk.declare(target, &kind);
-                }
-                walk.body(&node.body);
-            }),
-            Stmt::Set(node) => {
-                let kind = self.expr(&node.expr);
-                self.declare(&node.target, &kind);
-            }
-            Stmt::SetBlock(node) => {
-                self.scoped(|walk| walk.body(&node.body));
-                let kind = node.filter.as_ref().map_or(Type::of(TEXT), |filter| self.expr(filter));
-                self.declare(&node.target, &kind);
-            }
-            Stmt::FilterBlock(node) => {
-                self.expr(&node.filter);
-                self.body(&node.body);
-            }
-            _ => {}
-        }
-    }
-
-    fn iterated(&mut self, several: &Expr<'_>) -> Type {
-        let kind = self.expr(several);
-        if !kind.may_be(LIST | MAPPING | TEXTUAL | NONE) {
-            let place = range_of(several);
-            self.problems.push(Problem {
-                kind: ProblemKind::Argument,
-                message: format!("{} has no items to go through", kind.name()),
-                help: if kind.may_be(INTEGER) {
-                    format!("count up to it: `range({})`", self.written(&place))
-                } else {
-                    "give a list".to_owned()
-                },
-                operands: Vec::new(),
-                whole: place.clone(),
-                place,
-                cause: cause_of(&[several]),
-            });
-            return Type::ANY;
-        }
-        kind.elements()
-    }
-
-    fn body(&mut self, body: &[Stmt<'_>]) {
-        for stmt in body {
-            self.stmt(stmt);
-        }
-    }
-
-    fn scoped(&mut self, walk: impl FnOnce(&mut Self)) {
-        let before = self.locals.len();
-        walk(self);
-        self.locals.truncate(before);
-    }
-
-    fn declare(&mut self, target: &Expr<'_>, kind: &Type) {
-        match target {
-            Expr::Var(name) => {
-                // Set again, perhaps under a condition: it may be either.
-                let again = self.locals.iter().any(|(known, _)| known == name.id);
-                self.locals.push((name.id.to_owned(), if again { Type::ANY } else { kind.clone() }));
-            }
-            Expr::List(node) => node.items.iter().for_each(|item| self.declare(item, &Type::ANY)),
-            Expr::Tuple(node) => node.items.iter().for_each(|item| self.declare(item, &Type::ANY)),
-            _ => {}
         }
     }
 }
