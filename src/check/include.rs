@@ -97,6 +97,7 @@ impl Trail {
 
     /// That of a file which the last of this one includes.
     fn further(&self, path: &Path) -> Self {
+        let path = path.strip_prefix(".").unwrap_or(path);
         let lies = flat(&self.folder.join(path));
         let named = self.files.last().and_then(|(named, _)| named.parent()).map(|folder| flat(&folder.join(path)));
         let mut files = self.files.clone();
@@ -105,12 +106,11 @@ impl Trail {
     }
 }
 
-/// A path without `.` and, as far as they can be taken back, `..`.
+/// A path without `..`, as far as they can be taken back.
 fn flat(path: &Path) -> PathBuf {
     let mut flat = PathBuf::new();
     for part in path.components() {
         match part {
-            Component::CurDir => {}
             Component::ParentDir if matches!(flat.components().next_back(), Some(Component::Normal(_))) => {
                 flat.pop();
             }
