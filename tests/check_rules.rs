@@ -69,6 +69,7 @@ fn files(path: &Path) -> io::Result<Vec<u8>> {
         Some("/runbooks/there.txt") => Ok(b"limit {{ parameters.limit }}\n".to_vec()),
         Some("/runbooks/there.sql") => Ok(b"select 1".to_vec()),
         Some("/runbooks/wrong.sql") => Ok(b"-- twice\nselect 1;\n  select 2 form there;\n".to_vec()),
+        Some("/runbooks/key.pem") => Ok(b"-----BEGIN PRIVATE KEY-----\n".to_vec()),
         Some("/runbooks/binary") => Ok(vec![0xff, 0xfe]),
         Some("/runbooks/wrong.txt") => Ok(b"{{ parameters.limmit }}".to_vec()),
         Some("/runbooks/example.yaml") => Ok(b"the example itself, which is not read again".to_vec()),
@@ -220,6 +221,16 @@ fn a_warning_is_silenced_with_a_reason_and_nothing_else_is() {
 #[test]
 fn scripts_that_bash_cannot_read_are_found() {
     holds_for("scripts.txt");
+}
+
+#[test]
+fn secrets_that_stand_in_the_file_are_found() {
+    holds_for("secrets.txt");
+}
+
+#[test]
+fn steps_that_a_rollback_or_a_hold_meets_at_the_wrong_moment_are_found() {
+    holds_for("order.txt");
 }
 
 #[test]

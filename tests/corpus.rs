@@ -4,13 +4,18 @@
 
 #![expect(clippy::expect_used, reason = "a test says what it expects")]
 
+#[path = "support/shell.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod shell;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use runbook::check::check;
+use runbook::check::check_with_shell;
 use runbook::check::source::Source;
+use shell::Shells;
 
 /// What the fourteen procedures ask of a runbook, and what stands in one that shows it: one of these.
 const DEMANDS: [(&str, &[&str]); 41] = [
@@ -131,10 +136,13 @@ fn nothing_is_found_in_a_good_runbook() {
         let name = path.strip_prefix(folder()).unwrap_or(&path).display().to_string();
         let source = Source::new(name.clone(), text(&path));
         let beside = path.parent().expect("a folder");
-        let checked = check(&source, beside, &|file: &Path| fs::read(file));
+        let checked = check_with_shell(&source, beside, &|file: &Path| fs::read(file), &Shells::default());
         for diagnostic in checked.diagnostics {
             let (line, column) = source.line_column(diagnostic.span.start);
             let _ = writeln!(found, "{name}:{line}:{column} {} {}", diagnostic.code, diagnostic.message);
+        }
+        if checked.runbook.is_none() {
+            let _ = writeln!(found, "{name}: no runbook");
         }
     }
     assert_eq!(found, "");
@@ -174,4 +182,15 @@ fn every_demand_is_carried_by_a_runbook_that_shows_it() {
         }
     }
     assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn there_are_a_hundred_and_fifty_bad_examples() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
+    let files = fs::read_dir(rules).expect("a folder of examples").map(|entry| entry.expect("an entry").path());
+    let examples = files.map(|path| text(&path));
+    let bad: usize = examples
+        .map(|text| text.lines().filter(|line| line.starts_with("### RB") && line.ends_with(" bad")).count())
+        .sum();
+    assert!(bad >= 150, "{bad}");
 }

@@ -20,7 +20,7 @@ use super::source::Source;
 use super::sql::{self, SqlText};
 use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
-use super::{Files, suggest, texts, types};
+use super::{Files, reads, suggest, texts, types};
 use crate::model::diagnostic::Span;
 use crate::model::runbook::Hook;
 
@@ -59,6 +59,8 @@ pub struct Context<'a> {
     pub ids: HashMap<String, usize>,
     /// Every name that a template or expression reads.
     pub references: Vec<texts::Reference>,
+    /// Every reading of a step by another, through vars too.
+    pub reads: Vec<reads::ReadAt>,
     /// Every template or expression that cannot be read.
     pub malformed: Vec<texts::Malformed>,
     /// Every id with a dash that an expression reads.
@@ -97,6 +99,7 @@ impl<'a> Context<'a> {
             lists: Vec::new(),
             ids: HashMap::new(),
             references: Vec::new(),
+            reads: Vec::new(),
             malformed: Vec::new(),
             dashed: Vec::new(),
             texts: Vec::new(),
@@ -113,6 +116,7 @@ impl<'a> Context<'a> {
         context.read_files(folder, files);
         texts::collect(&mut context);
         context.misfits = types::misfits(&context);
+        context.reads = reads::collect(&context);
         context
     }
 

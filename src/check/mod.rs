@@ -1,6 +1,7 @@
 //! Text to runbook and findings: tree, decoding, rules. Sees only the files it is given, prints nothing.
 
 pub mod catalogue;
+mod conditions;
 pub mod context;
 pub mod decode;
 pub mod document;
@@ -8,6 +9,7 @@ pub mod include;
 pub mod moment;
 pub mod parameters;
 mod place;
+pub mod reads;
 pub mod refusals;
 pub mod resolve;
 pub mod rules;

@@ -25,6 +25,7 @@ use crate::model::step::{OnFailure, Step};
 
 pub use document::{mode, parameter};
 use document::{named, text};
+pub use flow::serial;
 
 /// The runbook that a document without errors describes. `folder` is absolute.
 #[must_use]

@@ -6,12 +6,18 @@
 
 pub mod actions;
 pub mod files;
+mod flow;
 pub mod includes;
+pub mod loops;
 pub mod names;
 pub mod options;
+pub mod order;
 pub mod parts;
 pub mod places;
+pub mod plain;
+pub mod references;
 pub mod removal;
+pub mod requests;
 pub mod review;
 pub mod safety;
 pub mod scripts;
@@ -82,6 +88,7 @@ pub const RULES: &[Rule] = &[
     error!("RB0213", "`runbook` is not the first key", shape::not_first),
     error!("RB0214", "fields that do not go together", parts::contradictions),
     error!("RB0215", "malformed regular expression", parts::regular_expressions),
+    error!("RB0216", "malformed request", requests::malformed),
     error!("RB0301", "id given twice", names::duplicate_id),
     error!("RB0302", "unknown step", names::unknown_step),
     error!("RB0303", "unknown parameter", names::unknown_parameter),
@@ -93,6 +100,14 @@ pub const RULES: &[Rule] = &[
     error!("RB0309", "malformed template or expression", names::syntax),
     error!("RB0310", "action on the wrong kind of target", places::wrong_kind_of_target),
     error!("RB0311", "unknown output of a step", names::unknown_output),
+    error!("RB0312", "reference to a step that may not run", references::may_not_run),
+    error!("RB0313", "output of a step that may have failed", references::may_have_failed),
+    error!("RB0314", "reference to a step that runs beside", references::beside),
+    error!("RB0315", "result of a loop read as if it were one", loops::many_results),
+    error!("RB0316", "result that a step does not have", loops::wrong_result),
+    error!("RB0317", "vars that read each other in a circle", names::circular_vars),
+    error!("RB0318", "wait for a step that cannot be waited for", loops::not_waited_for),
+    error!("RB0319", "loop whose item hides another name", loops::hiding_name),
     error!("RB0320", "comparison of types that cannot be compared", types::comparison),
     error!("RB0321", "duration compared or calculated with as a text", types::duration),
     error!("RB0322", "arithmetic with types that have none", types::arithmetic),
@@ -130,6 +145,10 @@ pub const RULES: &[Rule] = &[
     error!("RB0508", "rollback where there can be none", undo::nested),
     error!("RB0601", "template in text that is never a template", safety::template_in_code),
     error!("RB0602", "secret where it could be read", safety::exposed_secret),
+    warning!("RB0603", "secret in plain text, by its name", plain::by_name),
+    error!("RB0604", "secret in plain text, by its look", plain::by_look),
+    warning!("RB0605", "reload as a step after a `file`", order::early_reload),
+    warning!("RB0606", "question inside a hold that expires", order::question_in_hold),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
     error!("RB0703", "runbooks that include each other in a circle", includes::circle),

@@ -1,8 +1,9 @@
 //! Every SQL text of a runbook, wherever it stands, read once: what the SQL rules look at.
 //!
-//! [`body`] reads a text, [`tree`] asks its syntax tree, [`words`] puts what the grammar wanted in words.
+//! [`body`] reads a text, `depth` keeps out what would nest too deep, [`tree`] asks its syntax tree, [`words`] puts what the grammar wanted in words.
 
 pub mod body;
+mod depth;
 pub mod tree;
 mod words;
 
@@ -11,7 +12,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use self::body::Body;
+use self::body::{Body, Reading};
 use super::context::Context;
 use super::tree::{Kind as NodeKind, NodeId};
 use crate::model::diagnostic::Span;
@@ -83,7 +84,7 @@ impl SqlText {
 #[must_use]
 pub fn collect(context: &Context) -> Vec<SqlText> {
     let steps = context.steps.iter().enumerate().map(|(at, step)| (step.node, at)).collect();
-    let mut walk = Walk { context, steps, seen: HashSet::new(), bodies: HashMap::new(), texts: Vec::new() };
+    let mut walk = Walk { context, steps, seen: HashSet::new(), texts: Vec::new() };
     if let Some(list) = context.field(context.root, "steps") {
         walk.inside(list, &At::default());
     }
@@ -95,7 +96,52 @@ pub fn collect(context: &Context) -> Vec<SqlText> {
             walk.inside(hook.value, &At::default());
         }
     }
-    walk.texts
+    read(walk.texts)
+}
+
+/// So many texts are worth more than one thread.
+const MANY: usize = 200;
+
+/// Reads each text once, however often it stands there.
+fn read(texts: Vec<Unread<'_>>) -> Vec<SqlText> {
+    let mut distinct: Vec<&str> = Vec::new();
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    for unread in &texts {
+        numbers.entry(unread.text).or_insert_with(|| {
+            distinct.push(unread.text);
+            distinct.len() - 1
+        });
+    }
+    let readings = if distinct.len() < MANY {
+        distinct.iter().map(|text| Reading::of(text)).collect()
+    } else {
+        side_by_side(&distinct)
+    };
+    let bodies: Vec<Rc<Body>> =
+        distinct.iter().zip(readings).map(|(text, reading)| Rc::new(Body::new(text, reading))).collect();
+    texts
+        .into_iter()
+        .filter_map(|unread| {
+            let body = bodies.get(*numbers.get(unread.text)?)?.clone();
+            let Unread { node, file, holder, is_query, is_transaction, at, .. } = unread;
+            let At { step, part, variables } = at;
+            Some(SqlText { node, file, holder, is_query, is_transaction, step, part, variables, body })
+        })
+        .collect()
+}
+
+fn side_by_side(texts: &[&str]) -> Vec<Reading> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let parts = texts.chunks(texts.len().div_ceil(threads).max(1));
+        let started: Vec<_> = parts
+            .map(|part| (part, scope.spawn(move || part.iter().map(|text| Reading::of(text)).collect::<Vec<_>>())))
+            .collect();
+        let read = |(part, thread): (&[&str], std::thread::ScopedJoinHandle<'_, Vec<Reading>>)| {
+            thread.join().unwrap_or_else(|_| part.iter().map(|text| Reading::of(text)).collect())
+        };
+        started.into_iter().flat_map(read).collect()
+    })
 }
 
 /// What is known of the place that the walk has come to.
@@ -106,12 +152,22 @@ struct At {
     variables: Vec<NodeId>,
 }
 
+/// A text that was found and not read yet.
+struct Unread<'a> {
+    node: NodeId,
+    file: Option<PathBuf>,
+    holder: NodeId,
+    is_query: bool,
+    is_transaction: bool,
+    at: At,
+    text: &'a str,
+}
+
 struct Walk<'a, 'c> {
     context: &'a Context<'c>,
     steps: HashMap<NodeId, usize>,
     seen: HashSet<NodeId>,
-    bodies: HashMap<&'a str, Rc<Body>>,
-    texts: Vec<SqlText>,
+    texts: Vec<Unread<'a>>,
 }
 
 impl Walk<'_, '_> {
@@ -162,18 +218,8 @@ impl Walk<'_, '_> {
                 None => return,
             },
         };
-        let body = self.bodies.entry(text).or_insert_with(|| Rc::new(Body::read(text))).clone();
         let said = context.field(holder, "transaction").and_then(|node| context.text(node));
-        self.texts.push(SqlText {
-            node,
-            file,
-            holder,
-            is_query,
-            is_transaction: is_query || said != Some("false"),
-            step: at.step,
-            part: at.part,
-            variables: at.variables.clone(),
-            body,
-        });
+        let is_transaction = is_query || said != Some("false");
+        self.texts.push(Unread { node, file, holder, is_query, is_transaction, at: at.clone(), text });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::conditions;
 use super::context::{Context, Loaded, QUESTIONS};
 use super::tree::{Kind as NodeKind, NodeId};
 use crate::expression::{Name, Parsed, SyntaxError};
@@ -29,6 +30,14 @@ pub struct Reference {
     pub before_loop: bool,
     /// Who can see what becomes of it.
     pub exposure: Exposure,
+    /// The step, probe or check whose own result would be known here.
+    pub own: Option<NodeId>,
+    /// The key of the var that it is part of.
+    pub var: Option<NodeId>,
+    /// Whether it is part of what decides whether its step runs.
+    pub decides: bool,
+    /// The conditions under which it is read at all.
+    pub under: Vec<String>,
 }
 
 /// Who can see the value that a text becomes.
@@ -101,6 +110,12 @@ pub struct Place {
     pub before_loop: bool,
     /// What becomes of it.
     pub takes: Takes,
+    /// The step, probe or check whose own result would be known here.
+    pub own: Option<NodeId>,
+    /// The key of the var that it is part of.
+    pub var: Option<NodeId>,
+    /// Whether it decides whether its step runs.
+    pub decides: bool,
 }
 
 /// A value that is a duration.
@@ -179,7 +194,10 @@ impl Place {
 pub fn collect(context: &mut Context) {
     let document = Place::default();
     let root = context.root;
-    all_below(context, root, "vars", document);
+    let vars = context.field(root, "vars").map(|vars| context.entries(vars)).unwrap_or_default();
+    for var in vars {
+        deep(context, var.value, Place { var: Some(var.key), ..document });
+    }
     all_below(context, root, "locks", document.scalar());
     for target in children(context, root, "targets") {
         each(context, target, &["postgres", "password"], document.secret().scalar());
@@ -206,9 +224,10 @@ pub fn collect(context: &mut Context) {
 
 fn step(context: &mut Context, node: NodeId, text: Place) {
     let own = own_result(context, node);
+    let text = Place { own: Some(node), ..text };
     surroundings(context, node, text);
     each(context, node, &["name"], text.text());
-    each(context, node, &["when"], text.condition());
+    each(context, node, &["when"], Place { decides: true, ..text.condition() });
     each(context, node, &["until"], text.condition().result(own));
     for (name, asked) in context.questions(node) {
         probe(context, name, asked, text);
@@ -252,6 +271,7 @@ fn own_result(context: &Context, node: NodeId) -> Own {
 }
 
 fn probe(context: &mut Context, name: &str, node: NodeId, text: Place) {
+    let text = Place { own: Some(node), ..text };
     surroundings(context, node, text);
     let asks = QUESTIONS.iter().any(|key| context.field(node, key).is_some());
     let own = if asks { own_result(context, node) } else { Own::Nothing };
@@ -411,6 +431,9 @@ fn read<'t>(
     }
     for name in names {
         let span = place(context, name.offset, name.end - name.offset);
+        let under =
+            name.under.iter().filter_map(|(range, holds)| Some(conditions::of(body.get(range.clone())?, *holds)));
+        let under = under.flatten().collect();
         let mut path = name.path.into_iter();
         context.references.push(Reference {
             root: path.next().unwrap_or_default(),
@@ -421,6 +444,10 @@ fn read<'t>(
             result: text.result,
             before_loop: text.before_loop,
             exposure: text.exposure,
+            own: text.own,
+            var: text.var,
+            decides: text.decides,
+            under,
         });
     }
     Some(parsed)

@@ -1,5 +1,7 @@
 //! The names that a text reads, for static checking.
 
+use std::ops::Range;
+
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, Expr, Filter, Stmt, Test, UnaryOpKind};
 use minijinja::value::ValueKind;
 
@@ -15,6 +17,8 @@ pub struct Name {
     pub end: usize,
     /// Whether it may be missing: it stands under `is defined` or `default`, or behind a test that it is defined.
     pub guarded: bool,
+    /// The conditions under which it is read at all, and whether each holds or not.
+    pub under: Vec<(Range<usize>, bool)>,
 }
 
 #[derive(Default)]
@@ -26,6 +30,8 @@ pub(super) struct Walk {
     defined: Vec<Vec<String>>,
     /// Whether the walk is below `is defined` or `default`.
     lenient: bool,
+    /// The conditions under which the walk is where it is.
+    under: Vec<(Range<usize>, bool)>,
 }
 
 impl Walk {
@@ -40,12 +46,11 @@ impl Walk {
             Expr::UnaryOp(node) => self.expr(&node.expr),
             Expr::BinOp(node) => {
                 self.expr(&node.left);
-                let guards = match node.op {
-                    BinOpKind::ScAnd => defined_by(&node.left, true),
-                    BinOpKind::ScOr => defined_by(&node.left, false),
-                    _ => Vec::new(),
-                };
-                self.guarded_by(guards, |walk| walk.expr(&node.right));
+                match node.op {
+                    BinOpKind::ScAnd => self.guarded_by(&node.left, true, |walk| walk.expr(&node.right)),
+                    BinOpKind::ScOr => self.guarded_by(&node.left, false, |walk| walk.expr(&node.right)),
+                    _ => self.expr(&node.right),
+                }
             }
             Expr::Compare(node) => {
                 self.expr(&node.expr);
@@ -53,8 +58,8 @@ impl Walk {
             }
             Expr::IfExpr(node) => {
                 self.expr(&node.test_expr);
-                self.guarded_by(defined_by(&node.test_expr, true), |walk| walk.expr(&node.true_expr));
-                self.guarded_by(defined_by(&node.test_expr, false), |walk| walk.all(&node.false_expr));
+                self.guarded_by(&node.test_expr, true, |walk| walk.expr(&node.true_expr));
+                self.guarded_by(&node.test_expr, false, |walk| walk.all(&node.false_expr));
             }
             Expr::Filter(node) => self.filter(node),
             Expr::Test(node) => self.test(node),
@@ -92,7 +97,7 @@ impl Walk {
         }
         let guarded = self.lenient || self.defined.iter().any(|defined| path.starts_with(defined));
         let (offset, end) = (start_of(expr), expr.span().end_offset as usize);
-        self.found.push(Name { path, offset, end, guarded });
+        self.found.push(Name { path, offset, end, guarded, under: self.under.clone() });
     }
 
     fn filter(&mut self, node: &Filter<'_>) {
@@ -132,10 +137,13 @@ impl Walk {
         self.lenient = before;
     }
 
-    fn guarded_by(&mut self, guards: Vec<Vec<String>>, walk: impl FnOnce(&mut Self)) {
+    /// Walks on where a condition holds, or where it does not.
+    fn guarded_by(&mut self, condition: &Expr<'_>, holds: bool, walk: impl FnOnce(&mut Self)) {
         let before = self.defined.len();
-        self.defined.extend(guards);
+        self.defined.extend(defined_by(condition, holds));
+        self.under.push((range_of(condition), holds));
         walk(self);
+        self.under.pop();
         self.defined.truncate(before);
     }
 
@@ -155,8 +163,8 @@ impl Walk {
             }
             Stmt::IfCond(node) => {
                 self.expr(&node.expr);
-                self.guarded_by(defined_by(&node.expr, true), |walk| walk.body(&node.true_body));
-                self.guarded_by(defined_by(&node.expr, false), |walk| walk.body(&node.false_body));
+                self.guarded_by(&node.expr, true, |walk| walk.body(&node.true_body));
+                self.guarded_by(&node.expr, false, |walk| walk.body(&node.false_body));
             }
             Stmt::WithBlock(node) => self.scoped(|walk| {
                 for (target, value) in &node.assignments {
@@ -240,10 +248,27 @@ fn defined_by(condition: &Expr<'_>, holds: bool) -> Vec<Vec<String>> {
     }
 }
 
-pub(super) fn start_of(expr: &Expr<'_>) -> usize {
+fn start_of(expr: &Expr<'_>) -> usize {
     match expr {
         Expr::GetAttr(node) => start_of(&node.expr),
         Expr::GetItem(node) => start_of(&node.expr),
         other => other.span().start_offset as usize,
     }
+}
+
+/// Where an expression stands, its operand included.
+pub(super) fn range_of(expr: &Expr<'_>) -> Range<usize> {
+    let span = expr.span();
+    let first = match expr {
+        Expr::Filter(node) => node.expr.as_ref().map(range_of),
+        Expr::Test(node) => Some(range_of(&node.expr)),
+        Expr::BinOp(node) => Some(range_of(&node.left)),
+        Expr::Compare(node) => Some(range_of(&node.expr)),
+        Expr::GetAttr(node) => Some(range_of(&node.expr)),
+        Expr::GetItem(node) => Some(range_of(&node.expr)),
+        Expr::Slice(node) => Some(range_of(&node.expr)),
+        _ => None,
+    };
+    let start = first.map_or(start_of(expr), |first| first.start.min(span.start_offset as usize));
+    start..(span.end_offset as usize).max(start)
 }

@@ -19,6 +19,8 @@ use minijinja::machinery::ast::{Expr, Stmt};
 pub use kind::Type;
 use walk::Walk;
 
+use super::names::range_of;
+
 #[cfg(test)]
 mod tests;
 
@@ -45,7 +47,7 @@ pub struct Typed {
 pub(super) fn of_expression(text: &str, names: &dyn Names, expr: &Expr<'_>) -> Typed {
     let mut walk = Walk::new(text, names);
     let result = walk.expr(expr);
-    let (place, cause) = (Some(walk::range_of(expr)), walk::cause_of(&[expr]));
+    let (place, cause) = (Some(range_of(expr)), walk::cause_of(&[expr]));
     Typed { result, place, cause, problems: walk.problems }
 }
 

@@ -1,9 +1,9 @@
 //! Names: given once, and known where they are read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::Findings;
+use super::{Findings, references};
 use crate::check::context::Context;
 use crate::check::include::{Examined, Outcome};
 use crate::check::steps::{Kind, Part, Role};
@@ -180,18 +180,51 @@ fn help_for(context: &Context, reference: &Reference) -> String {
 
 /// `steps.<id>` of a step that has not run when it is read.
 pub fn later_step(context: &Context, findings: &mut Findings) {
-    for (reference, id) in reads(context, "steps") {
-        let (Some(read), Some(reader)) = (context.step_named(id), reference.step) else { continue };
-        if let Some(why) = not_run_yet(context, reader, read) {
-            let defined = context.field_span(context.steps[read].node, "id");
-            findings.report_with(
-                reference.span,
-                format!("step `{id}` {why}"),
-                "read a step that comes earlier, or move that step up",
-                (defined, "this step"),
-            );
+    for read in context.reads() {
+        let Some(why) = not_run_yet(context, read.reader, read.read) else { continue };
+        if references::parallel_group(context, read.reader, read.read).is_some() {
+            continue;
+        }
+        let defined = context.field_span(context.steps[read.read].node, "id");
+        let help = "read a step that comes earlier, or move that step up".to_owned();
+        references::report(findings, &read, format!("step `{}` {why}", read.id), help, (defined, "this step"));
+    }
+}
+
+/// Vars that have no value because each waits for the other.
+pub fn circular_vars(context: &Context, findings: &mut Findings) {
+    let mut reads: HashMap<&str, Vec<&Reference>> = HashMap::new();
+    for reference in context.references.iter().filter(|reference| reference.root == "vars") {
+        if let Some(var) = reference.var.and_then(|key| context.text(key)) {
+            reads.entry(var).or_default().push(reference);
         }
     }
+    let mut done: HashSet<&str> = HashSet::new();
+    for var in context.declared("vars") {
+        let mut path: Vec<(&str, usize)> = vec![(var, 0)];
+        while let Some((at, next)) = path.last_mut() {
+            let reading = if done.contains(at) { None } else { reads.get(at).and_then(|reads| reads.get(*next)) };
+            *next += 1;
+            let Some((reference, read)) = reading.and_then(|reading| Some((*reading, reading.rest.first()?))) else {
+                done.insert(at);
+                path.pop();
+                continue;
+            };
+            match path.iter().position(|(name, _)| name == read) {
+                Some(begin) => circle(findings, &path[begin..], reference),
+                None => path.push((read, 0)),
+            }
+        }
+    }
+}
+
+fn circle(findings: &mut Findings, path: &[(&str, usize)], closing: &Reference) {
+    let names: Vec<&str> = path.iter().map(|(name, _)| *name).collect();
+    let message = match names.as_slice() {
+        [var] => format!("var `{var}` reads itself"),
+        _ => format!("vars read each other in a circle: {} → {}", names.join(" → "), names[0]),
+    };
+    findings.report(closing.span, message, "let one of them say its value without the others");
 }
 
 /// Why a step's result cannot be there when another reads it.
@@ -268,6 +301,10 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
         }
         let step = &context.steps[at];
         let (Some(name), "outputs", true) = (names.first(), of_step.as_str(), step.sound) else { continue };
+        // Another step was meant, most likely, and that is said already.
+        if reference.step.is_some_and(|reader| not_run_yet(context, reader, at).is_some()) {
+            continue;
+        }
         let declared = context.outputs(step);
         if !declared.contains(&name.as_str()) && !reference.guarded {
             let help = if declared.is_empty() {

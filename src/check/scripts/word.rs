@@ -93,11 +93,11 @@ impl<'s> Scanner<'s> {
                     word.expands = true;
                     self.substituted();
                 }
-                b'(' if self.at > offset && self.opens_within_word() => {
+                b'(' if self.at == offset || !self.opens_within_word() => break,
+                b'(' => {
                     self.at += 1;
                     self.skip_parentheses();
                 }
-                b'(' => break,
                 _ => self.piece(&mut word, false),
             }
         }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use squawk_syntax::{SourceFile, SyntaxNode, ast::AstNode};
+use squawk_syntax::{Parse, SourceFile, SyntaxNode, ast::AstNode};
 
+use super::depth::{DEEPEST, depth};
 use super::words;
 use crate::check::texts::ROOTS;
 use crate::model::sql::cut;
@@ -40,6 +41,8 @@ pub enum Problem {
     Unclosed(Range<usize>, &'static str),
     /// What only psql understands.
     Psql(Vec<Range<usize>>),
+    /// It nests too deep to be parsed.
+    Deep,
     /// A template, which is found and explained elsewhere.
     Template,
     /// What is not PostgreSQL's grammar: the first place of each statement.
@@ -70,39 +73,68 @@ pub struct Statement {
     pub words: Vec<String>,
 }
 
-impl Body {
+/// A text as it was parsed: what one thread can hand to another.
+#[derive(Debug)]
+pub struct Reading {
+    variables: Vec<Variable>,
+    problem: Option<Problem>,
+    parsed: Option<Parse<SourceFile>>,
+}
+
+impl Reading {
+    /// Why it cannot be read.
+    #[must_use]
+    pub const fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
     /// Reads a text.
     #[must_use]
-    pub fn read(text: &str) -> Self {
-        let empty = Self { text: text.to_owned(), variables: Vec::new(), problem: None, statements: Vec::new() };
+    pub fn of(text: &str) -> Self {
+        let failed = |variables, problem| Self { variables, problem: Some(problem), parsed: None };
         let pieces = match pieces(text) {
             Ok(pieces) => pieces,
             Err(unclosed) => {
                 let range = unclosed.at..unclosed.at + first_line(&text[unclosed.at..]);
-                return Self { problem: Some(Problem::Unclosed(range, unclosed.what)), ..empty };
+                return failed(Vec::new(), Problem::Unclosed(range, unclosed.what));
             }
         };
         let variables = variables(text, &pieces);
         let found = cut::statements(text, &pieces);
-        let problem = match found.is_empty() {
-            true => Some(Problem::Empty),
-            false if has_template(text, &pieces) => Some(Problem::Template),
-            false => psql(text, &pieces, &found),
-        };
-        if problem.is_some() {
-            return Self { variables, problem, ..empty };
+        if found.is_empty() {
+            return failed(variables, Problem::Empty);
+        }
+        if has_template(text, &pieces) {
+            return failed(variables, Problem::Template);
+        }
+        if let Some(problem) = psql(text, &pieces, &found) {
+            return failed(variables, problem);
+        }
+        if depth(text, &pieces) > DEEPEST {
+            return failed(variables, Problem::Deep);
         }
         let parsed = SourceFile::parse(&masked(text, &variables));
         let errors = parsed.errors();
-        if !errors.is_empty() {
-            let errors: Vec<(usize, &str)> =
-                errors.iter().map(|error| (usize::from(error.range().start()), error.message())).collect();
-            let mistakes = words::mistakes(text, &pieces, &found, &errors);
-            return Self { variables, problem: Some(Problem::Syntax(mistakes)), ..empty };
+        if errors.is_empty() {
+            return Self { variables, problem: None, parsed: Some(parsed) };
         }
-        let nodes = parsed.tree().stmts().map(|statement| statement.syntax().clone());
+        let errors: Vec<(usize, &str)> =
+            errors.iter().map(|error| (usize::from(error.range().start()), error.message())).collect();
+        let mistakes = words::mistakes(text, &pieces, &found, &errors);
+        failed(variables, Problem::Syntax(mistakes))
+    }
+}
+
+impl Body {
+    /// What was read of a text, as trees.
+    #[must_use]
+    pub fn new(text: &str, reading: Reading) -> Self {
+        let Reading { variables, problem, parsed } = reading;
+        let pieces = pieces(text).unwrap_or_default();
+        let found = cut::statements(text, &pieces);
+        let nodes = parsed.iter().flat_map(|parsed| parsed.tree().stmts()).map(|statement| statement.syntax().clone());
         let statements = nodes.filter_map(|node| statement(text, node, &found)).collect();
-        Self { variables, statements, ..empty }
+        Self { text: text.to_owned(), variables, problem, statements }
     }
 }
 

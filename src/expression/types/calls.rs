@@ -9,10 +9,10 @@ use super::kind::{BOOLEAN, DURATION, INTEGER, NONE, NUMERIC, TEXT, TEXTUAL, Type
 use super::operators::{self, Comparison};
 use super::results::{Given, gives};
 use super::signatures::{self, COMPARISONS, FILTERS, FUNCTIONS, Gives, Signature, TESTS};
-use super::walk::{Walk, cause_of, range_of};
+use super::walk::{Walk, cause_of};
 use super::{Problem, ProblemKind};
 use crate::expression::builtins::environment;
-use crate::expression::names::path_of;
+use crate::expression::names::{path_of, range_of};
 
 /// A filter, test or function as it is used.
 struct Use {

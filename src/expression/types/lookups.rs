@@ -5,9 +5,9 @@ use std::ops::Range;
 use minijinja::machinery::ast::{Expr, Slice};
 
 use super::kind::{BOOLEAN, LIST, MAPPING, NONE, NUMERIC, TEXT, TEXTUAL, Type};
-use super::walk::{Walk, cause_of, range_of};
+use super::walk::{Walk, cause_of};
 use super::{Problem, ProblemKind, signatures};
-use crate::expression::names::path_of;
+use crate::expression::names::{path_of, range_of};
 
 impl Walk<'_> {
     /// Reads a name, or a part of a value. Below `is defined` and `default` a part may be missing.

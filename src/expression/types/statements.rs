@@ -3,8 +3,9 @@
 use minijinja::machinery::ast::{Expr, Stmt};
 
 use super::kind::{INTEGER, LIST, MAPPING, NONE, TEXT, TEXTUAL, Type};
-use super::walk::{Walk, cause_of, range_of};
+use super::walk::{Walk, cause_of};
 use super::{Problem, ProblemKind};
+use crate::expression::names::range_of;
 
 impl Walk<'_> {
     /// The problems of a statement.

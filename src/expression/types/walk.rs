@@ -7,7 +7,7 @@ use minijinja::machinery::ast::{BinOp, BinOpKind, Compare, Expr, IfExpr, UnaryOp
 use super::kind::{BOOLEAN, MAPPING, TEXT, Type};
 use super::operators::{self, Comparison, Misfit, Operand};
 use super::{Names, Problem, ProblemKind};
-use crate::expression::names::{path_of, start_of};
+use crate::expression::names::{path_of, range_of};
 
 /// One walk through a text.
 pub(super) struct Walk<'w> {
@@ -16,23 +16,6 @@ pub(super) struct Walk<'w> {
     /// Names of loops, `with` and `set`, innermost last.
     pub locals: Vec<(String, Type)>,
     pub problems: Vec<Problem>,
-}
-
-/// Where an expression stands, its operand included.
-pub(super) fn range_of(expr: &Expr<'_>) -> Range<usize> {
-    let span = expr.span();
-    let first = match expr {
-        Expr::Filter(node) => node.expr.as_ref().map(range_of),
-        Expr::Test(node) => Some(range_of(&node.expr)),
-        Expr::BinOp(node) => Some(range_of(&node.left)),
-        Expr::Compare(node) => Some(range_of(&node.expr)),
-        Expr::GetAttr(node) => Some(range_of(&node.expr)),
-        Expr::GetItem(node) => Some(range_of(&node.expr)),
-        Expr::Slice(node) => Some(range_of(&node.expr)),
-        _ => None,
-    };
-    let start = first.map_or(start_of(expr), |first| first.start.min(span.start_offset as usize));
-    start..(span.end_offset as usize).max(start)
 }
 
 /// The name whose declaration explains what an operand is.

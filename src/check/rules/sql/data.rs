@@ -79,7 +79,9 @@ pub fn dropped_unasked(context: &Context, findings: &mut Findings) {
                 }
                 _ => continue,
             };
-            if tree::child(&found, K::IF_EXISTS).is_none() {
+            // What stands before it would have failed already.
+            let named = text.body.text[..statement.range.start].contains(what.trim_matches('`'));
+            if tree::child(&found, K::IF_EXISTS).is_none() && !named {
                 let end = found.last_token().map(|token| usize::from(token.text_range().end()));
                 let words = tree::range(&found).start..end.unwrap_or(statement.range.end);
                 let range = words.start..words.end.min(statement.range.end);

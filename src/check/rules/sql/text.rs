@@ -21,6 +21,11 @@ pub fn syntax(context: &Context, findings: &mut Findings) {
                 let help = "close it, or double a quote that is part of the text";
                 report(context, findings, text, range, &format!("{what} is opened here and never closed"), help);
             }
+            Some(Problem::Deep) => {
+                let range = 0..text.body.text.lines().next().unwrap_or_default().len();
+                let help = "give a long list as a table of its own, or a long condition in parts";
+                report(context, findings, text, &range, "this SQL text nests too deep to be read", help);
+            }
             Some(Problem::Syntax(mistakes)) => {
                 for mistake in mistakes {
                     report(context, findings, text, &mistake.range, &sentence(text, mistake), help(mistake));
