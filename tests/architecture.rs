@@ -31,6 +31,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("minijinja::", &["expression"]),
     ("granit_parser::", &["check"]),
     ("squawk_syntax::", &["check"]),
+    ("schemars::", &["check", "model"]),
     ("tokio_postgres::", &["action"]),
     ("tokio::", &["action", "run", "cli"]),
 ];

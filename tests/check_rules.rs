@@ -4,6 +4,8 @@
 //! one ends with what is found in it: code, place, message, help. A refused one is valid, and ends with what of it
 //! this version cannot carry out. `SNAPSHOTS=overwrite` writes that part anew.
 
+#![expect(clippy::expect_used, reason = "a test says what it expects")]
+
 #[path = "support/shell.rs"]
 mod shell;
 
@@ -174,6 +176,11 @@ fn names_are_checked() {
 }
 
 #[test]
+fn references_are_checked() {
+    holds_for("references.txt");
+}
+
+#[test]
 fn types_are_checked() {
     holds_for("types.txt");
 }
@@ -231,6 +238,11 @@ fn secrets_that_stand_in_the_file_are_found() {
 #[test]
 fn steps_that_a_rollback_or_a_hold_meets_at_the_wrong_moment_are_found() {
     holds_for("order.txt");
+}
+
+#[test]
+fn texts_in_a_language_of_their_own_are_checked() {
+    holds_for("literals.txt");
 }
 
 #[test]

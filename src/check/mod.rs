@@ -14,6 +14,7 @@ pub mod refusals;
 pub mod resolve;
 pub mod rules;
 pub mod scalar;
+pub mod schema;
 pub mod scripts;
 pub mod shell;
 pub mod source;

@@ -8,6 +8,7 @@ pub mod actions;
 pub mod files;
 mod flow;
 pub mod includes;
+pub mod literals;
 pub mod loops;
 pub mod names;
 pub mod options;
@@ -88,7 +89,10 @@ pub const RULES: &[Rule] = &[
     error!("RB0213", "`runbook` is not the first key", shape::not_first),
     error!("RB0214", "fields that do not go together", parts::contradictions),
     error!("RB0215", "malformed regular expression", parts::regular_expressions),
-    error!("RB0216", "malformed request", requests::malformed),
+    error!("RB0216", "malformed URL", literals::urls),
+    error!("RB0217", "malformed pattern of file names", literals::file_patterns),
+    error!("RB0218", "method or status that HTTP does not have", literals::http_words),
+    error!("RB0219", "request whose fields do not go together", requests::contradictory),
     error!("RB0301", "id given twice", names::duplicate_id),
     error!("RB0302", "unknown step", names::unknown_step),
     error!("RB0303", "unknown parameter", names::unknown_parameter),

@@ -14,6 +14,7 @@ mod open;
 mod plan;
 mod resume;
 mod rollback;
+mod schema;
 mod shell;
 mod status;
 mod turn;
@@ -74,6 +75,8 @@ enum Command {
     List(list::List),
     /// Read a run's log, or prove it.
     Audit(audit::Audit),
+    /// Print the format as a JSON Schema, for editors.
+    Schema(schema::SchemaArguments),
     /// Print a script that completes command lines of a shell.
     Completions(completions::Completions),
     /// Print the manual page, or write those of all commands.
@@ -102,6 +105,7 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Status(command) => command.run(environment),
         Command::List(command) => command.run(environment),
         Command::Audit(command) => command.run(environment),
+        Command::Schema(command) => Ok(command.run()),
         Command::Completions(command) => Ok(command.run()),
         Command::Man(command) => command.run(),
     };

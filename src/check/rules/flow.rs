@@ -112,9 +112,12 @@ fn counts(context: &Context, findings: &mut Findings, step: &StepAt) {
 }
 
 fn repetition(context: &Context, findings: &mut Findings, step: &StepAt) {
-    let Some(repeat) = step.fields.as_ref().and_then(|fields| fields.repeat.as_ref()) else { return };
+    let Some(fields) = &step.fields else { return };
+    let Some(repeat) = &fields.repeat else { return };
     let Some(node) = context.field(step.node, "repeat") else { return };
     match repeat.max {
+        // It is ended with its list.
+        None if fields.until_end == Some(true) => {}
         None => {
             let span = context.entry_key_span(step.node, "repeat");
             findings.report(span, "`repeat` has no `max`, so it could go on for ever", "add `max: 1000`");

@@ -1,7 +1,7 @@
 //! Results that are many, or of another kind than what is read of them; loops and what waits for steps.
 
-use super::Findings;
 use super::references::report;
+use super::{Findings, names};
 use crate::check::context::Context;
 use crate::check::steps::{Kind, Role, StepAt};
 use crate::check::texts::{Own, ROOTS};
@@ -16,7 +16,7 @@ pub(super) fn waited_for<'c>(context: &'c Context, step: &StepAt) -> impl Iterat
 
 /// What a loop gave, read as if it had run once; and `items` where there is no loop.
 pub fn many_results(context: &Context, findings: &mut Findings) {
-    for read in context.reads() {
+    for read in context.reads().filter(|read| names::not_run_yet(context, read.reader, read.read).is_none()) {
         let looping = |step: &usize| context.own_loop(&context.steps[*step]).is_some();
         let outside = context.around(read.read).find(|step| looping(step) && !context.is_within(*step, read.reader));
         let Some(what) = read.what else { continue };
@@ -81,7 +81,8 @@ const RESULT: [&str; 9] = ["stdout", "stderr", "exit_code", "json", "rows", "row
 pub fn wrong_result(context: &Context, findings: &mut Findings) {
     for read in context.reads().filter(|read| !read.guarded && !read.through_var()) {
         let step = &context.steps[read.read];
-        let (Some(what), Some(kind), true) = (read.what, step.kind, step.sound) else { continue };
+        let later = names::not_run_yet(context, read.reader, read.read).is_some();
+        let (Some(what), Some(kind), true) = (read.what, step.kind, step.sound && !later) else { continue };
         let Some(given) = gives(kind).filter(|_| RESULT.contains(&what)) else { continue };
         let action = step.actions.first().copied().unwrap_or_default();
         let place = (context.action_span(step), "this action");

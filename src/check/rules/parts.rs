@@ -221,13 +221,13 @@ pub fn regular_expressions(context: &Context, findings: &mut Findings) {
             let keys = ["stdout", "stdout_not", "stderr", "stderr_not"];
             found.extend(keys.iter().filter_map(|key| context.field(success, key)));
         }
-        let asked = context.questions(step.node).into_iter().map(|(_, node)| node);
-        let requests = [step.node].into_iter().chain(asked).filter_map(|node| context.field(node, "http"));
-        let expected = requests.filter_map(|http| context.field(http, "expect"));
-        found.extend(expected.filter_map(|expect| context.field(expect, "body")));
         let edits = context.field(step.node, "file").and_then(|file| context.field(file, "edits"));
         let edits = edits.map(|edits| context.items(edits)).unwrap_or_default();
         found.extend(edits.iter().filter_map(|edit| context.field(*edit, "match")));
+        let asked = context.questions(step.node).into_iter().map(|(_, node)| node);
+        let expected =
+            asked.chain([step.node]).filter_map(|node| context.field(context.field(node, "http")?, "expect"));
+        found.extend(expected.filter_map(|expect| context.field(expect, "body")));
     }
     for node in found {
         let Some(text) = context.text(node).filter(|text| !text.contains("{{")) else { continue };
