@@ -34,7 +34,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
-use crate::model::diagnostic::{Diagnostic, Severity, Silenced};
+use crate::model::diagnostic::{Diagnostic, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
 use include::{Examined, Reader, Trail};
@@ -109,15 +109,15 @@ fn examine(source: &Source, trail: &Trail, reader: &Reader<'_>) -> Examined {
         context.remarks = shell::ask(shell, &context.code.scripts);
     }
     context.includes = reader.includes(&context, trail);
-    let (diagnostics, silenced) = rules::run(&context, &source.path);
+    // Where what it includes has errors, that does not resolve either.
+    let resolve = || resolve::runbook(&context, &trail.folder);
+    let rules::Outcome { found, silenced, runbook } = rules::run(&context, &source.path, resolve);
     let refusals = refusals::refusals(&context, &source.path);
-    let mut checked = Checked { diagnostics, silenced, refusals, ..Checked::default() };
+    let mut checked = Checked { diagnostics: found, silenced, refusals, runbook, ..Checked::default() };
     for included in context.included().into_iter().map(|included| &included.checked) {
         checked.diagnostics.extend(included.diagnostics.iter().cloned());
         checked.silenced.extend(included.silenced.iter().cloned());
         checked.sources.extend(included.sources.iter().cloned());
     }
-    let failed = checked.diagnostics.iter().any(|found| found.severity == Severity::Error);
-    checked.runbook = if failed { None } else { resolve::runbook(&context, &trail.folder) };
     Examined::new(checked, &context)
 }

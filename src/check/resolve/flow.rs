@@ -175,7 +175,7 @@ const fn after(then: Then) -> OnFailure {
 }
 
 /// How many at a time; one where nothing is said, `None` where it is neither a number nor a share.
-pub fn serial(text: Option<&Text>) -> Option<Serial> {
+fn serial(text: Option<&Text>) -> Option<Serial> {
     let Some(Text(text)) = text else { return Some(Serial::Count(1)) };
     match text.strip_suffix('%') {
         Some(percent) => percent.parse().ok().filter(|percent| (1..=100).contains(percent)).map(Serial::Percent),

@@ -1,135 +1,121 @@
-//! Loops, repetition, holds and what goes on in the background: which of their fields go together.
+//! Loops, repetitions and holds: what each needs beside it, and what it cannot be.
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::resolve::serial;
 use crate::check::steps::StepAt;
-use crate::check::tree::{Kind as NodeKind, NodeId};
-
-const OF_LOOP: [&str; 5] = ["as", "serial", "canary", "between", "max_failures"];
-
-/// What contradicts itself in one step. Reported by the rule that looks at all fields of a step.
-pub(super) fn contradictions(context: &Context, findings: &mut Findings, step: &StepAt) {
-    match context.own_loop(step) {
-        Some(_) => a_loop(context, findings, step),
-        None => alone(context, findings, step, &OF_LOOP, "for_each", "add `for_each: [...]`, or remove it"),
-    }
-    alone(context, findings, step, &["release_on", "retake"], "hold", "add `hold: { acquire: …, release: … }`");
-    alone(context, findings, step, &["until_end"], "background", "add `background: true`");
-    counts(context, findings, step);
-    repetition(context, findings, step);
-}
+use crate::check::tree::NodeId;
 
 /// Fields that mean something only beside another.
-fn alone(context: &Context, findings: &mut Findings, step: &StepAt, keys: &[&str], principal: &str, help: &str) {
-    if context.field(step.node, principal).is_some() {
-        return;
-    }
-    for key in keys.iter().filter(|key| context.field(step.node, key).is_some()) {
-        let span = context.entry_key_span(step.node, key);
-        findings.report(span, format!("`{key}` without `{principal}`"), help);
-    }
-}
+const BESIDE: &[(&str, &str, &str)] = &[
+    ("as", "for_each", "`for_each: [web-1, web-2]`"),
+    ("serial", "for_each", "`for_each: [web-1, web-2]`"),
+    ("canary", "for_each", "`for_each: [web-1, web-2]`"),
+    ("between", "for_each", "`for_each: [web-1, web-2]`"),
+    ("max_failures", "for_each", "`for_each: [web-1, web-2]`"),
+    ("release_on", "hold", "`hold: { acquire: {…}, release: {…} }`"),
+    ("retake", "hold", "`hold: { acquire: {…}, release: {…} }`"),
+    ("until_end", "background", "`background: true`"),
+];
 
-fn a_loop(context: &Context, findings: &mut Findings, step: &StepAt) {
-    let Some(fields) = &step.fields else { return };
-    if let Some(items) = context.field(step.node, "for_each") {
-        loop_items(context, findings, step, items);
+/// Pairs of which one says what the other cannot bear.
+const APART: &[(&str, &str, &str)] = &[
+    ("for_each", "parallel", "say with `serial` how many items go at a time"),
+    ("until", "repeat", "`until` looks until something is so, `repeat` does something until it is: keep one"),
+];
+
+/// A field without the one that it belongs to, and fields of which one excludes the other.
+pub fn beside(context: &Context, findings: &mut Findings, step: &StepAt) {
+    for (key, principal, example) in BESIDE {
+        let there =
+            context.field(step.node, principal).is_some() || *principal == "for_each" && may_loop(context, step);
+        if !there && context.field(step.node, key).is_some() {
+            let message = format!("`{key}` without `{principal}`");
+            findings.report(context.entry_key_span(step.node, key), message, format!("add {example}, or remove it"));
+        }
     }
-    if fields.serial.is_some() && serial(fields.serial.as_ref()).is_none() {
-        let span = context.field_span(step.node, "serial");
-        findings.report(
-            span,
-            "`serial` is a number of items, or a share of them",
-            "write `serial: 3` or `serial: 25%`",
-        );
-    }
-    if let Some(name) = &fields.r#as {
-        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            && name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
-        if !is_name {
-            let message = format!("an item cannot be called `{name}` in expressions");
-            let help = "write a word of its own in a-z, 0-9 and _, such as `host`";
-            findings.report(context.field_span(step.node, "as"), message, help);
+    for (first, second, help) in APART {
+        if context.field(step.node, first).is_some() && context.field(step.node, second).is_some() {
+            findings.report_with(
+                context.entry_key_span(step.node, second),
+                format!("`{second}` beside `{first}`"),
+                *help,
+                (context.entry_key_span(step.node, first), "the other"),
+            );
         }
     }
 }
 
-fn loop_items(context: &Context, findings: &mut Findings, step: &StepAt, items: NodeId) {
-    let span = context.first_line(context.span(items));
-    let goes_over_nothing = match &context.tree.node(items).kind {
-        // Of a text its type is said elsewhere.
-        NodeKind::Scalar { .. } => false,
-        NodeKind::Sequence(items) => items.is_empty(),
-        NodeKind::Mapping(_) => true,
+/// Whether it is a loop already, or one as soon as the target turns out to be several hosts.
+fn may_loop(context: &Context, step: &StepAt) -> bool {
+    context.own_loop(step).is_some() || context.target(step).is_some_and(|(name, _)| name.contains("{{"))
+}
+
+/// A loop or a repetition that could not be carried out, or not as it was meant.
+pub fn malformed_loop(context: &Context, findings: &mut Findings) {
+    for step in context.sound() {
+        serial(context, findings, step.node);
+        for (key, what) in [("canary", "asks after no item"), ("parallel", "lets no member run")] {
+            if let Some(node) = zero(context, step.node, key) {
+                let message = format!("`{key}: 0` {what}");
+                findings.report(context.span(node), message, format!("write `{key}: 1`, or remove it"));
+            }
+        }
+        repetition(context, findings, step);
+        item(context, findings, step);
+    }
+}
+
+fn zero(context: &Context, node: NodeId, key: &str) -> Option<NodeId> {
+    context.field(node, key).filter(|value| context.text(*value) == Some("0"))
+}
+
+fn serial(context: &Context, findings: &mut Findings, step: NodeId) {
+    let Some(node) = context.field(step, "serial") else { return };
+    let text = context.text(node).unwrap_or_default();
+    let number = |text: &str| text.parse::<u32>().ok().filter(|number| *number > 0);
+    let is = match text.strip_suffix('%') {
+        Some(share) => number(share).is_some_and(|share| share <= 100),
+        None => number(text).is_some(),
     };
-    if goes_over_nothing {
-        let help = "write `for_each: [a, b]`, or a template such as \"{{ parameters.hosts }}\"";
-        findings.report(span, "`for_each` takes a list with items, or a template that gives one", help);
-    }
-    if context.field(step.node, "parallel").is_some() {
-        let span = context.entry_key_span(step.node, "parallel");
-        let message = "`parallel` is for the members of a group, and `for_each` makes a loop of it";
-        findings.report(span, message, "write `serial: 4` for so many items at a time");
-    }
-    let name = context.own_loop(step).unwrap_or("item");
-    if let Some((target, node)) = context.field(step.node, "target").and_then(|_| context.target(step))
-        && context.is_hosts(node)
-        && has_several(context, target)
-    {
-        let message = format!("two loops in one step: over `for_each` and over the hosts of `{target}`");
-        findings.report(context.span(node), message, format!("write `target: \"{{{{ {name} }}}}\"` for one host each"));
-    }
-}
-
-/// Whether a target has several hosts that are written out. What a template gives may be the one that is wanted.
-fn has_several(context: &Context, target: &str) -> bool {
-    let targets = context.field(context.root, "targets");
-    let hosts =
-        targets.and_then(|targets| context.field(targets, target)).and_then(|node| context.field(node, "hosts"));
-    hosts.is_some_and(|hosts| context.items(hosts).len() > 1)
-}
-
-/// Numbers that mean nothing.
-fn counts(context: &Context, findings: &mut Findings, step: &StepAt) {
-    let Some(fields) = &step.fields else { return };
-    if fields.canary == Some(0) {
-        let span = context.field_span(step.node, "canary");
-        findings.report(span, "`canary: 0` asks after no item", "write `canary: 1`, or remove it");
-    }
-    if fields.parallel.is_some_and(|parallel| parallel < 2) && fields.for_each.is_none() {
-        let span = context.field_span(step.node, "parallel");
+    if !is {
         findings.report(
-            span,
-            "`parallel` says how many members run side by side, so it is at least 2",
-            "write `parallel: 4`, or remove it",
+            context.first_line(context.span(node)),
+            format!("`{text}` says not how many items go at a time"),
+            "write a number from 1, such as `serial: 3`, or a share, such as `serial: 25%`",
         );
-    }
-    if fields.release_on.as_ref().is_some_and(Vec::is_empty) {
-        let span = context.field_span(step.node, "release_on");
-        findings.report(span, "this is released on no way out", "name the ways: success, failure, stop, rollback");
     }
 }
 
 fn repetition(context: &Context, findings: &mut Findings, step: &StepAt) {
-    let Some(fields) = &step.fields else { return };
-    let Some(repeat) = &fields.repeat else { return };
     let Some(node) = context.field(step.node, "repeat") else { return };
-    match repeat.max {
-        // It is ended with its list.
-        None if fields.until_end == Some(true) => {}
-        None => {
-            let span = context.entry_key_span(step.node, "repeat");
-            findings.report(span, "`repeat` has no `max`, so it could go on for ever", "add `max: 1000`");
-        }
-        Some(0) => {
-            let span = context.field_span(node, "max");
-            findings.report(span, "`max: 0` repeats nothing", "write how often at most, such as `max: 1000`");
-        }
-        Some(_) => {}
+    if let Some(max) = zero(context, node, "max") {
+        findings.report(context.span(max), "`max: 0` does it not even once", "write how often at most: `max: 100`");
+        return;
     }
-    if context.field(step.node, "until").is_some() {
-        let span = context.entry_key_span(step.node, "repeat");
-        findings.report(span, "`repeat` beside `until`, which repeats the step already", "keep one of the two");
+    let ends = ["until", "max"].iter().any(|key| context.field(node, key).is_some());
+    let ended = step.fields.as_ref().is_some_and(|fields| fields.until_end == Some(true));
+    if !ends && !ended {
+        findings.report(
+            context.entry_key_span(step.node, "repeat"),
+            "this is repeated for ever",
+            "add `until: <expression>` or `max: 100`; or `background: true` with `until_end: true`",
+        );
     }
+}
+
+/// An item whose name no expression could read.
+fn item(context: &Context, findings: &mut Findings, step: &StepAt) {
+    let Some(node) = context.field(step.node, "as") else { return };
+    let Some(name) = context.text(node) else { return };
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    if name.starts_with(|first: char| is_letter(first) && !first.is_ascii_digit()) && name.chars().all(is_letter) {
+        return;
+    }
+    let better: String = name.chars().map(|letter| if is_letter(letter) { letter } else { '_' }).collect();
+    let is_fine = better.starts_with(|first: char| first.is_ascii_alphabetic());
+    findings.report(
+        context.first_line(context.span(node)),
+        format!("expressions cannot read an item called `{name}`"),
+        format!("write `as: {}`", if is_fine { better.as_str() } else { "host" }),
+    );
 }
