@@ -334,7 +334,7 @@ steps: [{ id: a, sql: select 1, target: db, rehearse: true, rollback: { not_need
             &[],
             &[(
                 &["acquire", "release", "expires"],
-                "steps: [{ id: a, hold: { acquire: { shell: x }, release: { shell: y }, expires: 9s },
+                "steps: [{ id: a, hold: { acquire: { shell: x }, release: { shell: y }, expires: 5m },
   steps: [{ id: b, ACT }] }]",
                 "hold",
             )],
