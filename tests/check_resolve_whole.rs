@@ -360,7 +360,7 @@ fn what_is_looked_at_beside_a_step_is_its_own() {
     let step = only("- { id: a, file: { path: /x, absent: true }, observe: /x }\n");
     assert_eq!(step.observe, Some(Observe::File(template("/x"))));
     let step = only(
-        "- { id: a, sql: x, target: db, rehearse: true, check: { query: select true } , rollback: { not_needed: x } }\n",
+        "- { id: a, sql: select 1, target: db, rehearse: true, check: { query: select true } , rollback: { not_needed: x } }\n",
     );
     assert!(matches!(step.action, Action::Sql(sql) if sql.rehearse));
 }

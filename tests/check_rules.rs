@@ -51,6 +51,21 @@ fn examples(file: &str) -> Vec<Example<'_>> {
         .collect()
 }
 
+/// A runbook to be included.
+const DRAIN: &str = "\
+runbook: 1
+name: drain
+parameters: { host: { type: string }, seconds: { type: integer, default: 30, maximum: 60 } }
+defaults: { timeout: 5m }
+steps:
+  - { id: sessions, shell: uptime, effect: read_only, outputs: { count: \"{{ stdout }}\" } }
+";
+
+/// A runbook that includes another.
+fn including(path: &str) -> String {
+    format!("runbook: 1\nname: other\nsteps:\n  - {{ id: inner, runbook: {{ path: {path} }} }}\n")
+}
+
 /// The only files that there are beside the examples.
 fn files(path: &Path) -> io::Result<Vec<u8>> {
     match path.to_str() {
@@ -60,7 +75,16 @@ fn files(path: &Path) -> io::Result<Vec<u8>> {
         Some("/runbooks/key.pem") => Ok(b"-----BEGIN PRIVATE KEY-----\n".to_vec()),
         Some("/runbooks/binary") => Ok(vec![0xff, 0xfe]),
         Some("/runbooks/wrong.txt") => Ok(b"{{ parameters.limmit }}".to_vec()),
-        _ => Err(io::ErrorKind::NotFound.into()),
+        Some("/runbooks/example.yaml") => Ok(b"the example itself, which is not read again".to_vec()),
+        Some("/runbooks/drain.yaml") => Ok(DRAIN.into()),
+        Some("/runbooks/broken.yaml") => Ok(format!("{DRAIN}  - {{ id: other, shell: uptime, tiemout: 5s }}\n").into()),
+        Some("/runbooks/sub/back.yaml") => Ok(including("../example.yaml").into()),
+        Some("/runbooks/sub/../example.yaml") => Ok(b"the example itself, which is not read again".to_vec()),
+        Some(path) => match path.strip_prefix("/runbooks/deep-").and_then(|rest| rest.strip_suffix(".yaml")) {
+            Some(number) => Ok(including(&format!("deep-{}.yaml", number.parse().unwrap_or(0) + 1)).into()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        },
+        None => Err(io::ErrorKind::NotFound.into()),
     }
 }
 
@@ -98,10 +122,13 @@ fn found(example: &Example<'_>) -> String {
     }
     let mut lines = String::new();
     for finding in &found {
+        let other = checked.sources.iter().find(|other| other.path == finding.file);
+        let (source, above) = other.map_or((&source, above), |other| (other, 0));
+        let file = other.map_or_else(String::new, |other| format!("{}:", other.path.display()));
         let (line, column) = source.line_column(finding.span.start);
         let (end_line, end) = source.line_column(finding.span.end);
         assert_eq!(line, end_line, "{} stands on one line", finding.code);
-        let _ = writeln!(lines, "{} {}:{column}-{end} {}", finding.code, line - above, finding.message);
+        let _ = writeln!(lines, "{} {file}{}:{column}-{end} {}", finding.code, line - above, finding.message);
         let _ = writeln!(lines, "       help: {}", finding.help.as_deref().unwrap_or_default());
         for label in &finding.labels {
             let (line, column) = source.line_column(label.span.start);

@@ -658,28 +658,6 @@ fn an_open_question_is_in_the_status() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_by_name_before_anything_runs() {
-    let cases = [
-        ("window: { opens: 2026-02-01T22:00, closes: 2026-02-02T02:00 }\nsteps: [{ id: one, ACT }]\n", "window"),
-        ("review: { deadline: 2026-01-31T18:00 }\nsteps: [{ id: one, ACT }]\n", "review"),
-        ("locks: [orders-db]\nsteps: [{ id: one, ACT }]\n", "locks"),
-        ("steps: [{ id: one, http: 'http://localhost/' }]\n", "http"),
-        ("steps: [{ id: one, ACT, for_each: [a, b] }]\n", "for_each"),
-        ("steps: [{ id: one, ACT, background: true }]\n", "background"),
-        ("steps: [{ id: one, ACT, repeat: { max: 3 } }]\n", "repeat"),
-        ("steps: [{ id: one, ACT, become: root }]\n", "become"),
-        ("steps: [{ id: one, ACT, artifacts: [x] }]\n", "artifacts"),
-        ("steps: [{ id: one, runbook: { path: other.yaml } }]\n", "runbook"),
-    ];
-    for (rest, key) in cases {
-        let trial = scenario(rest);
-        let ran = trial.exec(&[]).exits(2).warns("this version cannot carry it out yet").warns("nothing was run");
-        assert!(ran.stderr().contains(&format!("`{key}`")), "{key}: {}", ran.stderr());
-        assert_eq!((trial.witness().len(), trial.runs().len()), (0, 0));
-    }
-}
-
-#[test]
 fn a_step_that_gives_more_than_a_record_can_keep_fails_and_says_so() {
     let trial = scenario(
         r#"steps:

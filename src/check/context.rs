@@ -4,13 +4,15 @@
 //! so that its id is known and nothing else is said of it.
 
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::Step;
 use super::document::{Choice, Document, TextOr};
+use super::include::{Examined, Outcome};
 use super::place::Places;
 use super::scripts::{self, Scripts};
 use super::shell::Remarks;
@@ -75,6 +77,8 @@ pub struct Context<'a> {
     pub durations: Vec<texts::DurationAt>,
     /// The files that the runbook names, by the node that names them.
     pub files: HashMap<NodeId, Loaded>,
+    /// What came of each step that includes a runbook.
+    pub includes: BTreeMap<usize, Outcome>,
     /// Every `shell` text and every argument list.
     pub code: Scripts<'a>,
     /// What was said of them by those who read scripts; nothing where nobody was asked.
@@ -107,6 +111,7 @@ impl<'a> Context<'a> {
             misfits: Vec::new(),
             durations: Vec::new(),
             files: HashMap::new(),
+            includes: BTreeMap::new(),
             code: scripts::collect(tree),
             remarks: Remarks::default(),
             sql: OnceCell::new(),
@@ -223,8 +228,12 @@ impl<'a> Context<'a> {
     fn read_files(&mut self, folder: &Path, files: &dyn Files) {
         let mut named = Vec::new();
         for step in &self.steps {
-            for (action, key, is_text) in [("file", "template", true), ("file", "source", false), ("sql", "file", true)]
-            {
+            for (action, key, is_text) in [
+                ("file", "template", true),
+                ("file", "source", false),
+                ("sql", "file", true),
+                ("runbook", "path", false),
+            ] {
                 let node = self.field(step.node, action).and_then(|node| self.field(node, key));
                 named.extend(node.map(|node| (node, is_text)));
             }
@@ -378,6 +387,37 @@ impl<'a> Context<'a> {
             Some(ProbeAt { name, node, fields: fields? })
         });
         found.filter(|probe| QUESTIONS.iter().any(|key| self.field(probe.node, key).is_some()))
+    }
+
+    /// The node that names the file of an included runbook, where a step includes one.
+    #[must_use]
+    pub fn include_path(&self, step: &StepAt) -> Option<NodeId> {
+        self.field(step.node, "runbook").and_then(|include| self.field(include, "path"))
+    }
+
+    /// The runbooks that are included, each once.
+    #[must_use]
+    pub fn included(&self) -> Vec<&Rc<Examined>> {
+        let mut included: Vec<&Rc<Examined>> = Vec::new();
+        for outcome in self.includes.values() {
+            if let Outcome::Examined(examined) = outcome
+                && !included.iter().any(|other| Rc::ptr_eq(other, examined))
+            {
+                included.push(examined);
+            }
+        }
+        included
+    }
+
+    /// The names of the outputs that a step declares.
+    #[must_use]
+    pub fn outputs(&self, step: &StepAt) -> Vec<&'a str> {
+        let declared = match step.kind {
+            Some(Kind::Manual) => self.field(step.node, "manual").and_then(|node| self.field(node, "inputs")),
+            _ => self.field(step.node, "outputs"),
+        };
+        let entries = declared.map(|node| self.entries(node)).unwrap_or_default();
+        entries.iter().filter_map(|entry| self.text(entry.key)).collect()
     }
 
     /// Whether its rollback says that there is nothing to undo.

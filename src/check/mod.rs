@@ -8,6 +8,7 @@ pub mod context;
 pub mod decode;
 pub mod document;
 mod foreign;
+pub mod include;
 pub mod moment;
 pub mod parameters;
 mod place;
@@ -33,12 +34,14 @@ pub mod zone;
 
 pub use crate::expression::duration;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
 use crate::model::diagnostic::{Diagnostic, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
+use include::{Examined, Reader, Trail};
 use shell::Shell;
 use source::Source;
 
@@ -67,6 +70,8 @@ pub struct Checked {
     pub silenced: Vec<Silenced>,
     /// What of it this version cannot carry out, by place. No finding: it is valid, and not planned or run.
     pub refusals: Vec<Diagnostic>,
+    /// The files that it includes, as they were read.
+    pub sources: Vec<Source>,
     /// The runbook, where nothing is an error.
     pub runbook: Option<Runbook>,
 }
@@ -75,26 +80,48 @@ pub struct Checked {
 /// names start there.
 #[must_use]
 pub fn check(source: &Source, folder: &Path, files: &dyn Files) -> Checked {
-    checked(source, folder, files, None)
+    whole(source, folder, &Reader::new(files, None))
 }
 
 /// Checks one file, its scripts too.
 #[must_use]
 pub fn check_with_shell(source: &Source, folder: &Path, files: &dyn Files, shell: &dyn Shell) -> Checked {
-    checked(source, folder, files, Some(shell))
+    whole(source, folder, &Reader::new(files, Some(shell)))
 }
 
-fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn Shell>) -> Checked {
+/// A file and all that it includes.
+fn whole(source: &Source, folder: &Path, reader: &Reader<'_>) -> Checked {
+    let mut checked = examine(source, &Trail::of(&source.path, folder), reader).checked;
+    let mut seen = HashSet::from([source.path.clone()]);
+    checked.sources.retain(|source| seen.insert(source.path.clone()));
+    // What two files include was checked once, and stands behind both.
+    let mut seen = HashSet::new();
+    let place = |found: &Diagnostic| (found.file.clone(), found.span.start, found.code, found.message.clone());
+    checked.diagnostics.retain(|found| seen.insert(place(found)));
+    checked.silenced.retain(|silenced| seen.insert(place(&silenced.diagnostic)));
+    checked
+}
+
+/// One file, after those that it includes. Their findings come behind its own.
+fn examine(source: &Source, trail: &Trail, reader: &Reader<'_>) -> Examined {
     let tree = match tree::parse(source) {
         Ok(tree) => tree,
-        Err(diagnostics) => return Checked { diagnostics, ..Checked::default() },
+        Err(diagnostics) => return Examined::unreadable(diagnostics),
     };
-    let mut context = Context::new(source, &tree, folder, files);
-    if let Some(shell) = shell {
+    let mut context = Context::new(source, &tree, &trail.folder, reader.files);
+    if let Some(shell) = reader.shell {
         context.remarks = shell::ask(shell, &context.code.scripts);
     }
-    let rules::Outcome { found, silenced, runbook } =
-        rules::run(&context, &source.path, || resolve::runbook(&context, folder));
+    context.includes = reader.includes(&context, trail);
+    // Where what it includes has errors, that does not resolve either.
+    let resolve = || resolve::runbook(&context, &trail.folder);
+    let rules::Outcome { found, silenced, runbook } = rules::run(&context, &source.path, resolve);
     let refusals = refusals::refusals(&context, &source.path);
-    Checked { diagnostics: found, silenced, refusals, runbook }
+    let mut checked = Checked { diagnostics: found, silenced, refusals, runbook, ..Checked::default() };
+    for included in context.included().into_iter().map(|included| &included.checked) {
+        checked.diagnostics.extend(included.diagnostics.iter().cloned());
+        checked.silenced.extend(included.silenced.iter().cloned());
+        checked.sources.extend(included.sources.iter().cloned());
+    }
+    Examined::new(checked, &context)
 }

@@ -11,6 +11,8 @@ pub mod characters;
 pub mod files;
 pub mod flow;
 pub mod holds;
+pub mod includes;
+mod items;
 pub mod lengths;
 pub mod literals;
 pub mod loops;
@@ -22,6 +24,7 @@ pub mod places;
 pub mod plain;
 pub mod references;
 pub mod removal;
+pub mod requests;
 pub mod review;
 pub mod safety;
 pub mod scripts;
@@ -122,6 +125,7 @@ pub const RULES: &[Rule] = &[
     error!("RB0216", "malformed URL", literals::urls),
     error!("RB0217", "malformed pattern of file names", literals::file_patterns),
     error!("RB0218", "method or status that HTTP does not have", literals::http_words),
+    error!("RB0219", "request whose fields do not go together", requests::contradictory),
     error!("RB0225", "loop or repetition that cannot be carried out", flow::malformed_loop),
     error!("RB0301", "id given twice", names::duplicate_id),
     error!("RB0302", "unknown step", names::unknown_step),
@@ -199,6 +203,9 @@ pub const RULES: &[Rule] = &[
     warning!("RB0606", "question inside a hold that expires", order::question_in_hold),
     error!("RB0701", "file that is not there", files::missing),
     error!("RB0702", "file that is not text", files::not_text),
+    error!("RB0703", "runbooks that include each other in a circle", includes::circle),
+    error!("RB0704", "parameters that an included runbook does not take", includes::given),
+    error!("RB0705", "included too deeply", includes::too_deep),
     error!("RB0801", "script that bash cannot read", scripts::unreadable),
     warning!("RB0802", "script that shellcheck warns about", scripts::linted),
     warning!("RB0803", "guard that guards nothing", shell::lost_guard),

@@ -66,6 +66,13 @@ pub struct CheckedFile {
     pub checked: Checked,
 }
 
+impl CheckedFile {
+    /// Its text and those of what it includes.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        std::iter::once(&self.source).chain(&self.checked.sources)
+    }
+}
+
 /// Checks the bytes of a file, its scripts where there is somebody to read them.
 pub fn check_bytes(path: &Path, bytes: &[u8], shell: Option<&Local>) -> CheckedFile {
     match Source::from_bytes(path.to_owned(), bytes) {
@@ -112,7 +119,7 @@ pub fn valid(
     if errors.is_empty() {
         return Ok((bytes, file));
     }
-    show(errors, &file.source, environment);
+    show(errors, &file, environment);
     let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
     Err(Exit::new(USAGE, format!("{} is not a valid runbook, and {undone}", path.display())).help(help))
 }
@@ -122,7 +129,7 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
     let undone = "nothing was run";
     let (bytes, file) = valid(path, &Local::quick(environment), undone, environment)?;
     if !file.checked.refusals.is_empty() {
-        show(file.checked.refusals, &file.source, environment);
+        show(file.checked.refusals.clone(), &file, environment);
         let message = format!("{} needs what this version cannot carry out, and {undone}", path.display());
         return Err(Exit::new(USAGE, message).help("the runbook is valid; take out what is named above to run it now"));
     }
@@ -137,10 +144,10 @@ pub fn unresolved(path: &Path, undone: &str) -> Exit {
     Exit::new(USAGE, format!("{} could not be resolved, and {undone}", path.display()))
 }
 
-/// What is wrong with one file, for a person, on standard error.
-fn show(diagnostics: Vec<Diagnostic>, source: &Source, environment: &Environment) {
+/// What is wrong with one file and what it includes, for a person, on standard error.
+fn show(diagnostics: Vec<Diagnostic>, file: &CheckedFile, environment: &Environment) {
     let looks = environment.looks();
-    let found = Found { sources: vec![text_of(source)], diagnostics, silenced: Vec::new() };
+    let found = Found { sources: file.sources().map(text_of).collect(), diagnostics, silenced: Vec::new() };
     terminal::err(&human(&found, looks.color, looks.width));
     terminal::err(&format!("{}\n", found.summary(false)));
 }

@@ -1,5 +1,6 @@
 //! `runbook validate`: every problem, at once.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -7,9 +8,10 @@ use clap::{Args, ValueEnum};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::folder;
-use super::load::text_of;
+use super::load::{CheckedFile, text_of};
 use super::shell::Local;
 use crate::check::catalogue;
+use crate::model::diagnostic::Diagnostic;
 use crate::report::diagnostics::{Found, github, human, json, sarif};
 use crate::report::json::line;
 use crate::report::terminal;
@@ -50,11 +52,7 @@ impl Validate {
         let files = folder::runbooks(&self.paths)?;
         let shell = (!self.no_shell_checks).then(|| Local::thorough(environment));
         let checked = folder::check_all(&files, shell.as_ref())?;
-        let found = Found {
-            sources: checked.iter().map(|file| text_of(&file.source)).collect(),
-            diagnostics: checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect(),
-            silenced: checked.iter().flat_map(|file| file.checked.silenced.iter().cloned()).collect(),
-        };
+        let found = together(&checked);
         if let Some(shell) = &shell {
             shell.tell();
         }
@@ -79,4 +77,20 @@ impl Validate {
             }
         }
     }
+}
+
+/// What was found in all files. One that is named and included too was read more than once, and counts once.
+fn together(checked: &[CheckedFile]) -> Found<'_> {
+    let mut seen = HashSet::new();
+    let sources = checked.iter().flat_map(CheckedFile::sources).filter(|source| seen.insert(&source.path));
+    let sources = sources.map(text_of).collect();
+    let mut seen = HashSet::new();
+    let mut is_new = |found: &Diagnostic| {
+        seen.insert((found.file.clone(), found.span.start, found.span.end, found.code, found.message.clone()))
+    };
+    let diagnostics = checked.iter().flat_map(|file| &file.checked.diagnostics);
+    let diagnostics = diagnostics.filter(|found| is_new(found)).cloned().collect();
+    let silenced = checked.iter().flat_map(|file| &file.checked.silenced);
+    let silenced = silenced.filter(|silenced| is_new(&silenced.diagnostic)).cloned().collect();
+    Found { sources, diagnostics, silenced }
 }

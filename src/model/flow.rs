@@ -174,6 +174,8 @@ pub enum Observe {
 pub struct Included {
     /// As the runbook names it.
     pub path: String,
+    /// The folder that its relative paths start at, absolute.
+    pub folder: String,
     /// The values that are given, templates or plain ones.
     pub given: BTreeMap<String, Value>,
     /// What the other runbook declares, in place of what this one does.

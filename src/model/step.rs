@@ -91,6 +91,24 @@ pub struct Step {
 }
 
 impl Step {
+    /// The lists of steps within it: its members, its undo and its other parts.
+    pub fn lists_mut(&mut self) -> impl Iterator<Item = &mut Vec<Self>> {
+        let members = match &mut self.action {
+            Action::Group { steps, .. } => Some(steps),
+            Action::Include(included) => Some(&mut included.steps),
+            _ => None,
+        };
+        let undo = match &mut self.undo {
+            Undo::Steps(steps) => Some(steps),
+            Undo::NotNeeded { .. } | Undo::Irreversible { .. } | Undo::PointOfNoReturn { .. } => None,
+        };
+        let handler = self.handler.as_mut().map(|handler| &mut handler.steps);
+        let between = self.each.as_mut().map(|each| &mut each.between);
+        let hold = self.hold.as_mut().into_iter().flat_map(|hold| [&mut hold.acquire, &mut hold.release]);
+        let watches = self.watches.iter_mut().map(|watch| &mut watch.steps);
+        members.into_iter().chain(undo).chain(handler).chain(between).chain(hold).chain(watches)
+    }
+
     /// The hard limit, where it is written out.
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {

@@ -40,7 +40,7 @@ impl Resolver<'_> {
             }
             Kind::Http => Action::Http(http(fields.http.as_ref()?)),
             Kind::Hold => Action::Hold,
-            Kind::Include => return None,
+            Kind::Include => Action::Include(Box::new(self.included(at, fields.runbook.as_ref()?)?)),
         })
     }
 

@@ -4,13 +4,15 @@ use serde_json::Value;
 
 use super::step::{expression, length, pause, template};
 use super::{Failing, Inherited, Resolver};
+use crate::check::document::action::Include;
 use crate::check::document::step as document;
 use crate::check::document::{Choice, Text, TextOr};
+use crate::check::include::Outcome;
 use crate::check::steps::{Kind, Part, Role, StepAt};
 use crate::check::tree::NodeId;
-use crate::model::flow::{Background, Handler, Hold, Items, Loop, Observe, Repeat, Serial, Then, Watch, Way};
+use crate::model::flow::{Background, Handler, Hold, Included, Items, Loop, Observe, Repeat, Serial, Then, Watch, Way};
 use crate::model::length::Length;
-use crate::model::runbook::{Target, Template};
+use crate::model::runbook::{Runbook, Target, Template};
 use crate::model::step::{OnFailure, Step};
 
 #[expect(
@@ -83,6 +85,17 @@ impl Resolver<'_> {
         }))
     }
 
+    /// The runbook that a step includes, its steps named after that step.
+    pub(super) fn included(&self, at: usize, fields: &Include) -> Option<Included> {
+        let Outcome::Examined(examined) = self.context.includes.get(&at)? else { return None };
+        let Runbook { folder, parameters, vars, secrets, targets, mut steps, .. } = examined.checked.runbook.clone()?;
+        let group = self.context.steps[at].id.as_deref().unwrap_or_default();
+        let file = examined.checked.sources.last()?.path.to_string_lossy();
+        belong(&mut steps, group, &file);
+        let (path, given) = (fields.path.0.clone(), fields.parameters.clone());
+        Some(Included { path, folder, given, parameters, vars, secrets, targets, steps })
+    }
+
     /// The target whose several hosts a step runs on, one after the other.
     fn hosts(&self, step: &StepAt, own: &Inherited) -> Option<String> {
         let runs_there = matches!(step.kind, Some(Kind::Shell | Kind::Command | Kind::File));
@@ -141,6 +154,15 @@ impl Resolver<'_> {
     }
 }
 
+/// Says of steps and all within them that they stand in another file and are named after a step that includes it.
+fn belong(steps: &mut [Step], group: &str, file: &str) {
+    for step in steps {
+        step.id = format!("{group}/{}", step.id);
+        step.file.get_or_insert_with(|| file.to_owned());
+        step.lists_mut().for_each(|list| belong(list, group, file));
+    }
+}
+
 /// What follows the steps of a handler.
 const fn after(then: Then) -> OnFailure {
     match then {
@@ -153,7 +175,7 @@ const fn after(then: Then) -> OnFailure {
 }
 
 /// How many at a time; one where nothing is said, `None` where it is neither a number nor a share.
-pub fn serial(text: Option<&Text>) -> Option<Serial> {
+fn serial(text: Option<&Text>) -> Option<Serial> {
     let Some(Text(text)) = text else { return Some(Serial::Count(1)) };
     match text.strip_suffix('%') {
         Some(percent) => percent.parse().ok().filter(|percent| (1..=100).contains(percent)).map(Serial::Percent),

@@ -1,9 +1,11 @@
 //! Names: given once, and known where they are read.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::{Findings, references};
 use crate::check::context::Context;
+use crate::check::include::{Examined, Outcome};
 use crate::check::steps::{Kind, Part, Role};
 use crate::check::suggest;
 use crate::check::texts::{Own, ROOTS, Reference};
@@ -288,6 +290,10 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
         let (Some(at), [_, of_step, names @ ..]) = (context.step_named(id), reference.rest.as_slice()) else {
             continue;
         };
+        if let Some(Outcome::Examined(included)) = context.includes.get(&at) {
+            inside(findings, reference, included);
+            continue;
+        }
         if !OF_STEP.contains(&of_step.as_str()) {
             let help = suggest::help(of_step, OF_STEP, "names");
             findings.report(reference.span, format!("a step has no `{of_step}`"), help);
@@ -299,13 +305,7 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
         if reference.step.is_some_and(|reader| not_run_yet(context, reader, at).is_some()) {
             continue;
         }
-        let declared = match step.kind {
-            Some(Kind::Manual) => context.field(step.node, "manual").and_then(|node| context.field(node, "inputs")),
-            _ => context.field(step.node, "outputs"),
-        };
-        let declared: Vec<&str> = declared
-            .map(|node| context.entries(node).iter().filter_map(|entry| context.text(entry.key)).collect())
-            .unwrap_or_default();
+        let declared = context.outputs(step);
         if !declared.contains(&name.as_str()) && !reference.guarded {
             let help = if declared.is_empty() {
                 let of_server = matches!(step.kind, Some(Kind::Sql | Kind::Query));
@@ -316,5 +316,37 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
             };
             findings.report(reference.span, format!("step `{id}` has no output `{name}`"), help);
         }
+    }
+}
+
+/// `steps.<group>.<id>`: what is read of the steps of an included runbook.
+fn inside(findings: &mut Findings, reference: &Reference, included: &Rc<Examined>) {
+    let (mut included, mut at) = (included, 1);
+    while let Some(id) = reference.rest.get(at) {
+        let Some(step) = included.steps.get(id) else {
+            if !OF_STEP.contains(&id.as_str()) {
+                let group = reference.rest[..at].join(".");
+                let help = suggest::help(id, included.steps.keys().map(String::as_str), "steps");
+                findings.report(reference.span, format!("there is no step `{id}` in the runbook of `{group}`"), help);
+            }
+            return;
+        };
+        at += 1;
+        if let Some(further) = &step.included {
+            included = further;
+            continue;
+        }
+        let (of_step, name) = (reference.rest.get(at), reference.rest.get(at + 1));
+        if let Some(of_step) = of_step.filter(|of_step| !OF_STEP.contains(&of_step.as_str())) {
+            let help = suggest::help(of_step, OF_STEP, "names");
+            findings.report(reference.span, format!("a step has no `{of_step}`"), help);
+        } else if let (Some("outputs"), Some(name), Some(outputs)) = (of_step.map(String::as_str), name, &step.outputs)
+            && !outputs.contains(name)
+            && !reference.guarded
+        {
+            let help = suggest::help(name, outputs.iter().map(String::as_str), "outputs");
+            findings.report(reference.span, format!("step `{id}` has no output `{name}`"), help);
+        }
+        return;
     }
 }

@@ -24,6 +24,7 @@ pub fn contradictions(context: &Context, findings: &mut Findings) {
         polling(context, findings, step);
         attempts(context, findings, step);
         flow::beside(context, findings, step);
+        super::items::contradictions(context, findings, step);
         hidden_output(context, findings, step);
         if step.kind == Some(Kind::File) {
             file(context, findings, step);
