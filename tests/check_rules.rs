@@ -194,6 +194,11 @@ fn values_that_become_code_and_secrets_that_are_seen_are_found() {
 }
 
 #[test]
+fn loops_and_repetitions_are_checked() {
+    holds_for("flow.txt");
+}
+
+#[test]
 fn files_that_are_named_are_checked() {
     holds_for("files.txt");
 }

@@ -8,6 +8,7 @@ pub mod actions;
 pub mod background;
 pub mod budget;
 pub mod files;
+pub mod flow;
 pub mod holds;
 pub mod lengths;
 pub mod literals;
@@ -30,6 +31,7 @@ pub mod sql;
 pub mod time;
 pub mod types;
 pub mod undo;
+pub mod verbatim;
 pub mod window;
 
 use std::path::Path;
@@ -108,6 +110,7 @@ pub const RULES: &[Rule] = &[
     error!("RB0216", "malformed URL", literals::urls),
     error!("RB0217", "malformed pattern of file names", literals::file_patterns),
     error!("RB0218", "method or status that HTTP does not have", literals::http_words),
+    error!("RB0225", "loop or repetition that cannot be carried out", flow::malformed_loop),
     error!("RB0301", "id given twice", names::duplicate_id),
     error!("RB0302", "unknown step", names::unknown_step),
     error!("RB0303", "unknown parameter", names::unknown_parameter),
@@ -135,6 +138,8 @@ pub const RULES: &[Rule] = &[
     error!("RB0325", "condition that is not true or false", types::condition),
     error!("RB0326", "value of a type that its place cannot take", types::place),
     error!("RB0327", "part of a value that cannot have parts", types::lookup),
+    error!("RB0328", "template where the text is taken as it is", verbatim::taken_literally),
+    warning!("RB0329", "template in prose", verbatim::in_prose),
     error!("RB0340", "unknown group", review::unknown_group),
     error!("RB0341", "group without people", review::hollow_group),
     error!("RB0401", "malformed duration", time::malformed_duration),
@@ -207,6 +212,7 @@ pub const RULES: &[Rule] = &[
     warning!("RB0839", "invalid index taken for built", sql::index::taken_for_built),
     warning!("RB0840", "concurrent index build that gives up early", sql::index::gives_up_early),
     warning!("RB0841", "local setting outside a transaction", sql::locks::local_to_nothing),
+    error!("RB0842", "rehearsal that would be the real thing", sql::query::not_a_rehearsal),
     warning!("RB0901", "suppression without effect", silence::without_effect),
     warning!("RB0902", "suppression of nothing", Found silence::useless),
 ];
