@@ -106,9 +106,9 @@ fn what_goes_on_in_the_background_counts_where_it_is_waited_for() {
     let short = format!("{{ id: short, {LOOK}, timeout: 1m }}");
     let joined = |limit: &str| format!("{{ id: joined, wait: {{ for: [long] }}, timeout: {limit} }}");
     let last = format!("{{ id: last, {LOOK}, timeout: 2m }}");
-    let list = |limit: &str| times(&format!("steps: [ {helper}, {beside}, {short}, {}, {last} ]", joined(limit)));
-    assert_eq!(list("1h"), "12m 12m 0s");
-    assert_eq!(list("5m"), "8m 8m 0s");
+    let waits = |limit: &str| times(&format!("steps: [ {helper}, {beside}, {short}, {}, {last} ]", joined(limit)));
+    assert_eq!(waits("1h"), "12m 12m 0s");
+    assert_eq!(waits("5m"), "8m 8m 0s");
 }
 
 #[test]

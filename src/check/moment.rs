@@ -236,4 +236,20 @@ mod tests {
             assert_eq!((error.to_string().as_str(), error.help(None).as_str()), (reason, form), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_again(seconds in -60_000_000_000_i64..250_000_000_000) {
+            let moment = TimeZone::UTC.to_datetime(Timestamp::from_second(seconds).unwrap());
+            if (1000..=9999).contains(&moment.year()) {
+                proptest::prop_assert_eq!(parse(&written(moment)), Ok(moment));
+            }
+        }
+
+        #[test]
+        fn any_text_is_answered(text in "[0-9]{0,4}[-/:]?[0-9]{0,3}[-/ T]?[0-9]{0,3}[:apm +Z,é]{0,4}\\PC{0,6}") {
+            let _ = parse(&text).map_err(|error| error.help(Some(&TimeZone::UTC)));
+            let _ = weekly::parse(&text).map_err(|error| error.help());
+        }
+    }
 }

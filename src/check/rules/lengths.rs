@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Findings;
 use super::time::runs_something;
 use crate::check::context::Context;
-use crate::check::steps::StepAt;
+use crate::check::steps::{Kind, StepAt};
 use crate::check::tree::NodeId;
 use crate::check::{duration, window};
 use crate::model::step::DEFAULT_EVERY;
@@ -52,19 +52,25 @@ fn length(context: &Context, node: NodeId) -> Option<Duration> {
 /// A step of which nobody knows how long it takes before it runs: a duration is a template, or nobody knows how often
 /// it is repeated.
 pub fn unknown_without_estimate(context: &Context, findings: &mut Findings) {
-    from_template(context, findings);
-    repeated(context, findings);
+    let told = from_template(context, findings);
+    repeated(context, findings, &told);
 }
 
 /// Repeating matters where there is a window, and only where all the rounds that there may be do not fit it.
-fn repeated(context: &Context, findings: &mut Findings) {
+fn repeated(context: &Context, findings: &mut Findings, told: &[usize]) {
     if context.field(context.root, "window").is_none() {
         return;
     }
     let window = window::resolve(context).map(|window| window.length());
-    for step in context.sound().filter(|step| context.field(step.node, "estimate").is_none()) {
+    let said: Vec<NodeId> = told.iter().map(|at| context.steps[*at].node).collect();
+    for step in context.sound().filter(|step| !said.contains(&step.node)) {
+        if context.field(step.node, "estimate").is_some() {
+            continue;
+        }
         let Some(repeat) = step.fields.as_ref().and_then(|fields| fields.repeat.as_ref()) else { continue };
-        let round = limit(context, step).and_then(|limit| length(context, limit));
+        // What the members of a group take is reckoned later, and one round of them is known.
+        let members = matches!(step.kind, Some(Kind::Group | Kind::Include)).then_some(Duration::ZERO);
+        let round = limit(context, step).and_then(|limit| length(context, limit)).or(members);
         let pause = repeat.delay.as_ref().and_then(|delay| duration::parse(&delay.0).ok()).unwrap_or_default();
         let rounds = repeat.max.zip(round).map(|(max, round)| round.saturating_add(pause).saturating_mul(max));
         if rounds.is_none_or(|rounds| window.is_some_and(|window| rounds > window)) {
@@ -77,7 +83,8 @@ fn repeated(context: &Context, findings: &mut Findings) {
     }
 }
 
-fn from_template(context: &Context, findings: &mut Findings) {
+/// Gives the steps that it found.
+fn from_template(context: &Context, findings: &mut Findings) -> Vec<usize> {
     let mut told = Vec::new();
     let is_template = |node| context.text(node).is_some_and(|text| text.contains("{{"));
     for at in context.durations.iter().filter(|at| at.may_be_template && is_template(at.node)) {
@@ -104,6 +111,7 @@ fn from_template(context: &Context, findings: &mut Findings) {
             findings.report_with(context.span(at.node), message, help, (context.action_span(step), "this step"));
         }
     }
+    told
 }
 
 /// The limit of a step: its own, else the default one where it runs something.
