@@ -88,6 +88,10 @@ fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn
     let mut context = Context::new(source, &tree, folder, files);
     if let Some(shell) = shell {
         context.remarks = shell::ask(shell, &context.code.scripts);
+        // Of what bash cannot read nobody knows the commands.
+        for remark in &context.remarks.syntax {
+            context.code.scripts[remark.script].commands.clear();
+        }
     }
     let rules::Outcome { found, silenced, runbook } =
         rules::run(&context, &source.path, || resolve::runbook(&context, folder));
