@@ -3,6 +3,7 @@
 //! An example is a whole file, or only steps, which then stand under [`HEADER`]; lines are counted without it. A bad
 //! one ends with what is found in it: code, place, message, help. A refused one is valid, and ends with what of it
 //! this version cannot carry out. `SNAPSHOTS=overwrite` writes that part anew.
+//! `<U+200B>` stands for a character that would not be seen.
 
 #![expect(clippy::expect_used, reason = "a test says what it expects")]
 
@@ -63,9 +64,22 @@ fn files(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
+/// A text with the characters that are written by their numbers.
+fn characters(text: &str) -> String {
+    let mut parts = text.split("<U+");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once('>').unwrap_or((part, ""));
+        let code = u32::from_str_radix(number, 16).ok().and_then(char::from_u32);
+        all.push(code.unwrap_or_else(|| panic!("U+{number} is no character")));
+        all.push_str(rest);
+    }
+    all
+}
+
 fn look(example: &Example<'_>) -> (Source, usize, Checked) {
     let header = if example.text.starts_with("- ") { HEADER } else { "" };
-    let source = Source::new("example.yaml", format!("{header}{}\n", example.text));
+    let source = Source::new("example.yaml", format!("{header}{}\n", characters(example.text)));
     let folder = Path::new("/runbooks");
     let checked = match example.code {
         "RB0801" => check_with_shell(&source, folder, &files, &Shells { bash_only: true, ..Shells::default() }),
@@ -136,6 +150,16 @@ fn holds_for(name: &str) {
     }
     let now = format!("{}\n", now.trim_end());
     snapbox::Assert::new().action_env("SNAPSHOTS").eq(now, snapbox::Data::read_from(&path, None).raw());
+}
+
+#[test]
+fn what_cannot_be_read_is_found() {
+    holds_for("syntax.txt");
+}
+
+#[test]
+fn characters_that_are_not_what_they_look_like_are_found() {
+    holds_for("characters.txt");
 }
 
 #[test]

@@ -22,6 +22,8 @@ use super::{Files, reads, suggest, texts, types};
 use crate::model::diagnostic::Span;
 use crate::model::runbook::{Hook, ParameterType};
 
+/// The most steps of a runbook, wherever they stand; what an alias repeats counts each time.
+pub const STEP_LIMIT: usize = 20_000;
 /// The keys of a probe that ask something.
 pub const QUESTIONS: [&str; 4] = ["shell", "command", "query", "http"];
 
@@ -51,6 +53,8 @@ pub struct Context<'a> {
     pub mistakes: Vec<DecodeError>,
     /// Every step in the order of the file; a step comes before its members and its parts.
     pub steps: Vec<StepAt>,
+    /// The first step that is one too many; it and those behind it are not among the steps.
+    pub surplus: Option<NodeId>,
     /// Every value that has to be a list of steps.
     pub lists: Vec<ListAt>,
     /// The first step with an id, the id written as expressions write it.
@@ -92,6 +96,7 @@ impl<'a> Context<'a> {
             document,
             mistakes,
             steps: Vec::new(),
+            surplus: None,
             lists: Vec::new(),
             ids: HashMap::new(),
             references: Vec::new(),
@@ -161,6 +166,10 @@ impl<'a> Context<'a> {
     }
 
     fn walk_step(&mut self, node: NodeId, role: Role, list: NodeId, parent: Option<usize>) {
+        if self.steps.len() == STEP_LIMIT {
+            self.surplus.get_or_insert(node);
+            return;
+        }
         let before = self.mistakes.len();
         let fields = decode_all::<Step>(self.tree, node, &mut self.mistakes);
         let sound = self.mistakes.len() == before;

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::scalar;
 use super::tree::{Kind, NodeId, Tree};
 use crate::model::diagnostic::Span;
 
@@ -23,6 +24,9 @@ mod words;
 use deserializer::Value;
 pub use spanned::Spanned;
 pub use words::describe;
+
+/// The name of a newtype that takes the text of any scalar as it was written, also of a number or a boolean.
+pub(super) const AS_WRITTEN: &str = "$runbook::AsWritten";
 
 /// The most mistakes that are collected below one node.
 const MISTAKES: usize = 100;
@@ -87,6 +91,9 @@ impl DecodeError {
         match &tree.node(self.node).kind {
             Kind::Scalar { text, plain: true } if expected == words::TEXT && !text.is_empty() => {
                 Some(format!("put quotes around it: \"{text}\""))
+            }
+            Kind::Scalar { text, plain: true } if expected == words::BOOLEAN => {
+                scalar::older_boolean(text).map(|meant| format!("write `{meant}`"))
             }
             _ => None,
         }

@@ -1,10 +1,13 @@
 //! Text to runbook and findings: tree, decoding, rules. Sees only the files it is given, prints nothing.
 
 pub mod catalogue;
+mod characters;
+mod comments;
 mod conditions;
 pub mod context;
 pub mod decode;
 pub mod document;
+mod foreign;
 pub mod moment;
 pub mod parameters;
 mod place;
@@ -24,6 +27,7 @@ mod syntax;
 pub mod texts;
 pub mod tree;
 pub mod types;
+mod unreadable;
 pub mod window;
 pub mod zone;
 

@@ -7,6 +7,7 @@
 pub mod actions;
 pub mod background;
 pub mod budget;
+pub mod characters;
 pub mod files;
 pub mod flow;
 pub mod holds;
@@ -33,6 +34,7 @@ pub mod types;
 pub mod undo;
 pub mod verbatim;
 pub mod window;
+pub mod yaml;
 
 use std::path::Path;
 
@@ -91,8 +93,18 @@ macro_rules! warning {
     ($($line:tt)*) => { rule!(Warning, $($line)*) };
 }
 
-/// Every rule, by code. Those of the syntax (`RB01…`) are not here: a file that breaks them has no tree to look at.
+/// Every rule, by code. Those that a file keeps while it is read are not here: one that breaks them has no tree to
+/// look at.
 pub const RULES: &[Rule] = &[
+    error!("RB0106", "too large or too deep", yaml::too_many_steps),
+    warning!("RB0110", "character that is not seen", characters::unseen),
+    warning!("RB0111", "space that is none", characters::unusual_spaces),
+    warning!("RB0112", "letters that look like others", characters::mixed_alphabets),
+    warning!("RB0113", "word or number of YAML 1.1", yaml::older_yaml),
+    warning!("RB0114", "number that is read otherwise than it is written", yaml::lost_digits),
+    warning!("RB0115", "comment that may belong to a value", yaml::cut_sentence),
+    warning!("RB0117", "anchor that is never used", yaml::unused_anchor),
+    error!("RB0120", "carriage return in a script", characters::carriage_returns),
     error!("RB0201", "unknown field", shape::unknown_field),
     error!("RB0202", "missing field", shape::missing_field),
     error!("RB0203", "wrong type", shape::wrong_type),

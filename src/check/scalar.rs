@@ -31,6 +31,16 @@ pub fn resolve(text: &str) -> Plain {
     }
 }
 
+/// What YAML 1.1 takes as a boolean and YAML 1.2 does not.
+#[must_use]
+pub fn older_boolean(written: &str) -> Option<bool> {
+    match written {
+        "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+        "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+        _ => None,
+    }
+}
+
 fn number(text: &str) -> Plain {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::model::diagnostic::{Diagnostic, Severity, Span};
+use super::unreadable;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::place::Lines;
 
-/// The largest file that is read, in bytes.
-pub const LIMIT: usize = 1024 * 1024;
+/// The largest file that is read, in bytes: more than ten thousand steps need.
+pub const LIMIT: usize = 4 * 1024 * 1024;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -33,25 +34,27 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// A finding when the file is larger than [`LIMIT`], is not UTF-8, or has a NUL in it. Its span is one of the
-    /// text that [`readable`] gives.
+    /// A finding when the file is larger than [`LIMIT`], or is not UTF-8. Its span is one of the text that
+    /// [`readable`] gives.
     pub fn from_bytes(path: impl Into<PathBuf>, bytes: &[u8]) -> Result<Self, Box<Diagnostic>> {
         let path = path.into();
         if bytes.len() > LIMIT {
-            let message = format!("the file has {} bytes, more than the {LIMIT} that are read", bytes.len());
-            let help = "a runbook is text for people; keep data in files of their own";
-            return Err(Box::new(finding("RB0106", path, Span::default(), message, help)));
+            return Err(Box::new(unreadable::size(&path)));
+        }
+        if unreadable::wide(bytes).is_some() {
+            return Err(Box::new(unreadable::encoding(&path, bytes, 0)));
         }
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text),
-            Err(error) => return Err(Box::new(not_utf8(path, bytes, error.valid_up_to()))),
+            Err(error) => return Err(Box::new(unreadable::encoding(&path, bytes, error.valid_up_to()))),
         };
-        if let Some(at) = text.find('\0') {
-            let message = "a NUL character is not allowed in a runbook".to_owned();
-            let span = Span { start: at, end: at + 1 };
-            return Err(Box::new(finding("RB0101", path, span, message, "remove it, and save the file as UTF-8 text")));
-        }
         Ok(Self::new(path, text))
+    }
+
+    /// The line of a byte offset, from 1.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> usize {
+        self.lines.line(offset)
     }
 
     /// The line and column of a byte offset, both from 1, the column in characters.
@@ -62,29 +65,17 @@ impl Source {
 }
 
 /// What can be shown of bytes that [`Source::from_bytes`] refused: no byte order mark, replacement characters for
-/// what is not UTF-8. The offsets of its findings hold in it.
+/// what is not UTF-8, nothing behind the largest size. The offsets of its findings hold in it.
 #[must_use]
 pub fn readable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LIMIT)]);
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).to_owned()
-}
-
-fn not_utf8(path: PathBuf, bytes: &[u8], valid: usize) -> Diagnostic {
-    let mark = if bytes.starts_with(BYTE_ORDER_MARK.to_string().as_bytes()) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
-    let start = valid - mark;
-    let byte = bytes.get(valid).copied().unwrap_or_default();
-    let message = format!("the file is not UTF-8: the byte 0x{byte:02x} starts no character");
-    let span = Span { start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
-    finding("RB0101", path, span, message, "save the file as UTF-8")
-}
-
-fn finding(code: &'static str, file: PathBuf, span: Span, message: String, help: &str) -> Diagnostic {
-    Diagnostic { code, severity: Severity::Error, message, file, span, labels: Vec::new(), help: Some(help.to_owned()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::diagnostic::Span;
 
     fn refused(bytes: &[u8]) -> Diagnostic {
         *Source::from_bytes("a.yaml", bytes).unwrap_err()
@@ -107,19 +98,42 @@ mod tests {
     fn a_byte_that_is_not_utf8_is_found_at_its_place() {
         let found = refused(b"\xef\xbb\xbfa: b\nc: \xe9t\xe9\n");
         assert_eq!((found.code, found.span), ("RB0101", Span { start: 8, end: 11 }));
-        assert_eq!(found.message, "the file is not UTF-8: the byte 0xe9 starts no character");
+        assert_eq!(found.message, "the file is not UTF-8: the byte 0xe9 is `é` in Latin-1 (Windows-1252)");
         assert_eq!(&readable(b"\xef\xbb\xbfa: b\nc: \xe9t\xe9\n")[8..11], "\u{fffd}");
+        assert_eq!(
+            refused(b"a: \x93b\x94").message,
+            "the file is not UTF-8: the byte 0x93 is `“` in Latin-1 (Windows-1252)"
+        );
+        for bytes in [b"a: \x81b".as_slice(), b"a: \xff\x00b"] {
+            assert!(refused(bytes).message.ends_with("starts no character"), "{bytes:?}");
+        }
     }
 
     #[test]
-    fn a_nul_is_found_at_its_place() {
-        let found = refused(b"a: \0b");
-        assert_eq!((found.code, found.span), ("RB0101", Span { start: 3, end: 4 }));
+    fn an_encoding_in_several_bytes_is_named() {
+        let texts: [(&[u8], &str); 6] = [
+            (b"\xff\xfea\0:\0", "UTF-16"),
+            (b"\xfe\xff\0a\0:", "UTF-16"),
+            (b"a\0:\0", "UTF-16 without a byte order mark"),
+            (b"\0a\0:", "UTF-16 without a byte order mark"),
+            (b"\xff\xfe\0\0a\0\0\0", "UTF-32"),
+            (b"\0\0\0a\0\0\0:", "UTF-32 without a byte order mark"),
+        ];
+        for (bytes, name) in texts {
+            let found = refused(bytes);
+            assert_eq!(found.message, format!("the file is {name}, not UTF-8"));
+            assert_eq!(found.span.start, 0);
+        }
+        assert_eq!(
+            refused(b"a\0:\0").help.as_deref(),
+            Some("save it as UTF-8, for instance with: iconv -f UTF-16LE -t UTF-8")
+        );
     }
 
     #[test]
     fn a_file_above_the_limit_is_refused_and_one_at_the_limit_is_not() {
-        assert_eq!(refused(&vec![b'a'; LIMIT + 1]).code, "RB0106");
+        let found = refused(&vec![b'a'; LIMIT + 1]);
+        assert_eq!((found.code, found.message.as_str()), ("RB0106", "the file is larger than 4 MiB, and is not read"));
         assert!(Source::from_bytes("a.yaml", &vec![b'a'; LIMIT]).is_ok());
     }
 }

@@ -1,9 +1,13 @@
 //! Words for what the YAML parser refuses: what is wrong, exactly where, and what to type instead.
 
+mod words;
+
 use granit_parser::{ErrorKind, ScanError};
 
+use super::characters::{Unusual, name, unusual};
 use super::source::Source;
 use crate::model::diagnostic::{Diagnostic, Severity, Span};
+use words::{INDENTATION, SHALLOW_BRACKET, UNCLOSED_BRACKET, UNCLOSED_QUOTE, Words, words};
 
 /// An error of a file's syntax.
 pub(super) fn finding(
@@ -62,6 +66,14 @@ pub(super) fn explain(source: &Source, error: &ScanError, progress: Progress) ->
         let end = start + text[start..].lines().next().unwrap_or_default().trim_end().len();
         return unquoted_template(source, Span { start, end });
     }
+    if let Some(found) = disguised_indentation(source, at) {
+        return found;
+    }
+    if let Some(bracket) = progress.bracket
+        && let Some(found) = cut_bracket(source, bracket)
+    {
+        return found;
+    }
     let (place, words) = match error.kind() {
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
@@ -82,6 +94,31 @@ pub(super) fn explain(source: &Source, error: &ScanError, progress: Progress) ->
     };
     let code = if *error.kind() == ErrorKind::RecursionLimitExceeded { "RB0106" } else { "RB0101" };
     finding(source, code, token(text, place), words.message, words.help)
+}
+
+/// A line that is indented with spaces that are none.
+fn disguised_indentation(source: &Source, at: usize) -> Option<Diagnostic> {
+    let line = line_of(&source.text, at);
+    let (offset, space) = line
+        .char_indices()
+        .take_while(|(_, c)| c.is_whitespace())
+        .find(|(_, c)| unusual(*c) == Some(Unusual::Space))?;
+    let start = line_start(&source.text, at) + offset;
+    let message = format!("{} cannot indent YAML", name(space));
+    let span = Span { start, end: start + space.len_utf8() };
+    Some(finding(source, "RB0101", span, message, Some("indent with spaces, typed anew")))
+}
+
+/// A bracket whose closing one stands behind a ` #` on the same line.
+fn cut_bracket(source: &Source, bracket: usize) -> Option<Diagnostic> {
+    let line = source.text.get(bracket..)?.lines().next()?;
+    let close = if line.starts_with('[') { ']' } else { '}' };
+    let comment = line.find(" #").filter(|at| !line[..*at].contains(['"', '\'', close]))? + 1;
+    let closed = line[comment..].contains(close);
+    let message = format!("` #` begins a comment here, so that the `{}` before it is never closed", &line[..1]);
+    let span = Span { start: bracket + comment, end: bracket + line.trim_end().len() };
+    let help = Some("put quotes around the value that has the `#` in it");
+    closed.then(|| finding(source, "RB0121", span, message, help))
 }
 
 /// The quote that begins the text which was being read at `at`.
@@ -112,10 +149,10 @@ fn no_colon(line: &str) -> Words {
     }
 }
 
-/// The first tab on the line that was being read at `at`.
+/// The first tab on the line that was being read at `at`, else the first behind it.
 fn tab(text: &str, at: usize) -> usize {
     let start = line_start(text, at);
-    line_of(text, at).find('\t').map_or(at, |tab| start + tab)
+    line_of(text, at).find('\t').map(|tab| start + tab).or_else(|| Some(at + text[at..].find('\t')?)).unwrap_or(at)
 }
 
 /// The place of a `{{` that begins a value on the line of `at`, unless it is quoted.
@@ -142,96 +179,4 @@ fn token(text: &str, at: usize) -> Span {
     let word = text[at..].find(|c: char| c.is_whitespace() || ",[]{}:".contains(c)).unwrap_or(text.len() - at);
     let first = text[at..].chars().next().map_or(0, |first| if first == '\n' { 0 } else { first.len_utf8() });
     Span { start: at, end: at + word.max(first) }
-}
-
-struct Words {
-    message: String,
-    help: Option<&'static str>,
-}
-
-impl From<(&str, &'static str)> for Words {
-    fn from((message, help): (&str, &'static str)) -> Self {
-        Self { message: message.to_owned(), help: Some(help) }
-    }
-}
-
-const UNCLOSED_QUOTE: (&str, &str) = (
-    "a quote is opened here and never closed",
-    "add the missing quote; the further lines of a quoted text are indented more than its key",
-);
-const UNCLOSED_BRACKET: (&str, &str) =
-    ("a bracket is opened here, and a line that is not indented follows before it is closed", "close the bracket");
-const SHALLOW_BRACKET: (&str, &str) =
-    ("the closing bracket is not indented", "indent it further than the key that it belongs to");
-const INDENTATION: (&str, &str) = (
-    "the indentation of this line fits nothing above it",
-    "align it with its siblings: keys of one mapping, and the dashes of one list, begin in the same column",
-);
-
-fn words(kind: &ErrorKind) -> Words {
-    match kind {
-        ErrorKind::RecursionLimitExceeded => {
-            ("values are nested too deeply", "move the inner part out, for instance into a group of its own").into()
-        }
-        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry => INDENTATION.into(),
-        ErrorKind::BlockSequenceEntryNotAllowed => (
-            "a list cannot begin on the line of its key",
-            "begin it on the next line, or put quotes around a value that begins with a dash",
-        )
-            .into(),
-        ErrorKind::MisplacedFlowCollectionEnd => {
-            ("a bracket is closed here that was not opened", "remove it, or put quotes around the value").into()
-        }
-        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
-            "a `: ` inside an unquoted value looks like another key",
-            "put quotes around the value, or begin the next key on a line of its own",
-        )
-            .into(),
-        ErrorKind::UnclosedFlowCollection { open } => Words {
-            message: format!("a `{open}` is opened here and never closed"),
-            help: Some("add the missing bracket"),
-        },
-        ErrorKind::MismatchedFlowCollectionEnd { open, close } => Words {
-            message: format!("a `{open}` is closed by `{close}`"),
-            help: Some("close brackets in the order they were opened, each with its own kind"),
-        },
-        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => (
-            "a comma or a closing bracket is missing before this",
-            "put quotes around a value that holds brackets, commas, `: ` or quotes",
-        )
-            .into(),
-        other => words_on_quoting(other),
-    }
-}
-
-fn words_on_quoting(kind: &ErrorKind) -> Words {
-    match kind {
-        ErrorKind::InvalidTrailingSingleQuotedScalar => (
-            "something follows the closing quote",
-            "put the whole value in quotes; inside single quotes, write a quote as two: ''",
-        )
-            .into(),
-        ErrorKind::InvalidTrailingDoubleQuotedScalar => (
-            "something follows the closing quote",
-            "put the whole value in quotes; inside double quotes, write a quote as \\\"",
-        )
-            .into(),
-        ErrorKind::UnknownQuotedScalarEscape => {
-            ("double quotes hold an escape that YAML does not know", "write a backslash as \\\\, or use single quotes")
-                .into()
-        }
-        ErrorKind::UnknownAnchor => (
-            "this alias stands for nothing",
-            "put quotes around a value that begins with `*`, or define the anchor before",
-        )
-            .into(),
-        ErrorKind::MissingAnchorOrAliasName => {
-            ("a name is missing behind `&` or `*`", "put quotes around a value that begins with `&` or `*`").into()
-        }
-        ErrorKind::UnexpectedCharacter { character } => Words {
-            message: format!("an unquoted value cannot begin with `{}`", character.escape_debug()),
-            help: Some("put quotes around the value"),
-        },
-        other => Words { message: format!("this is not valid YAML: {other}"), help: None },
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::characters;
 use super::conditions;
 use super::context::{Context, Loaded, QUESTIONS};
 use super::tree::{Kind as NodeKind, NodeId};
@@ -476,7 +477,11 @@ fn malformed(body: &str, expression: bool, error: &SyntaxError) -> (Range<usize>
         let help = body[start..].starts_with("{{").then(|| format!("write `{inside}`"));
         return (start..start + 2, message, help);
     }
-    let mut offset = error.offset.min(body.len());
+    let mut offset = body.floor_char_boundary(error.offset);
+    if let Some(first) = body[offset..].chars().next().filter(|first| characters::is_disguise(*first)) {
+        let message = format!("{} is no part of an expression", characters::name(first));
+        return (offset..offset + first.len_utf8(), message, None);
+    }
     // Of a doubled sign the second may be the one that was not expected.
     if body[offset..].starts_with(['=', '|']) && body[..offset].ends_with(['=', '|']) {
         offset -= 1;

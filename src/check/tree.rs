@@ -12,7 +12,16 @@ mod build;
 pub const DEPTH_LIMIT: usize = 64;
 
 /// The most nodes of a document, an alias counted with what it stands for.
-pub const NODE_LIMIT: usize = 200_000;
+pub const NODE_LIMIT: usize = 500_000;
+
+/// The most aliases of a document.
+pub const ALIAS_LIMIT: usize = 1000;
+
+/// The most keys of one mapping.
+pub const KEY_LIMIT: usize = 10_000;
+
+/// The longest scalar, in bytes: no program takes a longer argument on Linux.
+pub const SCALAR_LIMIT: usize = 128 * 1024;
 
 /// Names a node of one [`Tree`]. An alias has the id of what it stands for, so an id may be met more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +86,7 @@ pub struct Tree {
     nodes: Vec<Node>,
     root: NodeId,
     comments: Vec<Comment>,
+    unused_anchors: Vec<Span>,
 }
 
 /// Reads the one document of a file.
@@ -85,8 +95,9 @@ pub struct Tree {
 ///
 /// Every finding about its syntax, at least one: malformed YAML (`RB0101`), duplicate keys (`RB0102`), tags
 /// (`RB0103`), an empty document (`RB0104`), a further document (`RB0105`), limits (`RB0106`), keys that are not
-/// text (`RB0107`), and an unquoted `{{` (`RB0108`). One mistake is found once: what follows a place where the
-/// parser lost its way is not read.
+/// text (`RB0107`), an unquoted `{{` (`RB0108`), characters that no runbook may hold (`RB0109`), a comma that ended a
+/// value (`RB0116`), a merge key (`RB0118`), and a file of another tool (`RB0119`). One mistake is found once: what
+/// follows a place where the parser lost its way is not read.
 pub fn parse(source: &Source) -> Result<Tree, Vec<Diagnostic>> {
     build::parse(source)
 }
@@ -96,11 +107,6 @@ impl Tree {
     #[must_use]
     pub fn root(&self) -> NodeId {
         self.root
-    }
-
-    /// Every node once, those that aliases repeat too.
-    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter()
     }
 
     /// A node of this tree. The id has to come from this tree.
@@ -161,6 +167,18 @@ impl Tree {
     #[must_use]
     pub fn comments(&self) -> &[Comment] {
         &self.comments
+    }
+
+    /// Every anchor that no alias names, in order.
+    #[must_use]
+    pub fn unused_anchors(&self) -> &[Span] {
+        &self.unused_anchors
+    }
+
+    /// Every node, in the order in which they begin; what an alias repeats once.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 }
 

@@ -1,7 +1,8 @@
 //! From files to checked runbooks, and from `-p` to parameters.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -10,7 +11,7 @@ use super::Given;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
 use super::shell::Local;
-use crate::check::source::{Source, readable};
+use crate::check::source::{LIMIT, Source, readable};
 use crate::check::{Checked, Files, check, check_with_shell, parameters};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::digest::sha256;
@@ -30,13 +31,31 @@ pub struct Loaded {
     pub digest: String,
 }
 
+/// The largest file that a runbook may name, in bytes.
+const NAMED: usize = 64 << 20;
+
 /// The files of this machine.
 pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        let bytes = at_most(path, NAMED)?;
+        if bytes.len() > NAMED {
+            let message = format!("it is larger than {} MiB", NAMED >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        Ok(bytes)
     }
+}
+
+/// A file as far as it is read, and one byte more where there is more: a device never ends.
+fn at_most(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// One file, checked.
@@ -66,9 +85,9 @@ pub fn check_bytes(path: &Path, bytes: &[u8], shell: Option<&Local>) -> CheckedF
     }
 }
 
-/// Reads a file that somebody named.
+/// Reads a file that somebody named, as far as a runbook may be long and a byte more.
 pub fn read(path: &Path) -> Result<Vec<u8>, Exit> {
-    std::fs::read(path).map_err(|source| {
+    at_most(path, LIMIT).map_err(|source| {
         let exit = Exit::new(USAGE, format!("cannot read {}: {source}", path.display()));
         match source.kind() {
             io::ErrorKind::NotFound => exit.help("give the path of a runbook, such as runbooks/quickstart.yaml"),

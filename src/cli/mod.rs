@@ -7,6 +7,7 @@ pub mod environment;
 mod exec;
 mod exit;
 mod explain;
+mod folder;
 mod list;
 mod load;
 mod man;

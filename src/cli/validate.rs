@@ -1,12 +1,13 @@
 //! `runbook validate`: every problem, at once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::environment::Environment;
-use super::exit::{Exit, USAGE};
-use super::load::{check_bytes, read, text_of};
+use super::exit::Exit;
+use super::folder;
+use super::load::text_of;
 use super::shell::Local;
 use crate::check::catalogue;
 use crate::report::diagnostics::{Found, github, human, json, sarif};
@@ -46,12 +47,9 @@ enum Format {
 
 impl Validate {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
-        let files = self.files()?;
+        let files = folder::runbooks(&self.paths)?;
         let shell = (!self.no_shell_checks).then(|| Local::thorough(environment));
-        let mut checked = Vec::with_capacity(files.len());
-        for path in &files {
-            checked.push(check_bytes(path, &read(path)?, shell.as_ref()));
-        }
+        let checked = folder::check_all(&files, shell.as_ref())?;
         let found = Found {
             sources: checked.iter().map(|file| text_of(&file.source)).collect(),
             diagnostics: checked.iter().flat_map(|file| file.checked.diagnostics.iter().cloned()).collect(),
@@ -81,51 +79,4 @@ impl Validate {
             }
         }
     }
-
-    /// The files that are meant, in order, each once.
-    fn files(&self) -> Result<Vec<PathBuf>, Exit> {
-        let mut files = Vec::new();
-        for path in &self.paths {
-            if path.is_dir() {
-                let before = files.len();
-                runbooks_below(path, &mut files)?;
-                if files.len() == before {
-                    let exit = Exit::new(USAGE, format!("there is no runbook in {}", path.display()));
-                    return Err(exit.help("a runbook is a .yaml or .yml file that begins with `runbook: 1`"));
-                }
-            } else {
-                files.push(path.clone());
-            }
-        }
-        files.sort();
-        files.dedup();
-        Ok(files)
-    }
-}
-
-/// Every YAML file below a folder that says it is a runbook. Hidden folders are left out.
-fn runbooks_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Exit> {
-    let failed = |source| Exit::new(USAGE, format!("cannot read {}: {source}", folder.display()));
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        let name = entry.file_name();
-        let kind = entry.file_type().map_err(failed)?;
-        if name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if kind.is_dir() {
-            runbooks_below(&path, files)?;
-        } else if matches!(path.extension().and_then(|end| end.to_str()), Some("yaml" | "yml")) && is_runbook(&path)? {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_runbook(path: &Path) -> Result<bool, Exit> {
-    let bytes = read(path)?;
-    Ok(bytes
-        .split(|byte| *byte == b'\n')
-        .any(|line| line.starts_with(b"runbook:") || line.starts_with(b"\xef\xbb\xbfrunbook:")))
 }

@@ -24,7 +24,7 @@ fn program(name: impl AsRef<Path>) -> Command {
     command
 }
 
-fn runbook(state: &Path, arguments: &[&str]) {
+pub fn runbook(state: &Path, arguments: &[&str]) {
     let mut command = program(env!("CARGO_BIN_EXE_runbook"));
     let status = command.args(arguments).env("RUNBOOK_STATE", state).status().expect("a process");
     assert!(status.success(), "runbook {arguments:?} ended with {status}");

@@ -6,7 +6,7 @@ use serde::forward_to_deserialize_any;
 use super::access::{Elements, Entries, Variant};
 use super::error::Error;
 use super::spanned::{self, SpannedAccess};
-use super::{DecodeErrorKind, Overlay, words};
+use super::{AS_WRITTEN, DecodeErrorKind, Overlay, words};
 use crate::check::scalar::{self, Plain};
 use crate::check::tree::{Kind, NodeId, Tree};
 
@@ -77,8 +77,15 @@ impl<'t> Deserializer<'t> for Value<'t, '_> {
             .map_err(|error: Error| error.at(self.node))
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'t>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self).map_err(|error: Error| error.at(self.node))
+    fn deserialize_newtype_struct<V: Visitor<'t>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        let result = match self.kind() {
+            Kind::Scalar { text, .. } if name == AS_WRITTEN && self.plain() != Plain::Null => {
+                visitor.visit_borrowed_str(text)
+            }
+            _ if name == AS_WRITTEN => self.visit(visitor),
+            _ => visitor.visit_newtype_struct(self),
+        };
+        result.map_err(|error| error.at(self.node))
     }
 
     fn deserialize_struct<V: Visitor<'t>>(

@@ -9,6 +9,9 @@ use crate::check::tree::{Kind, NodeId, Tree};
 /// What a field of type `String` expects.
 pub(super) const TEXT: &str = "text";
 
+/// What a field of type `bool` expects.
+pub(super) const BOOLEAN: &str = "true or false";
+
 /// The most characters of a text that are repeated in a message.
 const SHOWN: usize = 40;
 
@@ -39,7 +42,7 @@ pub(super) fn expected(serde: &str) -> String {
     let range = |low: i128, high: i128| format!("a whole number from {low} to {high}");
     match serde {
         "a string" | "a borrowed string" | "str" => TEXT.to_owned(),
-        "a boolean" => "true or false".to_owned(),
+        "a boolean" => BOOLEAN.to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" => "a mapping".to_owned(),
         "unit" => "nothing".to_owned(),

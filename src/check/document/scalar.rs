@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::check::decode::AS_WRITTEN;
 use crate::check::schema::kinds;
 use crate::model::flow::Then;
 use crate::model::step::OnFailure;
@@ -23,7 +24,8 @@ impl<'de> Deserialize<'de> for Raw {
     }
 }
 
-/// A text that may also have been typed as a bare number or boolean, such as `5432` in an argument list.
+/// A text that may also have been typed as a bare number or boolean, such as `5432` in an argument list. It is what
+/// was written: `1.10` keeps its nought, `0644` too.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text(pub String);
 
@@ -40,7 +42,7 @@ impl JsonSchema for Text {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Scalar;
-        impl Visitor<'_> for Scalar {
+        impl<'de> Visitor<'de> for Scalar {
             type Value = Text;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,23 +53,12 @@ impl<'de> Deserialize<'de> for Text {
                 Ok(Text(text.to_owned()))
             }
 
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
+            /// Of a deserializer that has no scalars as they were written.
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Text, D::Error> {
+                String::deserialize(deserializer).map(Text)
             }
         }
-        deserializer.deserialize_any(Scalar)
+        deserializer.deserialize_newtype_struct(AS_WRITTEN, Scalar)
     }
 }
 

@@ -211,6 +211,9 @@ fn file(context: &Context, findings: &mut Findings, step: &StepAt) {
     }
 }
 
+/// The largest regular expression, compiled and in bytes: one that takes longer to compile is seldom meant.
+const REGEX: usize = 1 << 20;
+
 /// What does not compile as a regular expression. One with a template in it is known only when it runs.
 pub fn regular_expressions(context: &Context, findings: &mut Findings) {
     let mut found = Vec::new();
@@ -231,7 +234,7 @@ pub fn regular_expressions(context: &Context, findings: &mut Findings) {
     }
     for node in found {
         let Some(text) = context.text(node).filter(|text| !text.contains("{{")) else { continue };
-        if let Err(error) = regex::RegexBuilder::new(text).multi_line(true).build() {
+        if let Err(error) = regex::RegexBuilder::new(text).multi_line(true).size_limit(REGEX).build() {
             let reason = error.to_string();
             let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             findings.report(

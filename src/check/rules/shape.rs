@@ -5,7 +5,7 @@ use crate::check::context::Context;
 use crate::check::decode::DecodeErrorKind;
 use crate::check::steps::{Kind, ListAt};
 use crate::check::tree::{Kind as NodeKind, NodeId};
-use crate::check::{parameters, resolve, suggest};
+use crate::check::{characters, parameters, resolve, suggest};
 
 /// What other tools call what the format calls something else.
 const FOREIGN: &[(&str, &str)] = &[
@@ -69,9 +69,11 @@ pub fn unknown_field(context: &Context, findings: &mut Findings) {
     for mistake in &context.mistakes {
         let DecodeErrorKind::UnknownField { name, expected } = &mistake.kind else { continue };
         let foreign = FOREIGN.iter().find(|(theirs, _)| theirs == name).map(|(_, ours)| *ours);
-        let help = match foreign {
-            Some(ours) if expected.contains(&ours) => format!("here it is called `{ours}`"),
-            Some(ours) if ours.contains('`') || ours.contains(':') => format!("here it is {ours}"),
+        let seen = characters::plain(name).filter(|plain| expected.contains(&plain.as_str()));
+        let help = match (seen, foreign) {
+            (Some(field), _) => disguised(name, &field),
+            (None, Some(ours)) if expected.contains(&ours) => format!("here it is called `{ours}`"),
+            (None, Some(ours)) if ours.contains('`') || ours.contains(':') => format!("here it is {ours}"),
             _ => suggest::help(name, expected.iter().copied(), "fields"),
         };
         findings.report(mistake.span, format!("unknown field `{name}`"), help);
@@ -87,6 +89,12 @@ pub fn unknown_field(context: &Context, findings: &mut Findings) {
             findings.report(context.span(name.1), message, "remove it; `not_needed` stands alone");
         }
     }
+}
+
+/// What to do about a name with something in it that is not seen, or is seen as something else.
+fn disguised(name: &str, plain: &str) -> String {
+    let what = characters::disguise(name).map(characters::name).unwrap_or_default();
+    format!("{what} is in it; type it anew: `{plain}`")
 }
 
 /// A key that is needed.
@@ -241,9 +249,15 @@ fn name(context: &Context, findings: &mut Findings, node: NodeId, what: &str, un
         return;
     }
     let letters = if underscore { "a-z, 0-9, _ and -" } else { "a-z, 0-9 and -" };
+    let seen = characters::plain(text).filter(|plain| plain.chars().all(allowed));
     let better = slug(text);
-    let help =
-        if better.is_empty() { "write, for example, `upgrade-db`".to_owned() } else { format!("write `{better}`") };
+    let help = if let Some(plain) = seen {
+        disguised(text, &plain)
+    } else if better.is_empty() {
+        "write, for example, `upgrade-db`".to_owned()
+    } else {
+        format!("write `{better}`")
+    };
     findings.report(context.first_line(context.span(node)), format!("{what} may have only {letters}"), help);
 }
 

@@ -4,6 +4,7 @@
 //! of several lines stands for all of them: in a block scalar there is no place for a comment of the runbook's. An
 //! error is never silenced: the runbook could not be run as it is.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use super::{Findings, Silenced};
@@ -80,66 +81,133 @@ pub fn without_effect(context: &Context, findings: &mut Findings) {
 
 /// Takes away what is silenced, and reports a comment that silences nothing. Comes last in the list.
 pub fn useless(context: &Context, findings: &mut Findings) {
+    let mut meant = Meant::default();
     let mut extents = None;
     for Allowed { comment, codes, reason } in allowed(context).filter(|allowed| !allowed.reason.is_empty()) {
         let extents = extents.get_or_insert_with(|| Extents::new(context));
         let lines = extents.meant_by(context, comment);
-        let warnings = codes
-            .into_iter()
-            .filter(|(_, code)| catalogue::find(code).is_some_and(|rule| rule.severity == Severity::Warning));
-        for (span, code) in warnings {
-            let is_meant = |at: Span| lines.contains(&context.source.line_column(at.start).0);
-            let (silenced, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut findings.found)
-                .into_iter()
-                .partition(|found| found.code == code && is_meant(found.span));
-            findings.found = kept;
-            if silenced.is_empty() {
-                let message = format!("{code} is silenced here, and finds nothing");
-                findings.report(span, message, "remove it, or put the comment on the line of the finding");
+        for (span, code) in codes {
+            if catalogue::find(code).is_some_and(|rule| rule.severity == Severity::Warning) {
+                meant.add(Order { span, code, reason, used: false }, lines.clone());
             }
-            let silenced = silenced.into_iter();
-            findings.silenced.extend(silenced.map(|diagnostic| Silenced { diagnostic, reason: reason.to_owned() }));
         }
+    }
+    for diagnostic in std::mem::take(&mut findings.found) {
+        match meant.order(diagnostic.code, context.source.line(diagnostic.span.start)) {
+            Some(order) => {
+                order.used = true;
+                let reason = order.reason.to_owned();
+                findings.silenced.push(Silenced { diagnostic, reason });
+            }
+            None => findings.found.push(diagnostic),
+        }
+    }
+    for Order { span, code, .. } in meant.orders.into_iter().filter(|order| !order.used) {
+        let message = format!("{code} is silenced here, and finds nothing");
+        findings.report(span, message, "remove it, or put the comment on the line of the finding");
     }
 }
 
-/// The texts of several lines, each by the lines from what begins it to its last.
-struct Extents(Vec<RangeInclusive<usize>>);
+/// One code of a comment.
+struct Order<'c> {
+    span: Span,
+    code: &'c str,
+    reason: &'c str,
+    used: bool,
+}
+
+/// Which comment speaks for a code on a line; of several, the first.
+#[derive(Default)]
+struct Meant<'c> {
+    orders: Vec<Order<'c>>,
+    lines: HashMap<(&'c str, usize), usize>,
+}
+
+impl<'c> Meant<'c> {
+    fn add(&mut self, order: Order<'c>, lines: RangeInclusive<usize>) {
+        let at = self.orders.len();
+        // Where one speaks for the first line already, it speaks for all of them.
+        if !self.lines.contains_key(&(order.code, *lines.start())) {
+            for line in lines {
+                self.lines.entry((order.code, line)).or_insert(at);
+            }
+        }
+        self.orders.push(order);
+    }
+
+    fn order(&mut self, code: &str, line: usize) -> Option<&mut Order<'c>> {
+        let at = self.lines.get(&(code, line))?;
+        self.orders.get_mut(*at)
+    }
+}
+
+/// The lines that comments may stand for.
+struct Extents {
+    /// The last line of a text of several lines, by the line of what begins it.
+    texts: HashMap<usize, usize>,
+    /// For every line, the next below it that is more than a comment.
+    next: Vec<usize>,
+}
 
 impl Extents {
     fn new(context: &Context) -> Self {
-        let mut extents = Vec::new();
+        let mut extents = Self { texts: HashMap::new(), next: following(&context.source.text) };
         for node in context.tree.nodes() {
             match &node.kind {
                 Kind::Mapping(entries) => {
-                    extents.extend(entries.iter().filter_map(|entry| extent(context, Some(entry.key), entry.value)));
+                    for entry in entries {
+                        extents.add(extent(context, Some(entry.key), entry.value));
+                    }
                 }
-                Kind::Sequence(items) => extents.extend(items.iter().filter_map(|item| extent(context, None, *item))),
+                Kind::Sequence(items) => {
+                    for item in items {
+                        extents.add(extent(context, None, *item));
+                    }
+                }
                 Kind::Scalar { .. } => {}
             }
         }
-        Self(extents)
+        extents
+    }
+
+    fn add(&mut self, extent: Option<RangeInclusive<usize>>) {
+        if let Some(extent) = extent {
+            let last = self.texts.entry(*extent.start()).or_default();
+            *last = (*last).max(*extent.end());
+        }
     }
 
     /// The line of the comment, or when nothing but the dash of a list stands before it, the next one that is more than
     /// a comment; with it all of a text that begins there.
     fn meant_by(&self, context: &Context, comment: Span) -> RangeInclusive<usize> {
         let text = context.source.text.as_str();
-        let (line, _) = context.source.line_column(comment.start);
+        let line = context.source.line(comment.start);
         let before = text[..comment.start].rsplit('\n').next().unwrap_or_default();
-        let mut below = text[comment.start..].lines().skip(1);
         let alone = before.chars().all(|c| c == '-' || c.is_whitespace());
-        let further = below.position(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
-        let line = if alone { further.map_or(line, |further| line + 1 + further) } else { line };
-        let last = self.0.iter().filter(|extent| *extent.start() == line).map(|extent| *extent.end()).max();
-        line..=last.unwrap_or(line)
+        let line = if alone { self.next.get(line).copied().unwrap_or(line) } else { line };
+        line..=self.texts.get(&line).copied().unwrap_or(line)
     }
+}
+
+/// For every line, counted from 1, the next below it that is more than a comment; the line itself where there is none.
+fn following(text: &str) -> Vec<usize> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut next = vec![0; lines.len() + 1];
+    let mut below = None;
+    for line in (1..=lines.len()).rev() {
+        next[line] = below.unwrap_or(line);
+        let content = lines[line - 1].trim();
+        if !content.is_empty() && !content.starts_with('#') {
+            below = Some(line);
+        }
+    }
+    next
 }
 
 /// From the line of its key, or of the `|` that announces it, to the last line of a text.
 fn extent(context: &Context, key: Option<NodeId>, value: NodeId) -> Option<RangeInclusive<usize>> {
     context.text(value)?;
-    let line = |offset| context.source.line_column(offset).0;
+    let line = |offset| context.source.line(offset);
     let Span { start, end } = context.span(value);
     let begins = key.map_or_else(|| header(context, start), |key| line(context.span(key).start));
     let ends = line(end);
@@ -148,10 +216,10 @@ fn extent(context: &Context, key: Option<NodeId>, value: NodeId) -> Option<Range
 
 /// The line that announces a block scalar whose content begins there; the line itself for another text.
 fn header(context: &Context, begin: usize) -> usize {
-    let (line, _) = context.source.line_column(begin);
+    let line = context.source.line(begin);
     let before = context.source.text[..begin].trim_end();
     let last = before.rsplit('\n').next().unwrap_or_default();
     let announced =
         last.split(" #").next().unwrap_or_default().trim_end_matches(|c: char| "+-123456789 \t\r".contains(c));
-    if announced.ends_with(['|', '>']) { context.source.line_column(before.len()).0 } else { line }
+    if announced.ends_with(['|', '>']) { context.source.line(before.len()) } else { line }
 }

@@ -4,18 +4,25 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
-use super::{Comment, DEPTH_LIMIT, Entry, Kind, NODE_LIMIT, Node, NodeId, Tree};
-use crate::check::scalar::{self, Plain};
+use super::{ALIAS_LIMIT, Comment, DEPTH_LIMIT, Entry, KEY_LIMIT, Kind, NODE_LIMIT, Node, NodeId, SCALAR_LIMIT, Tree};
 use crate::check::source::Source;
 use crate::check::syntax::{self, Progress};
+use crate::check::{comments, foreign, unreadable};
 use crate::model::diagnostic::{Diagnostic, Label, Span};
+
+mod keys;
 
 /// What ends the reading of a file at once.
 type Fatal = Box<Diagnostic>;
 
 pub(super) fn parse(source: &Source) -> Result<Tree, Vec<Diagnostic>> {
+    let unreadable = unreadable::characters(source);
+    if !unreadable.is_empty() {
+        return Err(unreadable);
+    }
     let mut builder = Builder::new(source);
     let fatal = builder.read().err();
+    let unused_anchors = builder.unused_anchors();
     let Builder { nodes, root, comments, mut findings, .. } = builder;
     if let Some(fatal) = fatal {
         // What could not be read may stand in an unquoted template that was found already.
@@ -24,10 +31,30 @@ pub(super) fn parse(source: &Source) -> Result<Tree, Vec<Diagnostic>> {
             findings.push(*fatal);
         }
     }
-    match root {
-        Some(root) if findings.is_empty() => Ok(Tree { nodes, root, comments }),
-        _ => Err(findings),
+    let Some(root) = root else { return Err(findings) };
+    let tree = Tree { nodes, root, comments, unused_anchors };
+    // What another tool allows is no mistake in its own file.
+    if let Some(found) = foreign::recognise(source, &tree) {
+        return Err(vec![found]);
     }
+    findings.extend(cut_quotations(source, &tree));
+    if findings.is_empty() { Ok(tree) } else { Err(findings) }
+}
+
+/// Values whose quote or bracket is closed only in the comment behind them.
+fn cut_quotations(source: &Source, tree: &Tree) -> Vec<Diagnostic> {
+    let cuts = comments::cuts(source, tree).into_iter();
+    let certain = cuts.filter_map(|cut| {
+        let open = cut.closed?;
+        let message = format!("` #` begins a comment, so that the `{open}` in the value is never closed");
+        let help = Some("put quotes around the whole value");
+        let found = syntax::finding(source, "RB0121", cut.comment, message, help);
+        Some(Diagnostic {
+            labels: vec![Label { span: cut.value, text: "all that is left of the value".to_owned() }],
+            ..found
+        })
+    });
+    certain.collect()
 }
 
 /// How much a finished node adds to the limits.
@@ -51,6 +78,17 @@ struct Open {
     key: Option<NodeId>,
     /// The keys met so far, for duplicates.
     keys: HashMap<String, Span>,
+    /// Whether a key without a value was found in it.
+    has_bare_key: bool,
+}
+
+/// An anchor, by the number that the parser gives it.
+struct Anchor {
+    /// The `&` and the name.
+    span: Span,
+    used: bool,
+    /// It stands before no value.
+    names_nothing: bool,
 }
 
 struct Builder<'s> {
@@ -58,6 +96,9 @@ struct Builder<'s> {
     nodes: Vec<Node>,
     open: Vec<Open>,
     anchors: HashMap<usize, (NodeId, Extent)>,
+    /// The anchors as they are written.
+    written: HashMap<usize, Anchor>,
+    aliases: usize,
     /// All nodes, aliases counted with what they stand for.
     expanded: usize,
     /// The end of the last event.
@@ -74,6 +115,8 @@ impl<'s> Builder<'s> {
             nodes: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
+            written: HashMap::new(),
+            aliases: 0,
             expanded: 0,
             last: 0,
             root: None,
@@ -87,6 +130,7 @@ impl<'s> Builder<'s> {
         let options = granit_parser::options! {
             strict_indentation: true,
             max_buffered_comment_events: source.text.len(),
+            emit_anchor_events: true,
         };
         for event in Parser::new_from_str_with_options(&source.text, options) {
             let (event, place) = event.map_err(|error| Box::new(syntax::explain(source, &error, self.progress())))?;
@@ -119,17 +163,21 @@ impl<'s> Builder<'s> {
                 let plain = style == ScalarStyle::Plain;
                 // The parser writes `~` for what is not there; a tilde of the author has a place.
                 let text = if plain && span.start == span.end { String::new() } else { text.into_owned() };
-                let id = self.add(Node { span: self.trimmed(span), kind: Kind::Scalar { text, plain } })?;
-                self.finish(id, anchor, LEAF);
-                Ok(())
+                let span = self.trimmed(span);
+                self.check_length(&text, span);
+                let id = self.add(Node { span, kind: Kind::Scalar { text, plain } })?;
+                self.finish(id, anchor, LEAF)
             }
             Event::SequenceStart(_, anchor, _) => self.open(Kind::Sequence(Vec::new()), anchor, span),
             Event::MappingStart(_, anchor, _) => self.open(Kind::Mapping(Vec::new()), anchor, span),
-            Event::SequenceEnd | Event::MappingEnd => {
-                self.close(span);
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Alias(anchor) => self.alias(anchor, span),
+            Event::Anchor(anchor, _) => {
+                let blank = Kind::Scalar { text: String::new(), plain: true };
+                let names_nothing = self.nodes.last().is_some_and(|node| node.kind == blank);
+                self.written.insert(anchor, Anchor { span, used: false, names_nothing });
                 Ok(())
             }
-            Event::Alias(anchor) => self.alias(anchor, span),
             Event::Comment(text, _) => {
                 self.comments.push(Comment { span, text: text.into_owned() });
                 Ok(())
@@ -154,12 +202,21 @@ impl<'s> Builder<'s> {
         }
         let flow = span.start < span.end;
         let id = self.add(Node { span, kind })?;
-        self.open.push(Open { id, anchor, flow, extent: LEAF, end: span.end, key: None, keys: HashMap::new() });
+        self.open.push(Open {
+            id,
+            anchor,
+            flow,
+            extent: LEAF,
+            end: span.end,
+            key: None,
+            keys: HashMap::new(),
+            has_bare_key: false,
+        });
         Ok(())
     }
 
-    fn close(&mut self, end: Span) {
-        let Some(open) = self.open.pop() else { return };
+    fn close(&mut self, end: Span) -> Result<(), Fatal> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
         // A block collection ends with what it holds; the parser looked further.
         let end = if open.flow { end.end } else { open.end };
         let span = &mut self.nodes[open.id.0].span;
@@ -168,10 +225,18 @@ impl<'s> Builder<'s> {
         if self.is_unquoted_template(open.id) {
             self.findings.push(syntax::unquoted_template(self.source, span));
         }
-        self.finish(open.id, open.anchor, open.extent);
+        self.finish(open.id, open.anchor, open.extent)
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Fatal> {
+        self.aliases += 1;
+        if self.aliases > ALIAS_LIMIT {
+            let message = format!("the document has more than {ALIAS_LIMIT} aliases");
+            return Err(self.fatal("RB0106", span, message, "write out what is needed"));
+        }
+        if let Some(written) = self.written.get_mut(&anchor) {
+            written.used = true;
+        }
         let Some((id, extent)) = self.anchors.get(&anchor).copied() else {
             let message = "the alias stands for something that contains it".to_owned();
             return Err(self.fatal("RB0106", span, message, "write the value out"));
@@ -184,22 +249,21 @@ impl<'s> Builder<'s> {
         if self.open.len() + extent.height > DEPTH_LIMIT + 1 {
             return Err(self.too_deep(span));
         }
-        self.attach(id, extent, span.end);
-        Ok(())
+        self.attach(id, extent, span.end)
     }
 
     /// A node is complete: later aliases may stand for it, and it takes its place in what is open.
-    fn finish(&mut self, id: NodeId, anchor: usize, extent: Extent) {
+    fn finish(&mut self, id: NodeId, anchor: usize, extent: Extent) -> Result<(), Fatal> {
         if anchor != 0 {
             self.anchors.insert(anchor, (id, extent));
         }
-        self.attach(id, extent, self.nodes[id.0].span.end);
+        self.attach(id, extent, self.nodes[id.0].span.end)
     }
 
-    fn attach(&mut self, id: NodeId, extent: Extent, end: usize) {
+    fn attach(&mut self, id: NodeId, extent: Extent, end: usize) -> Result<(), Fatal> {
         let Some(parent) = self.open.last_mut() else {
             self.root = Some(id);
-            return;
+            return Ok(());
         };
         parent.end = parent.end.max(end);
         parent.extent.nodes = parent.extent.nodes.saturating_add(extent.nodes);
@@ -209,6 +273,15 @@ impl<'s> Builder<'s> {
             Kind::Mapping(entries) => {
                 if let Some(key) = parent.key.take() {
                     entries.push(Entry { key, value: id });
+                    self.check_value(key, id);
+                } else if entries.len() == KEY_LIMIT {
+                    let message = format!("a mapping has more than {KEY_LIMIT} keys");
+                    return Err(self.fatal(
+                        "RB0106",
+                        self.nodes[id.0].span,
+                        message,
+                        "keep data in files of their own",
+                    ));
                 } else {
                     parent.key = Some(id);
                     self.check_key(id);
@@ -216,53 +289,33 @@ impl<'s> Builder<'s> {
             }
             Kind::Scalar { .. } => {}
         }
+        Ok(())
     }
 
-    fn check_key(&mut self, id: NodeId) {
-        let Some(parent) = self.open.last_mut() else { return };
-        let node = &self.nodes[id.0];
-        let found = match &node.kind {
-            Kind::Scalar { text, plain: true } => match scalar::resolve(text) {
-                Plain::Text => None,
-                Plain::Null => Some("nothing".to_owned()),
-                Plain::Boolean(_) => Some(format!("the boolean {text}")),
-                Plain::Integer(_) | Plain::Float(_) => Some(format!("the number {text}")),
-            },
-            Kind::Scalar { .. } => None,
-            // The braces of an unquoted template, which is found when its mapping is complete.
-            Kind::Mapping(_) if self.source.text[self.nodes[parent.id.0].span.start..].starts_with("{{") => return,
-            Kind::Mapping(_) => Some("a mapping".to_owned()),
-            Kind::Sequence(_) => Some("a list".to_owned()),
-        };
-        let span = node.span;
-        if let Some(found) = found {
-            let message = format!("a key must be text, found {found}");
-            self.findings.push(syntax::finding(
-                self.source,
-                "RB0107",
-                span,
-                message,
-                Some("put quotes around the key"),
-            ));
-        } else if let Kind::Scalar { text, .. } = &node.kind {
-            match parent.keys.get(text) {
-                None => drop(parent.keys.insert(text.clone(), span)),
-                Some(first) => {
-                    let first = Label { span: *first, text: "first defined here".to_owned() };
-                    let message = format!("the key `{text}` is defined twice in the same mapping");
-                    let help = Some("keep one of the two, or rename one");
-                    let found = syntax::finding(self.source, "RB0102", span, message, help);
-                    self.findings.push(Diagnostic { labels: vec![first], ..found });
-                }
-            }
+    fn check_length(&mut self, text: &str, span: Span) {
+        if text.len() > SCALAR_LIMIT {
+            let message = format!("a value is longer than {} KiB", SCALAR_LIMIT >> 10);
+            let help = "keep data, and scripts of that size, in files of their own";
+            self.findings.push(syntax::finding(self.source, "RB0106", self.first_line(span), message, Some(help)));
         }
     }
 
-    fn is_unquoted_template(&self, id: NodeId) -> bool {
-        let node = &self.nodes[id.0];
-        let Kind::Mapping(entries) = &node.kind else { return false };
-        let inner = entries.first().map(|entry| &self.nodes[entry.key.0].kind);
-        matches!(inner, Some(Kind::Mapping(_))) && self.source.text[node.span.start..].starts_with("{{")
+    /// Anchors that no alias names, in the order of the file. Those that name nothing were values to their author.
+    fn unused_anchors(&mut self) -> Vec<Span> {
+        let mut unused: Vec<&Anchor> = self.written.values().filter(|anchor| !anchor.used).collect();
+        unused.sort_unstable_by_key(|anchor| anchor.span);
+        for anchor in unused.iter().filter(|anchor| anchor.names_nothing) {
+            let message = "`&` names an anchor here, and no value follows it".to_owned();
+            let help = Some("put quotes around a value that begins with `&`");
+            self.findings.push(syntax::finding(self.source, "RB0101", anchor.span, message, help));
+        }
+        unused.iter().map(|anchor| anchor.span).collect()
+    }
+
+    /// As much of a place as stands on its first line.
+    fn first_line(&self, span: Span) -> Span {
+        let text = self.source.text.get(span.start..span.end).unwrap_or_default();
+        Span { start: span.start, end: span.start + text.lines().next().unwrap_or_default().trim_end().len() }
     }
 
     fn is_blank(&self, id: NodeId) -> bool {

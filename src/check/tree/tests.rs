@@ -110,18 +110,39 @@ fn nesting_is_limited() {
 
 #[test]
 fn values_are_limited_and_aliases_count_with_what_they_stand_for() {
-    assert_eq!(found(&format!("[{}]", "a,".repeat(199_999))), [""; 0]);
+    assert_eq!(found(&format!("[{}]", "a,".repeat(NODE_LIMIT - 1))), [""; 0]);
     assert_eq!(
-        found(&format!("[{}]", "a,".repeat(200_000))),
-        ["RB0106 1:400000-1:400001 the document has more than 200000 values"]
+        found(&format!("[{}]", "a,".repeat(NODE_LIMIT))),
+        ["RB0106 1:1000000-1:1000001 the document has more than 500000 values"]
     );
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
         writeln!(laughs, "a{level}: &a{level} [{aliases}]").unwrap();
     }
-    assert_eq!(found(&laughs), ["RB0106 6:10-6:13 aliases make the document larger than 200000 values"]);
+    assert_eq!(found(&laughs), ["RB0106 6:25-6:28 aliases make the document larger than 500000 values"]);
     assert_eq!(found("a: &x [1, *x]\n"), ["RB0106 1:11-1:13 the alias stands for something that contains it"]);
+}
+
+#[test]
+fn aliases_are_limited() {
+    let aliases = |count: usize| format!("a: &x 1\nb: [{}]\n", "*x, ".repeat(count));
+    assert_eq!(found(&aliases(ALIAS_LIMIT)), [""; 0]);
+    assert_eq!(found(&aliases(ALIAS_LIMIT + 1)), ["RB0106 2:4005-2:4007 the document has more than 1000 aliases"]);
+}
+
+#[test]
+fn keys_of_a_mapping_are_limited() {
+    let keys = |count: usize| (0..count).fold(String::new(), |text, key| text + &format!("k{key}: v\n"));
+    assert_eq!(found(&keys(KEY_LIMIT)), [""; 0]);
+    assert_eq!(found(&keys(KEY_LIMIT + 1)), ["RB0106 10001:1-10001:7 a mapping has more than 10000 keys"]);
+}
+
+#[test]
+fn the_length_of_a_value_is_limited() {
+    let long = |length: usize| format!("a: |\n  {}\nb: c\n", "x".repeat(length - 1));
+    assert_eq!(found(&long(SCALAR_LIMIT)), [""; 0]);
+    assert_eq!(found(&long(SCALAR_LIMIT + 1)), ["RB0106 2:3-2:131075 a value is longer than 128 KiB"]);
 }
 
 #[test]

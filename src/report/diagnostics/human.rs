@@ -7,9 +7,16 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::Found;
 use crate::model::diagnostic::{Diagnostic, Severity, Span};
+use crate::model::place::Lines;
 
 /// The most findings that are shown to a person at once.
 const SHOWN: usize = 50;
+
+/// A line of more bytes is cut where it is shown.
+const LONG: usize = 2000;
+
+/// So much of it is shown before the place.
+const AROUND: usize = 400;
 
 /// So many codes are named in the hint at the end.
 const NAMED: usize = 4;
@@ -54,7 +61,7 @@ fn report<'a>(diagnostic: &Diagnostic, text: Option<&str>) -> Group<'a> {
     let path = printable(&diagnostic.file.to_string_lossy());
     let group = Group::with_title(level.primary_title(printable(&diagnostic.message)).id(diagnostic.code));
     let group = match text {
-        Some(text) => group.element(snippet(diagnostic, text).path(path)),
+        Some(text) => drawn(group, diagnostic, text, path),
         None => group.element(Origin::path(path)),
     };
     match &diagnostic.help {
@@ -64,7 +71,7 @@ fn report<'a>(diagnostic: &Diagnostic, text: Option<&str>) -> Group<'a> {
 }
 
 /// The lines of the file from the first to the last place of a finding.
-fn snippet<'a>(diagnostic: &Diagnostic, text: &str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+fn drawn<'a>(group: Group<'a>, diagnostic: &Diagnostic, text: &str, path: String) -> Group<'a> {
     let places = || std::iter::once(diagnostic.span).chain(diagnostic.labels.iter().map(|label| label.span));
     let spans: Vec<Range<usize>> = places().map(|span| within_a_line(text, span)).collect();
     let first = spans.iter().map(|span| span.start).min().unwrap_or(0);
@@ -72,12 +79,56 @@ fn snippet<'a>(diagnostic: &Diagnostic, text: &str) -> Snippet<'a, annotate_snip
     let start = text[..first].rfind('\n').map_or(0, |feed| feed + 1);
     let end = text[last..].find('\n').map_or(text.len(), |feed| last + feed);
     let line = text[..start].matches('\n').count() + 1;
-    let mut annotations = spans.iter().map(|span| span.start - start..span.end - start);
+    let spans: Vec<Range<usize>> = spans.iter().map(|span| span.start - start..span.end - start).collect();
+    match shortened(&text[start..end], &spans) {
+        None => group.element(snippet(diagnostic, &text[start..end], &spans, line).path(path)),
+        Some((lines, shown)) => {
+            let (place, column) = Lines::new(&text[start..end]).line_column(&text[start..end], spans[0].start);
+            let origin = Origin::path(path).line(line + place - 1).char_column(column);
+            group.element(origin).element(snippet(diagnostic, &lines, &shown, line))
+        }
+    }
+}
+
+fn snippet<'a>(
+    diagnostic: &Diagnostic,
+    lines: &str,
+    spans: &[Range<usize>],
+    line: usize,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let mut annotations = spans.iter().cloned();
     let primary = AnnotationKind::Primary.span(annotations.next().unwrap_or(0..0));
     let labels = annotations
         .zip(&diagnostic.labels)
         .map(|(span, label)| AnnotationKind::Context.span(span).label(printable(&label.text)));
-    Snippet::source(harmless(&text[start..end])).line_start(line).annotation(primary).annotations(labels)
+    Snippet::source(harmless(lines)).line_start(line).annotation(primary).annotations(labels)
+}
+
+/// Lines in which those that are too long for any screen are cut to what stands around the places in them, and the
+/// places in that; `None` where none is too long.
+fn shortened(lines: &str, spans: &[Range<usize>]) -> Option<(String, Vec<Range<usize>>)> {
+    if lines.len() <= LONG || lines.split('\n').all(|line| line.len() <= LONG) {
+        return None;
+    }
+    let (mut short, mut shown) = (String::new(), spans.to_vec());
+    let mut start = 0;
+    for line in lines.split('\n') {
+        let (begin, end) = (start, start + line.len());
+        start = end + 1;
+        let here = || spans.iter().filter(|span| begin <= span.start && span.start <= end);
+        let first = here().map(|span| span.start).min().unwrap_or(begin);
+        let from =
+            if line.len() > LONG { lines.floor_char_boundary(first.saturating_sub(AROUND).max(begin)) } else { begin };
+        let to = lines.floor_char_boundary(end.min(from + LONG));
+        let begins = short.len();
+        short.push_str(&lines[from..to]);
+        short.push('\n');
+        for (place, span) in shown.iter_mut().zip(spans).filter(|(_, span)| begin <= span.start && span.start <= end) {
+            *place = span.start.clamp(from, to) - from + begins..span.end.clamp(from, to) - from + begins;
+        }
+    }
+    short.pop();
+    Some((short, shown))
 }
 
 /// A span that the renderer can draw: inside the text, on character boundaries, ending on the line it begins on.
