@@ -25,6 +25,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("indicatif::", &["report"]),
     ("similar::", &["report", "plan"]),
     ("annotate_snippets::", &["report"]),
+    ("maud::", &["report"]),
+    ("pulldown_cmark::", &["report"]),
     ("clap::", &["cli"]),
     ("clap_complete::", &["cli"]),
     ("clap_mangen::", &["cli"]),
