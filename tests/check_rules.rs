@@ -169,6 +169,16 @@ fn the_window_is_checked_by_the_clocks_of_its_zone() {
 }
 
 #[test]
+fn lengths_that_cannot_have_been_meant_and_what_nobody_waits_for_are_found() {
+    holds_for("lengths.txt");
+}
+
+#[test]
+fn the_work_is_held_against_the_window_and_against_what_is_held() {
+    holds_for("budget.txt");
+}
+
+#[test]
 fn approvers_and_their_groups_are_checked() {
     holds_for("review.txt");
 }
@@ -181,6 +191,11 @@ fn what_undoes_and_what_verifies_a_step_is_checked() {
 #[test]
 fn values_that_become_code_and_secrets_that_are_seen_are_found() {
     holds_for("safety.txt");
+}
+
+#[test]
+fn loops_and_repetitions_are_checked() {
+    holds_for("flow.txt");
 }
 
 #[test]

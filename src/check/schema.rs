@@ -32,8 +32,12 @@ fn tidy(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::Object(fields) => {
-            fields
-                .retain(|key, value| !(key == "default" && value.is_null()) && !(key == "format" && value.is_string()));
+            let is_noise = |key: &str, value: &Value| match key {
+                "default" => value.is_null(),
+                "format" => value.is_string(),
+                _ => false,
+            };
+            fields.retain(|key, value| !is_noise(key, value));
             without_null(fields);
             fields.values_mut().for_each(tidy);
         }

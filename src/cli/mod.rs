@@ -10,6 +10,7 @@ mod explain;
 mod list;
 mod load;
 mod man;
+mod new;
 mod open;
 mod plan;
 mod render;
@@ -78,6 +79,8 @@ enum Command {
     List(list::List),
     /// Read a run's log, or prove it.
     Audit(audit::Audit),
+    /// Print a commented runbook to begin with, or write it.
+    New(new::New),
     /// Print the format as a JSON Schema, for editors.
     Schema(schema::SchemaArguments),
     /// Print a script that completes command lines of a shell.
@@ -109,6 +112,7 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Status(command) => command.run(environment),
         Command::List(command) => command.run(environment),
         Command::Audit(command) => command.run(environment),
+        Command::New(command) => command.run(),
         Command::Schema(command) => Ok(command.run()),
         Command::Completions(command) => Ok(command.run()),
         Command::Man(command) => command.run(),

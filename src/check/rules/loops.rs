@@ -39,7 +39,7 @@ fn many(context: &Context, findings: &mut Findings, read: &Read<'_>, looping: us
         context.field_span(node, "id")
     };
     let below = read.there.rest.get(2).map(|name| format!(".{name}")).unwrap_or_default();
-    let message = format!("step `{id}` ran once for each item, so that it has many `{what}`");
+    let message = format!("step `{id}` ran once for each item, so that there is more than one `{what}`");
     let help = format!("read the list of its items: `steps.{id}.items | map(attribute='{what}{below}')`");
     report(findings, read, message, help, (place, "the loop"));
 }
@@ -51,15 +51,12 @@ fn once(context: &Context, findings: &mut Findings, read: &Read<'_>) {
     if step.kind == Some(Kind::Include) || context.target(step).is_some_and(|(name, _)| name.contains("{{")) {
         return;
     }
-    let (message, help) = match own {
-        Some(_) => {
-            let message = format!("within the loop `steps.{id}` is that of this item, which has no `items`");
-            (message, format!("read `steps.{id}` itself, or its items in a step behind the loop"))
-        }
-        None => {
-            let message = format!("step `{id}` does not loop, so that it has no `items`");
-            (message, format!("read `steps.{id}.outputs`, `.rows` or `.stdout`"))
-        }
+    let (message, help) = if own.is_some() {
+        let message = format!("within the loop `steps.{id}` is that of this item, which has no `items`");
+        (message, format!("read `steps.{id}` itself, or its items in a step behind the loop"))
+    } else {
+        let message = format!("step `{id}` does not loop, so that it has no `items`");
+        (message, format!("read `steps.{id}.outputs`, `.rows` or `.stdout`"))
     };
     report(findings, read, message, help, (context.field_span(step.node, "id"), "this step"));
 }
@@ -87,7 +84,7 @@ pub fn wrong_result(context: &Context, findings: &mut Findings) {
         let action = step.actions.first().copied().unwrap_or_default();
         let place = (context.action_span(step), "this action");
         if !given.contains(&what) {
-            let message = format!("step `{}` has no `{what}`: it is a `{action}` step", read.id);
+            let message = format!("step `{}` has no `{what}`: its action is `{action}`", read.id);
             report(findings, &read, message, available(given, &format!("steps.{}.", read.id)), place);
         } else if kept_back(context, step) && !context.is_within(read.read, read.reader) {
             let message = format!("step `{}` is sensitive, so that its `{what}` is not kept", read.id);
@@ -175,7 +172,10 @@ pub fn not_waited_for(context: &Context, findings: &mut Findings) {
             } else if step >= at {
                 (format!("step `{id}` begins only after this"), "move the wait behind it")
             } else if target.list != wait.list {
-                (format!("step `{id}` is in another list, at whose end it ends"), "wait for it in its own list")
+                (
+                    format!("step `{id}` is in another list, and can be waited for only there"),
+                    "move the wait to that list",
+                )
             } else {
                 continue;
             };

@@ -1,6 +1,6 @@
 //! Fields that exclude or need each other, and regular expressions.
 
-use super::Findings;
+use super::{Findings, flow};
 use crate::check::context::{Context, QUESTIONS};
 use crate::check::steps::{Kind, StepAt};
 use crate::check::tree::NodeId;
@@ -23,6 +23,7 @@ pub fn contradictions(context: &Context, findings: &mut Findings) {
         }
         polling(context, findings, step);
         attempts(context, findings, step);
+        flow::beside(context, findings, step);
         hidden_output(context, findings, step);
         if step.kind == Some(Kind::File) {
             file(context, findings, step);

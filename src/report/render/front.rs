@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::Zoned;
 
 use super::block::{Block, Fact, Line, Span, address, code, duration, join, join_with, text};
 use super::look::Question;
 use super::step::Numbered;
 use super::{action, look, part, step};
-use crate::model::runbook::{
-    Closes, Hosts, Opens, Overrun, Parameter, Review, Runbook, SecretSource, Target, WallClock, Window,
-};
+use crate::model::runbook::{Hosts, Overrun, Parameter, Review, Runbook, SecretSource, Target};
 use crate::model::step::{Effect, Undo};
+use crate::model::window::{Occasion, Opening, day_name};
 use crate::report::text::count;
 
 /// What a reader has to know first.
@@ -41,37 +39,29 @@ pub fn front(runbook: &Runbook, questions: &[Question]) -> Vec<Block> {
 
 fn window(runbook: &Runbook) -> Line {
     let Some(window) = &runbook.window else { return text("at any time") };
-    let zone = runbook.timezone.as_deref().unwrap_or("UTC");
-    let opens = match &window.opens {
-        Opens::At(moment) => join([text("opens "), wall_clock(moment)]),
-        Opens::Every(week) => join([text("opens every "), text(week)]),
+    let long = text(&crate::report::text::duration(window.length().as_secs_f64()));
+    let (times, zone) = match &window.opening {
+        Opening::Once(Occasion { opens, closes }) => (
+            join([text("opens "), moment(opens), text(", closes "), moment(closes), text(", "), long]),
+            opens.time_zone(),
+        ),
+        Opening::Weekly { day, time, zone, .. } => {
+            let opens = format!("opens every {} {}", day_name(*day), time.strftime("%H:%M"));
+            (join([text(&opens), text(", closes "), long, text(" later")]), zone)
+        }
     };
-    let closes = match &window.closes {
-        Closes::At(moment) => join([text("closes "), wall_clock(moment)]),
-        Closes::After(time) => join([text("closes "), duration(*time), text(" later")]),
-    };
-    let long = lasts(window, zone).map(|long| join([text(", "), text(&long)])).unwrap_or_default();
     let overrun = match window.overrun {
         Overrun::Finish => "what no longer fits is finished all the same",
         Overrun::Stop => "when the next step no longer fits, the run stops",
         Overrun::Rollback => "when the next step no longer fits, the run is rolled back",
     };
-    join([opens, text(", "), closes, long, text(", "), code(zone), text("; "), text(overrun)])
-}
-
-/// How long a window is that is written out at both ends, clock changes counted.
-fn lasts(window: &Window, zone: &str) -> Option<String> {
-    let (Opens::At(opens), Closes::At(closes)) = (&window.opens, &window.closes) else { return None };
-    let zone = TimeZone::get(zone).ok()?;
-    let moment = |at: &WallClock| zone.to_ambiguous_timestamp(at.0.parse::<DateTime>().ok()?).compatible().ok();
-    let long = moment(closes)?.duration_since(moment(opens)?);
-    Some(crate::report::text::duration(long.as_secs_f64()))
+    let zone = zone.iana_name().map_or_else(Line::default, |name| join([text(", "), code(name)]));
+    join([times, zone, text("; "), text(overrun)])
 }
 
 /// A date and a time with the day of the week, which people check.
-fn wall_clock(moment: &WallClock) -> Line {
-    let shown = moment.0.parse::<DateTime>().map(|time| time.strftime("%a %-d %b %Y %H:%M").to_string());
-    shown.map_or_else(|_| code(&moment.0), |shown| text(&shown))
+fn moment(moment: &Zoned) -> Line {
+    text(&moment.strftime("%a %-d %b %Y %H:%M").to_string())
 }
 
 fn approval(runbook: &Runbook, review: &Review) -> Line {
@@ -87,7 +77,7 @@ fn approval(runbook: &Runbook, review: &Review) -> Line {
         });
         join([text(" of "), join_with(named, ", ")])
     };
-    let until = review.deadline.as_ref().map(|deadline| join([text(", until "), wall_clock(deadline)]));
+    let until = review.deadline.as_ref().map(|deadline| join([text(", until "), moment(deadline)]));
     let own =
         if review.allow_self { "; the operator may be among them" } else { "; the operator may not be among them" };
     join([number, of, until.unwrap_or_default(), text(own)])
