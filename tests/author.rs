@@ -1,4 +1,4 @@
-//! What somebody types who writes runbooks: completions, manual pages.
+//! What somebody types who writes runbooks: completions, manual pages, the page that is sent round for review.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -7,10 +7,20 @@
 mod scenario;
 
 use std::fs;
+use std::io;
+use std::path::Path;
 
 use clap::CommandFactory as _;
+use pulldown_cmark::{Event, Tag};
+use runbook::check::check;
+use runbook::check::source::Source;
 use runbook::cli::Arguments;
+use runbook::model::diagnostic::{Diagnostic, Severity, Silenced, Span};
+use runbook::model::runbook::Runbook;
+use runbook::report::diagnostics::{Found, SourceText};
+use runbook::report::render;
 use scenario::{Scenario, command};
+use serde_json::json;
 
 /// The names of all commands that a person may type.
 fn commands() -> Vec<String> {
@@ -70,4 +80,200 @@ fn every_command_has_a_manual_page() {
     assert_eq!(scenario.read("pages/man1/runbook.1"), page);
     fs::write(scenario.path("taken"), "").unwrap();
     scenario.run(&["man", "--out", "taken"]).exits(2).warns("cannot write to taken").warns("name a folder");
+}
+
+/// A runbook that has something of everything.
+const WHOLE: &str = include_str!("render/whole.yaml");
+
+/// A page of a runbook, with a warning and one that is silenced.
+fn page(text: &str, write: fn(&Runbook, &Found<'_>) -> String) -> String {
+    let source = Source::new("whole.yaml", text);
+    let none = |_: &Path| Err(io::ErrorKind::NotFound.into());
+    let checked = check(&source, Path::new("/runbooks"), &none);
+    let runbook = checked.runbook.unwrap_or_else(|| panic!("{:#?}", checked.diagnostics));
+    let finding = |code, severity, message: &str, start| Diagnostic {
+        code,
+        severity,
+        message: message.to_owned(),
+        file: "whole.yaml".into(),
+        span: Span { start, end: start + 1 },
+        labels: Vec::new(),
+        help: Some("look at `it`".to_owned()),
+    };
+    let found = Found {
+        sources: vec![SourceText { path: Path::new("whole.yaml"), text }],
+        diagnostics: vec![
+            finding("RB0507", Severity::Warning, "nothing verifies that step `drop` worked", 20),
+            finding("RB0507", Severity::Warning, "nothing verifies that step `drop` worked", 60),
+            finding("RB0208", Severity::Error, "`window` cannot be carried out yet", 60),
+        ],
+        silenced: vec![Silenced {
+            diagnostic: finding("RB0405", Severity::Warning, "step `go` has no estimate", 0),
+            reason: "asked <at once>".to_owned(),
+        }],
+    };
+    write(&runbook, &found)
+}
+
+fn is_kept(name: &str, text: String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/render").join(name);
+    snapbox::Assert::new().action_env("SNAPSHOTS").eq(text, snapbox::Data::read_from(&path, None).raw());
+}
+
+#[test]
+fn a_runbook_is_a_page_of_markdown() {
+    is_kept("whole.md", page(WHOLE, render::markdown));
+}
+
+#[test]
+fn a_runbook_is_a_page_of_html_that_needs_nothing_else() {
+    let page = page(WHOLE, render::html);
+    assert!(tags(&page).iter().all(|tag| !["script", "link", "img", "iframe"].contains(&tag.as_str())));
+    let (head, body) = page.split_once("</head>").unwrap();
+    assert!(head.contains("<style>") && head.contains("prefers-color-scheme: dark") && head.contains("@media print"));
+    assert!(!head.contains("url(") && !head.contains("@import"));
+    is_kept("whole.body.html", body.to_owned());
+}
+
+#[test]
+fn render_shows_what_validate_finds_and_refuses_a_runbook_with_errors() {
+    let text = "runbook: 1\nname: asks\nsteps:\n  - { id: ask, confirm: { message: now } }\n";
+    let scenario = Scenario::new(text);
+    let page = scenario.run(&["render", "runbook.yaml"]).exits(0);
+    assert!(page.stdout().starts_with("# asks\n\n- **Runbook:** `asks`\n"), "{}", page.stdout());
+    page.says("\n- Line 4: step `ask` waits for a person and has no estimate (RB0405)\n");
+    let html = scenario.run(&["render", "runbook.yaml", "--format", "html"]).exits(0).stdout();
+    assert!(html.starts_with("<!DOCTYPE html><html lang=\"en\">") && html.ends_with("</html>\n"), "{html}");
+    let broken = Scenario::new(&text.replace("message", "mesage")).run(&["render", "runbook.yaml"]).exits(2);
+    let refused = "runbook.yaml is not a valid runbook, and nothing was rendered";
+    broken.warns("error[RB0201]: unknown field `mesage`").warns(refused).shows("");
+}
+
+/// Words that would be markup, a link, a picture, the end of a table's cell or an order to a terminal.
+const HOSTILE: &str = "<script>alert(1)</script> ](javascript:alert(2)) [x](javascript:alert(3)) <javascript:alert(4)> \
+    ![p](https://e.example/p.png) `tick` ``two`` | pipe **bold** &lt; $x$ @all \u{1b}[31m\u{9b}2J \u{202e}gnp\n\
+    # heading\n- item\n1. one\n```\n~~~\n> quote\n| a |\n|---|\n</code></pre><img src=x onerror=alert(5)>\n---\n\
+    [r]: javascript:alert(6)";
+
+/// A runbook with those words wherever it may have any.
+fn saying(words: &str) -> String {
+    let command = json!(["echo", words]);
+    let part = json!({ "command": command });
+    let document = json!({
+        "runbook": 1, "name": "hostile", "title": words, "owner": words, "links": [words], "timezone": "UTC",
+        "review": { "approvers": ["@team", words] }, "groups": { "team": [words] }, "locks": [words],
+        "parameters": {
+            "text": { "type": "string", "default": words, "description": words },
+            "one": { "type": "string", "enum": [words] },
+        },
+        "vars": { "it": words },
+        "secrets": { "file": { "file": words }, "command": { "command": command } },
+        "targets": { "db": { "postgres": format!("host=db options='{words}'") }, "web": { "hosts": [words], "user": words } },
+        "defaults": { "timeout": "5m" },
+        "steps": [
+            { "id": "script", "name": words, "notes": words, "shell": words, "env": { "X": words }, "stdin": words,
+              "cwd": words, "verify": part, "rollback": part, "success": { "message": words }, "artifacts": [words],
+              "outputs": { "x": words }, "preconditions": [{ "that": "1 == 1", "message": words }] },
+            { "id": "file", "file": { "path": words, "content": words, "owner": words, "reload": command },
+              "check": part },
+            { "id": "edits", "file": { "path": words, "edits": [{ "match": "a", "replace": words }] }, "verify": part },
+            { "id": "request", "http": { "url": "https://e.example", "method": "POST", "headers": { "X": words },
+              "body": words }, "verify": part, "rollback": { "not_needed": words } },
+            { "id": "ask", "confirm": { "message": words, "by": [words] }, "estimate": "1m",
+              "point_of_no_return": words },
+            { "id": "person", "manual": { "instructions": words }, "estimate": "1m", "irreversible": words },
+            { "id": "demand", "assert": [{ "that": "1 == 1", "message": words }] },
+            { "id": "loop", "for_each": [words], "command": command, "verify": part,
+              "rollback": { "not_needed": words } },
+        ],
+        "followups": [{ "due": "1d", "title": words, "owner": words }],
+    });
+    // As YAML wants them written.
+    document.to_string().replace('\u{9b}', "\\u009b").replace('\u{202e}', "\\u202e")
+}
+
+/// The names of all elements of a page of HTML.
+fn tags(html: &str) -> Vec<String> {
+    let tag = regex::Regex::new("<([a-zA-Z][a-zA-Z0-9]*)").unwrap();
+    tag.captures_iter(html).map(|found| found[1].to_owned()).collect()
+}
+
+fn steers(page: &str) -> Option<char> {
+    page.chars().find(|letter| (letter.is_control() && *letter != '\n') || *letter == '\u{202e}')
+}
+
+/// What a page of Markdown is made of, its words left out.
+fn structure(markdown: &str) -> Vec<String> {
+    let events = pulldown_cmark::Parser::new_ext(markdown, pulldown_cmark::Options::all());
+    let shape = |event| match event {
+        Event::Start(Tag::Link { dest_url, .. }) => Some(format!("link {dest_url}")),
+        Event::Start(Tag::CodeBlock(_)) => Some("code".to_owned()),
+        Event::Start(tag) => Some(format!("{tag:?}")),
+        Event::Code(_) => Some("span".to_owned()),
+        Event::Html(_) | Event::InlineHtml(_) => Some("HTML".to_owned()),
+        Event::Rule => Some("rule".to_owned()),
+        Event::InlineMath(_) | Event::DisplayMath(_) | Event::FootnoteReference(_) => Some("other".to_owned()),
+        _ => None,
+    };
+    events.filter_map(shape).collect()
+}
+
+#[test]
+fn hostile_words_are_words_in_markdown() {
+    let (hostile, tame) = (page(&saying(HOSTILE), render::markdown), page(&saying("tame words"), render::markdown));
+    assert_eq!(structure(&hostile), structure(&tame), "{hostile}");
+    assert_eq!(steers(&hostile), None);
+}
+
+#[test]
+fn hostile_words_are_words_in_html() {
+    let (hostile, tame) = (page(&saying(HOSTILE), render::html), page(&saying("tame words"), render::html));
+    assert_eq!(tags(&hostile), tags(&tame), "{hostile}");
+    assert_eq!(steers(&hostile), None);
+    let shown = "&lt;script&gt;alert(1)&lt;/script&gt; ](javascript:alert(2)) [x](javascript:alert(3))";
+    assert!(hostile.contains(shown), "{hostile}");
+}
+
+#[test]
+fn a_description_keeps_its_markup_and_loses_what_could_harm() {
+    let description = "# Why\n\n**Bold** [good](https://e.example) [bad](javascript:alert(1)) [r] <javascript:alert(2)>\n\n\
+        <div onclick=alert(3)>[in](javascript:alert(4))</div>\n\na <b>b</b> ![p](https://e.example/p.png) \
+        ![q](javascript:alert(5)) \u{1b}[31m\n\n[r]: javascript:alert(6)\n\n```sh\nls <x>\n```\n\n```\nnever closed";
+    let step = json!([{ "id": "a", "wait": "1s" }]);
+    let text = json!({ "runbook": 1, "name": "n", "description": description, "steps": step }).to_string();
+    let html = page(&text, render::html);
+    let (_, html) = html.split_once("<div class=\"prose\">").unwrap();
+    let (prose, after) = html.split_once("</div>\n<h2>At a glance</h2>").unwrap();
+    assert_eq!(
+        prose,
+        "<h3>Why</h3>\n<p><strong>Bold</strong> <a href=\"https://e.example\">good</a> bad r javascript:alert(2)</p>\n\
+         &lt;div onclick=alert(3)&gt;[in](javascript:alert(4))&lt;/div&gt;\n<p>a &lt;b&gt;b&lt;/b&gt; p q \\u{1b}[31m</p>\n\
+         <pre><code>ls &lt;x&gt;\n</code></pre>\n<pre><code>never closed</code></pre>\n"
+    );
+    assert!(after.contains("<h2>Steps</h2>"));
+    let markdown = page(&text, render::markdown);
+    let structure = structure(&markdown);
+    let links: Vec<&String> = structure.iter().filter(|part| part.starts_with("link") || *part == "HTML").collect();
+    assert_eq!(links, ["link https://e.example", "link https://e.example/p.png"], "{markdown}");
+    assert!(!structure.iter().any(|part| part.starts_with("Image")), "{markdown}");
+    assert!(structure.contains(&"Heading { level: H2, id: None, classes: [], attrs: [] }".to_owned()), "{markdown}");
+    assert_eq!(steers(&markdown), None);
+}
+
+#[test]
+fn every_good_runbook_of_the_corpus_is_a_page() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/good");
+    let mut seen = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Some("yaml") = path.extension().and_then(|end| end.to_str()) else { continue };
+        let text = fs::read_to_string(&path).unwrap();
+        let checked = check(&Source::new(&path, text), &folder, &|path: &Path| fs::read(path));
+        let Some(runbook) = checked.runbook else { continue };
+        let (markdown, html) =
+            (render::markdown(&runbook, &Found::default()), render::html(&runbook, &Found::default()));
+        assert!(markdown.contains("\n## Rollback\n") && html.contains("<h2>Rollback</h2>"), "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 20, "only {seen} runbooks were rendered");
 }

@@ -4,15 +4,16 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
 use runbook::check::check;
 use runbook::check::source::Source;
 use runbook::model::flow::{Background, Items, Observe, Repeat, Serial, Trip, Way};
 use runbook::model::http::{HttpAction, HttpBody, HttpExpect};
 use runbook::model::length::Length;
-use runbook::model::runbook::{
-    Closes, Expression, Hosts, Opens, Overrun, Review, Runbook, Target, Template, WallClock, Window,
-};
+use runbook::model::runbook::{Expression, Hosts, Overrun, Review, Runbook, Target, Template};
 use runbook::model::step::{Action, ConfirmAction, OnFailure, Place, ProcessOptions, Step, Undo, WaitAction};
+use runbook::model::window::{Occasion, Opening, Window};
 use serde_json::json;
 
 const HEADER: &str = "\
@@ -22,6 +23,7 @@ targets:
   db: { postgres: \"service=db\" }
   web: { hosts: [web-1, web-2], user: deploy }
   one: { hosts: [lb-1], become: root }
+groups: { dba: [ana@example.org] }
 defaults: { timeout: 5m }
 ";
 
@@ -69,9 +71,9 @@ groups: {{ dba: [ana@example.org, ben@example.org] }}
 locks: [orders-db]
 {steps}"
     ));
-    let moment = |text: &str| WallClock(text.to_owned());
-    let (opens, closes) = (Opens::At(moment("2026-02-01T22:00")), Closes::At(moment("2026-02-02T02:00")));
-    assert_eq!(runbook.window, Some(Window { opens, closes, overrun: Overrun::Rollback }));
+    let moment = |text: &str| format!("{text}+01:00[Europe/Berlin]").parse().expect("a moment");
+    let opening = Opening::Once(Occasion { opens: moment("2026-02-01T22:00"), closes: moment("2026-02-02T02:00") });
+    assert_eq!(runbook.window, Some(Window { opening, overrun: Overrun::Rollback }));
     let review = Review {
         deadline: Some(moment("2026-01-31T18:00")),
         approvals: 2,
@@ -85,8 +87,13 @@ locks: [orders-db]
 
     let header = "runbook: 1\nname: example\ntimezone: UTC\n";
     let runbook = whole(&format!("{header}window: {{ every: Sunday 22:00, duration: 4h }}\nreview: {{}}\n{steps}"));
-    let (opens, closes) = (Opens::Every("Sunday 22:00".into()), Closes::After(Duration::from_hours(4)));
-    assert_eq!(runbook.window, Some(Window { opens, closes, overrun: Overrun::Stop }));
+    let opening = Opening::Weekly {
+        day: Weekday::Sunday,
+        time: Time::constant(22, 0, 0, 0),
+        lasts: Duration::from_hours(4),
+        zone: TimeZone::UTC,
+    };
+    assert_eq!(runbook.window, Some(Window { opening, overrun: Overrun::Stop }));
     let review = Review { deadline: None, approvals: 1, approvers: Vec::new(), allow_self: false };
     assert_eq!(runbook.review, Some(review));
 }
@@ -394,4 +401,23 @@ fn durations_may_be_known_only_when_the_step_runs() {
         only("- { id: a, wait: \"{{ run.id }}\", estimate: 1m }\n").action,
         Action::Wait(WaitAction::For(later))
     );
+}
+
+#[test]
+fn a_time_that_a_step_waits_for_is_one_moment_by_the_clocks_of_the_zone() {
+    let runbook = whole(
+        "runbook: 1
+name: example
+timezone: America/New_York
+steps:
+  - { id: winter, wait: { time: \"2026-02-01T22:00\" } }
+  - { id: summer, wait: { time: 2026-07-01T22:00:30 } }
+  - { id: late, wait: { time: \"{{ window.closes }}\" } }
+window: { opens: 2026-02-01T20:00, closes: 2026-07-02T00:00 }
+",
+    );
+    let until = |text: &str| Action::Wait(WaitAction::Until(template(text)));
+    let actions: Vec<_> = runbook.steps.into_iter().map(|step| step.action).collect();
+    let winter = until("2026-02-01T22:00:00-05:00");
+    assert_eq!(actions, [winter, until("2026-07-01T22:00:30-04:00"), until("{{ window.closes }}")]);
 }

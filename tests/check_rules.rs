@@ -5,6 +5,8 @@
 //! this version cannot carry out. `SNAPSHOTS=overwrite` writes that part anew.
 //! `<U+200B>` stands for a character that would not be seen.
 
+#![expect(clippy::expect_used, reason = "a test says what it expects")]
+
 #[path = "support/shell.rs"]
 mod shell;
 
@@ -171,6 +173,11 @@ fn names_are_checked() {
 }
 
 #[test]
+fn references_are_checked() {
+    holds_for("references.txt");
+}
+
+#[test]
 fn types_are_checked() {
     holds_for("types.txt");
 }
@@ -186,6 +193,16 @@ fn the_window_is_checked_by_the_clocks_of_its_zone() {
 }
 
 #[test]
+fn lengths_that_cannot_have_been_meant_and_what_nobody_waits_for_are_found() {
+    holds_for("lengths.txt");
+}
+
+#[test]
+fn the_work_is_held_against_the_window_and_against_what_is_held() {
+    holds_for("budget.txt");
+}
+
+#[test]
 fn approvers_and_their_groups_are_checked() {
     holds_for("review.txt");
 }
@@ -198,6 +215,11 @@ fn what_undoes_and_what_verifies_a_step_is_checked() {
 #[test]
 fn values_that_become_code_and_secrets_that_are_seen_are_found() {
     holds_for("safety.txt");
+}
+
+#[test]
+fn loops_and_repetitions_are_checked() {
+    holds_for("flow.txt");
 }
 
 #[test]
@@ -228,6 +250,11 @@ fn secrets_that_stand_in_the_file_are_found() {
 #[test]
 fn steps_that_a_rollback_or_a_hold_meets_at_the_wrong_moment_are_found() {
     holds_for("order.txt");
+}
+
+#[test]
+fn texts_in_a_language_of_their_own_are_checked() {
+    holds_for("literals.txt");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Conditions as they are written, cut into the parts that all hold where they do, so that two can be compared.
 
+use std::cmp::Ordering;
+
 /// What holds where a condition does (or, negated, where it does not), each part in one spelling.
 #[must_use]
 pub fn of(condition: &str, holds: bool) -> Vec<String> {
@@ -38,7 +40,6 @@ fn parts<'t>(text: &'t str, word: &str) -> (&'t str, &'t str) {
     for (at, byte) in text.bytes().enumerate() {
         match (quote, byte) {
             (Some(open), _) if open == byte => quote = None,
-            (Some(_), _) => {}
             (None, b'\'' | b'"') => quote = Some(byte),
             (None, b'(' | b'[' | b'{') => depth += 1,
             (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
@@ -51,8 +52,14 @@ fn parts<'t>(text: &'t str, word: &str) -> (&'t str, &'t str) {
     (text, "")
 }
 
-/// Without brackets around all of it.
+/// Without brackets around all of it, and without one whose other half belongs to something else.
 fn unbracketed(text: &str) -> &str {
+    let count = |bracket| text.bytes().filter(|byte| *byte == bracket).count();
+    match count(b'(').cmp(&count(b')')) {
+        Ordering::Greater if text.starts_with('(') => return unbracketed(text[1..].trim()),
+        Ordering::Less if text.ends_with(')') => return unbracketed(text[..text.len() - 1].trim()),
+        _ => {}
+    }
     let Some(inside) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return text };
     let mut depth = 0_i32;
     let encloses = inside.bytes().all(|byte| {
@@ -75,5 +82,6 @@ mod tests {
         assert_eq!(of("x == 'a and b' and f(c and d)", true), ["x == 'a and b'", "f(c and d)"]);
         assert_eq!(of("a if b and c else d", true), ["a if b and c else d"]);
         assert_eq!(of("(a) and (b)", true), ["a", "b"]);
+        assert_eq!(of("(a > 0", true), ["a > 0"]);
     }
 }

@@ -20,7 +20,7 @@ use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
 use super::{Files, reads, suggest, texts, types};
 use crate::model::diagnostic::Span;
-use crate::model::runbook::Hook;
+use crate::model::runbook::{Hook, ParameterType};
 
 /// The most steps of a runbook, wherever they stand; what an alias repeats counts each time.
 pub const STEP_LIMIT: usize = 20_000;
@@ -480,12 +480,27 @@ impl<'a> Context<'a> {
         Some(self.field(step.node, "as").and_then(|name| self.text(name)).unwrap_or("item"))
     }
 
-    /// Whether a node names a target of hosts, over which a step loops.
+    /// Whether a node names a target of several hosts, over which a step loops. A list that is not written out counts
+    /// as several.
     #[must_use]
     pub fn is_hosts(&self, target: NodeId) -> bool {
         let targets = self.field(self.root, "targets");
         let declared = self.text(target).and_then(|name| self.field(targets?, name));
-        declared.is_some_and(|target| self.field(target, "hosts").is_some())
+        let Some(hosts) = declared.and_then(|target| self.field(target, "hosts")) else { return false };
+        let is_one =
+            |node: NodeId| self.text(node).is_some_and(|host| !host.contains("{{") || self.is_text_of_one(host));
+        match self.items(hosts) {
+            [host] => !is_one(*host),
+            _ => !is_one(hosts),
+        }
+    }
+
+    /// Whether a template is one parameter that is a single text.
+    fn is_text_of_one(&self, template: &str) -> bool {
+        let inside = template.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).map(str::trim);
+        let name = inside.and_then(|inside| inside.strip_prefix("parameters."));
+        let declared = self.document.as_ref().zip(name).and_then(|(document, name)| document.parameters.get(name));
+        declared.is_some_and(|declared| declared.kind == ParameterType::String)
     }
 
     /// What the items are called of all loops that a step stands in, the outermost last. Without its own where the

@@ -16,6 +16,7 @@ pub mod refusals;
 pub mod resolve;
 pub mod rules;
 pub mod scalar;
+pub mod schema;
 pub mod scripts;
 pub mod shell;
 pub mod source;
@@ -35,7 +36,7 @@ pub use crate::expression::duration;
 use std::io;
 use std::path::Path;
 
-use crate::model::diagnostic::{Diagnostic, Severity, Silenced};
+use crate::model::diagnostic::{Diagnostic, Silenced};
 use crate::model::runbook::Runbook;
 use context::Context;
 use shell::Shell;
@@ -92,9 +93,8 @@ fn checked(source: &Source, folder: &Path, files: &dyn Files, shell: Option<&dyn
     if let Some(shell) = shell {
         context.remarks = shell::ask(shell, &context.code.scripts);
     }
-    let (diagnostics, silenced) = rules::run(&context, &source.path);
-    let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    let rules::Outcome { found, silenced, runbook } =
+        rules::run(&context, &source.path, || resolve::runbook(&context, folder));
     let refusals = refusals::refusals(&context, &source.path);
-    let runbook = if failed { None } else { resolve::runbook(&context, folder) };
-    Checked { diagnostics, silenced, refusals, runbook }
+    Checked { diagnostics: found, silenced, refusals, runbook }
 }

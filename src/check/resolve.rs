@@ -32,6 +32,10 @@ pub fn runbook(context: &Context, folder: &Path) -> Option<Runbook> {
     let document = context.document.as_ref()?;
     let resolver = Resolver::new(context, document)?;
     let groups = |(name, members): (&String, &Vec<Text>)| (name.clone(), members.iter().cloned().map(text).collect());
+    let review = match &document.review {
+        Some(review) => Some(document::review(context, review)?),
+        None => None,
+    };
     Some(Runbook {
         name: document.name.clone(),
         title: document.title.clone().map(text),
@@ -40,8 +44,8 @@ pub fn runbook(context: &Context, folder: &Path) -> Option<Runbook> {
         links: document.links.iter().cloned().map(text).collect(),
         folder: folder.to_string_lossy().into_owned(),
         timezone: document.timezone.clone(),
-        window: document::window(document)?,
-        review: document.review.as_ref().map(document::review),
+        window: document::window(context, document)?,
+        review,
         groups: document.groups.iter().map(groups).collect(),
         locks: document.locks.iter().map(|lock| Template(lock.0.clone())).collect(),
         parameters: document.parameters.iter().map(|(name, declared)| (name.clone(), parameter(declared))).collect(),

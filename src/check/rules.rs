@@ -1,12 +1,18 @@
 //! The rules: one function each, one list. A new rule is a function in its family's file and one line in
 //! [`RULES`], with a page in `rules/pages`.
 //!
-//! Every rule looks at the same [`Context`]; none reads another's findings. One mistake is one finding: a rule says
-//! nothing about a step that could not be decoded.
+//! Every rule looks at the same [`Context`], some at the runbook that a document without errors comes to; none reads
+//! another's findings. One mistake is one finding: a rule says nothing about a step that could not be decoded.
 
 pub mod actions;
+pub mod background;
+pub mod budget;
 pub mod characters;
 pub mod files;
+pub mod flow;
+pub mod holds;
+pub mod lengths;
+pub mod literals;
 pub mod loops;
 pub mod names;
 pub mod options;
@@ -26,6 +32,7 @@ pub mod sql;
 pub mod time;
 pub mod types;
 pub mod undo;
+pub mod verbatim;
 pub mod window;
 pub mod yaml;
 
@@ -33,6 +40,7 @@ use std::path::Path;
 
 use super::context::Context;
 use crate::model::diagnostic::{Diagnostic, Label, Severity, Silenced, Span};
+use crate::model::runbook::Runbook;
 
 /// One thing that can be wrong with a runbook.
 #[derive(Debug, Clone, Copy)]
@@ -46,17 +54,31 @@ pub struct Rule {
     /// Why it matters, and a bad and a good example: `rules/pages/<code>.md`.
     pub page: &'static str,
     /// Reports every place where it is so.
-    pub check: fn(&Context, &mut Findings),
+    pub check: Check,
+}
+
+/// When a rule is asked, and what it looks at.
+#[derive(Debug, Clone, Copy)]
+pub enum Check {
+    /// First: the document.
+    Document(fn(&Context, &mut Findings)),
+    /// Where no error was found: what the document comes to.
+    Runbook(fn(&Context, &Runbook, &mut Findings)),
+    /// Last: what was found.
+    Found(fn(&Context, &mut Findings)),
 }
 
 macro_rules! rule {
     ($severity:ident, $code:literal, $title:literal, $check:path) => {
+        rule!($severity, $code, $title, Document $check)
+    };
+    ($severity:ident, $code:literal, $title:literal, $looks_at:ident $check:path) => {
         Rule {
             code: $code,
             severity: Severity::$severity,
             title: $title,
             page: include_str!(concat!("rules/pages/", $code, ".md")),
-            check: $check,
+            check: Check::$looks_at($check),
         }
     };
 }
@@ -97,6 +119,10 @@ pub const RULES: &[Rule] = &[
     error!("RB0213", "`runbook` is not the first key", shape::not_first),
     error!("RB0214", "fields that do not go together", parts::contradictions),
     error!("RB0215", "malformed regular expression", parts::regular_expressions),
+    error!("RB0216", "malformed URL", literals::urls),
+    error!("RB0217", "malformed pattern of file names", literals::file_patterns),
+    error!("RB0218", "method or status that HTTP does not have", literals::http_words),
+    error!("RB0225", "loop or repetition that cannot be carried out", flow::malformed_loop),
     error!("RB0301", "id given twice", names::duplicate_id),
     error!("RB0302", "unknown step", names::unknown_step),
     error!("RB0303", "unknown parameter", names::unknown_parameter),
@@ -124,6 +150,8 @@ pub const RULES: &[Rule] = &[
     error!("RB0325", "condition that is not true or false", types::condition),
     error!("RB0326", "value of a type that its place cannot take", types::place),
     error!("RB0327", "part of a value that cannot have parts", types::lookup),
+    error!("RB0328", "template where the text is taken as it is", verbatim::taken_literally),
+    warning!("RB0329", "template in prose", verbatim::in_prose),
     error!("RB0340", "unknown group", review::unknown_group),
     error!("RB0341", "group without people", review::hollow_group),
     error!("RB0401", "malformed duration", time::malformed_duration),
@@ -143,6 +171,18 @@ pub const RULES: &[Rule] = &[
     error!("RB0415", "wait for a time outside the window", window::waits_outside),
     error!("RB0416", "review that ends after the window opens", review::late_deadline),
     error!("RB0417", "approvals that cannot be given", review::unreachable_approvals),
+    error!("RB0418", "work that does not fit the window", Runbook budget::does_not_fit),
+    warning!("RB0419", "work that may not fit the window", Runbook budget::may_not_fit),
+    error!("RB0420", "step that can never begin", Runbook budget::could_never_begin),
+    error!("RB0421", "no time at all", lengths::zero),
+    warning!("RB0422", "more time than can have been meant", lengths::enormous),
+    error!("RB0423", "length that is known only at run time, and no estimate", lengths::unknown_without_estimate),
+    warning!("RB0424", "estimate longer than the timeout", lengths::longer_than_limit),
+    warning!("RB0425", "polling that looks only once", lengths::looks_once),
+    error!("RB0430", "background step that nothing waits for", background::never_joined),
+    error!("RB0431", "wait in vain", background::waits_in_vain),
+    error!("RB0432", "hold that expires before the work is done", Runbook holds::expires_within),
+    warning!("RB0433", "hold that may expire before it is given back", Runbook holds::may_expire_within),
     error!("RB0501", "mutating step that does not say how it is undone", undo::unsaid),
     error!("RB0502", "undone in more than one way", undo::said_twice),
     warning!("RB0503", "rollback of a step that changes nothing", undo::needless),
@@ -184,8 +224,9 @@ pub const RULES: &[Rule] = &[
     warning!("RB0839", "invalid index taken for built", sql::index::taken_for_built),
     warning!("RB0840", "concurrent index build that gives up early", sql::index::gives_up_early),
     warning!("RB0841", "local setting outside a transaction", sql::locks::local_to_nothing),
+    error!("RB0842", "rehearsal that would be the real thing", sql::query::not_a_rehearsal),
     warning!("RB0901", "suppression without effect", silence::without_effect),
-    warning!("RB0902", "suppression of nothing", silence::useless),
+    warning!("RB0902", "suppression of nothing", Found silence::useless),
 ];
 
 /// Findings as they are reported, by whichever rule is being asked.
@@ -225,20 +266,51 @@ impl Findings<'_> {
     }
 }
 
-/// Asks every rule and gives what they found, by place, and what of it is silenced.
+/// What all rules together find in a file.
+#[derive(Debug)]
+pub struct Outcome {
+    /// By place.
+    pub found: Vec<Diagnostic>,
+    /// What of it is silenced.
+    pub silenced: Vec<Silenced>,
+    /// The runbook, where no error was found.
+    pub runbook: Option<Runbook>,
+}
+
+/// Asks every rule. `resolve` gives the runbook of a document without errors.
 #[must_use]
-pub fn run(context: &Context, file: &Path) -> (Vec<Diagnostic>, Vec<Silenced>) {
+pub fn run(context: &Context, file: &Path, resolve: impl FnOnce() -> Option<Runbook>) -> Outcome {
     let (mut found, mut silenced) = (Vec::new(), Vec::new());
-    for rule in RULES {
-        let mut findings = Findings { file, rule, found, silenced };
-        (rule.check)(context, &mut findings);
-        Findings { found, silenced, .. } = findings;
-    }
+    let mut ask = |wanted: &dyn Fn(&mut Findings, Check)| {
+        for rule in RULES {
+            let (was_found, was_silenced) = (std::mem::take(&mut found), std::mem::take(&mut silenced));
+            let mut findings = Findings { file, rule, found: was_found, silenced: was_silenced };
+            wanted(&mut findings, rule.check);
+            Findings { found, silenced, .. } = findings;
+        }
+        found.iter().any(|finding| finding.severity == Severity::Error)
+    };
+    let failed = ask(&|findings, check| {
+        if let Check::Document(check) = check {
+            check(context, findings);
+        }
+    });
+    let runbook = if failed { None } else { resolve() };
+    let failed = ask(&|findings, check| {
+        if let (Check::Runbook(check), Some(runbook)) = (check, &runbook) {
+            check(context, runbook, findings);
+        }
+    });
+    ask(&|findings, check| {
+        if let Check::Found(check) = check {
+            check(context, findings);
+        }
+    });
     let place = |finding: &Diagnostic| (finding.span.start, finding.span.end, finding.code);
     found.sort_by_key(place);
     silenced.sort_by_key(|silenced| place(&silenced.diagnostic));
     // What an alias repeats stands in the file once.
     found.dedup();
     silenced.dedup();
-    (found, silenced)
+    Outcome { found, silenced, runbook: runbook.filter(|_| !failed) }
 }

@@ -122,6 +122,8 @@ pub struct Place {
 /// A value that is a duration.
 #[derive(Debug, Clone, Copy)]
 pub struct DurationAt {
+    /// The key that it stands under.
+    pub key: &'static str,
     /// Its scalar.
     pub node: NodeId,
     /// The step that it is part of.
@@ -383,19 +385,19 @@ fn all_below(context: &mut Context, node: NodeId, key: &str, text: Place) {
 }
 
 /// Durations that may be templates.
-fn durations(context: &mut Context, node: NodeId, keys: &[&str], text: Place) {
+fn durations(context: &mut Context, node: NodeId, keys: &[&'static str], text: Place) {
     for key in keys {
         let Some(node) = context.field(node, key).filter(|value| context.text(*value).is_some()) else { continue };
-        context.durations.push(DurationAt { node, step: text.step, may_be_template: true });
+        context.durations.push(DurationAt { key, node, step: text.step, may_be_template: true });
         parse(context, node, text.takes(Takes::Duration));
     }
 }
 
 /// Durations that have to be known before anything runs.
-fn fixed(context: &mut Context, node: NodeId, keys: &[&str], text: Place) {
+fn fixed(context: &mut Context, node: NodeId, keys: &[&'static str], text: Place) {
     for key in keys {
         let Some(node) = context.field(node, key).filter(|value| context.text(*value).is_some()) else { continue };
-        context.durations.push(DurationAt { node, step: text.step, may_be_template: false });
+        context.durations.push(DurationAt { key, node, step: text.step, may_be_template: false });
     }
 }
 

@@ -97,32 +97,44 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Exit> {
     })
 }
 
-/// Reads and checks one runbook, shows what is wrong with it, and types its parameters.
-pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loaded, Exit> {
+/// Reads and checks a file. One that has errors is shown with them, and that it was `undone`.
+pub fn valid(
+    path: &Path,
+    shell: &Local,
+    undone: &str,
+    environment: &Environment,
+) -> Result<(Vec<u8>, CheckedFile), Exit> {
     let bytes = read(path)?;
-    let shell = Local::quick(environment);
-    let file = check_bytes(path, &bytes, Some(&shell));
+    let file = check_bytes(path, &bytes, Some(shell));
     shell.tell();
     let errors: Vec<Diagnostic> =
         file.checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
-    if !errors.is_empty() {
-        show(errors, &file.source, environment);
-        let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
-        return Err(
-            Exit::new(USAGE, format!("{} is not a valid runbook, and nothing was run", path.display())).help(help)
-        );
+    if errors.is_empty() {
+        return Ok((bytes, file));
     }
+    show(errors, &file.source, environment);
+    let help = format!("mend the runbook; runbook validate {} shows warnings too", path.display());
+    Err(Exit::new(USAGE, format!("{} is not a valid runbook, and {undone}", path.display())).help(help))
+}
+
+/// Reads and checks one runbook, shows what is wrong with it, and types its parameters.
+pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loaded, Exit> {
+    let undone = "nothing was run";
+    let (bytes, file) = valid(path, &Local::quick(environment), undone, environment)?;
     if !file.checked.refusals.is_empty() {
         show(file.checked.refusals, &file.source, environment);
-        let message = format!("{} needs what this version cannot carry out, and nothing was run", path.display());
+        let message = format!("{} needs what this version cannot carry out, and {undone}", path.display());
         return Err(Exit::new(USAGE, message).help("the runbook is valid; take out what is named above to run it now"));
     }
-    let Some(runbook) = file.checked.runbook else {
-        return Err(Exit::new(USAGE, format!("{} could not be resolved, and nothing was run", path.display())));
-    };
+    let runbook = file.checked.runbook.ok_or_else(|| unresolved(path, undone))?;
     let parameters = typed(&runbook, given)?;
     let digest = digest(&runbook, &parameters);
     Ok(Loaded { bytes, runbook, parameters, digest })
+}
+
+/// A file without errors that is no runbook all the same.
+pub fn unresolved(path: &Path, undone: &str) -> Exit {
+    Exit::new(USAGE, format!("{} could not be resolved, and {undone}", path.display()))
 }
 
 /// What is wrong with one file, for a person, on standard error.

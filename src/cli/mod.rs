@@ -11,10 +11,13 @@ mod folder;
 mod list;
 mod load;
 mod man;
+mod new;
 mod open;
 mod plan;
+mod render;
 mod resume;
 mod rollback;
+mod schema;
 mod shell;
 mod status;
 mod turn;
@@ -61,6 +64,8 @@ enum Command {
     Explain(explain::Explain),
     /// Say what each step would change, and change nothing.
     Plan(plan::PlanArguments),
+    /// Write a runbook as a page to send round for review.
+    Render(render::Render),
     /// Run a runbook, step by step.
     Exec(exec::Exec),
     /// Go on with a run after a failure, a stop or a crash.
@@ -75,6 +80,10 @@ enum Command {
     List(list::List),
     /// Read a run's log, or prove it.
     Audit(audit::Audit),
+    /// Print a commented runbook to begin with, or write it.
+    New(new::New),
+    /// Print the format as a JSON Schema, for editors.
+    Schema(schema::SchemaArguments),
     /// Print a script that completes command lines of a shell.
     Completions(completions::Completions),
     /// Print the manual page, or write those of all commands.
@@ -96,6 +105,7 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Validate(command) => command.run(environment),
         Command::Explain(command) => command.run(environment),
         Command::Plan(command) => command.run(environment),
+        Command::Render(command) => command.run(environment),
         Command::Exec(command) => command.run(environment),
         Command::Resume(command) => command.run(environment),
         Command::Rollback(command) => command.run(environment),
@@ -103,6 +113,8 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Status(command) => command.run(environment),
         Command::List(command) => command.run(environment),
         Command::Audit(command) => command.run(environment),
+        Command::New(command) => command.run(),
+        Command::Schema(command) => Ok(command.run()),
         Command::Completions(command) => Ok(command.run()),
         Command::Man(command) => command.run(),
     };

@@ -10,8 +10,9 @@ use crate::action::lint;
 use crate::check::shell::{Question, Shell};
 use crate::report::terminal;
 
-/// How long one program may read the scripts of one file.
+/// How long one program may take, and how much longer for each script and each kilobyte that it reads.
 const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_MORE: Duration = Duration::from_millis(100);
 
 /// The programs of this machine. Threads may ask at the same time.
 pub struct Local {
@@ -50,7 +51,9 @@ impl Shell for Local {
             return Err(io::ErrorKind::NotFound.into());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let answer = lint::ask(&self.variables, question.argv, question.input, question.files, PATIENCE);
+        let more = u32::try_from(question.files.len() + question.input.len() / 1024).unwrap_or(u32::MAX);
+        let limit = PATIENCE.saturating_add(PATIENCE_MORE.saturating_mul(more));
+        let answer = lint::ask(&self.variables, question.argv, question.input, question.files, limit);
         let answer = runtime.block_on(answer);
         // That nobody installed shellcheck is no news.
         if let Err(error) = &answer

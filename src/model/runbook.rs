@@ -6,10 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use jiff::Zoned;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::step::{Action, Step};
+use super::window::Window;
 
 /// Text with `{{ … }}` in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,47 +109,11 @@ fn collect<'a>(steps: &'a [Step], leaves: &mut Vec<&'a Step>) {
     }
 }
 
-/// When a runbook may run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
-    /// When it opens.
-    pub opens: Opens,
-    /// When it closes.
-    pub closes: Closes,
-    /// What happens when the next step no longer fits.
-    pub overrun: Overrun,
-}
-
-/// When a window opens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Opens {
-    /// Once.
-    At(WallClock),
-    /// Every week: a day and a time, as `Sunday 22:00`.
-    Every(String),
-}
-
-/// When a window closes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Closes {
-    /// At a moment.
-    At(WallClock),
-    /// So long after it opened.
-    After(Duration),
-}
-
-/// A date and a time in the runbook's time zone, as `2026-02-01T22:00`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct WallClock(pub String);
-
 /// Who has to approve a runbook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     /// Until when.
-    pub deadline: Option<WallClock>,
+    pub deadline: Option<Zoned>,
     /// How many distinct people.
     pub approvals: u32,
     /// Principals and `@groups`; any of the allowed signers when empty.
@@ -156,7 +123,7 @@ pub struct Review {
 }
 
 /// What happens when the next step no longer fits the window. After a point of no return it means finish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overrun {
     /// The run goes on past the window.
@@ -192,7 +159,7 @@ pub struct Parameter {
 }
 
 /// The types a parameter may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ParameterType {
     /// Any text.

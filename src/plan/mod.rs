@@ -19,6 +19,7 @@ use crate::model::call::Hidden;
 use crate::model::plan::{Plan, PlanStatus, PlannedFollowup, PlannedHook, PlannedStep};
 use crate::model::runbook::Runbook;
 use crate::model::step::{Action, Step};
+use crate::model::time::Reckoner;
 
 /// What a run of this runbook would do, as the world is now.
 ///
@@ -41,8 +42,9 @@ pub async fn plan(
         planned.push((step, looker.step(step, groups).await));
     }
     let (scope, context) = looker.known();
-    let rollback = undo::rollback(&planned, scope, context);
-    let budget = budget::budget(&planned, &rollback);
+    let reckoner = Reckoner::new(runbook);
+    let rollback = undo::rollback(&planned, scope, context, reckoner);
+    let budget = budget::budget(&planned, &rollback, reckoner);
     let mut plan = Plan {
         runbook: runbook.name.clone(),
         title: runbook.title.clone(),

@@ -7,42 +7,38 @@ use crate::expression::{Scope, render_text};
 use crate::model::plan::{PlannedStep, PlannedUndo, UndoKind};
 use crate::model::runbook::Template;
 use crate::model::step::{Action, FileAction, SqlAction, Step, Undo};
-
-/// Time that putting a file back takes at worst, in milliseconds.
-const RESTORE_MS: u64 = 1000;
+use crate::model::time::Reckoner;
 
 /// The undo of every step that would act, newest first. A rollback that begins behind a point of no return ends at
 /// it; one that begins before it goes on from where it stands. A template whose value is not known now is shown as it
 /// is written.
 #[must_use]
-pub fn rollback(steps: &[(&Step, PlannedStep)], scope: &Scope, context: &Context<'_>) -> Vec<PlannedUndo> {
+pub fn rollback(
+    steps: &[(&Step, PlannedStep)],
+    scope: &Scope,
+    context: &Context<'_>,
+    reckoner: Reckoner<'_>,
+) -> Vec<PlannedUndo> {
     let acting = steps.iter().rev().filter(|(_, planned)| acts(planned));
-    acting.filter_map(|(step, _)| undo_of(step, scope, context)).collect()
+    acting.filter_map(|(step, _)| undo_of(step, scope, context, reckoner)).collect()
 }
 
-fn undo_of(step: &Step, scope: &Scope, context: &Context<'_>) -> Option<PlannedUndo> {
-    let (kind, detail, worst_ms) = match (&step.action, &step.undo) {
-        (_, Undo::Irreversible { why }) => (UndoKind::Irreversible, vec![why.clone()], 0),
-        (_, Undo::PointOfNoReturn { why }) => (UndoKind::PointOfNoReturn, vec![why.clone()], 0),
+fn undo_of(step: &Step, scope: &Scope, context: &Context<'_>, reckoner: Reckoner<'_>) -> Option<PlannedUndo> {
+    let (kind, detail) = match (&step.action, &step.undo) {
+        (_, Undo::Irreversible { why }) => (UndoKind::Irreversible, vec![why.clone()]),
+        (_, Undo::PointOfNoReturn { why }) => (UndoKind::PointOfNoReturn, vec![why.clone()]),
         (Action::File(_), Undo::NotNeeded { why: Some(_) }) => return None,
         (Action::File(file), undo) => {
             let own = if let Undo::Steps(steps) = undo { steps.as_slice() } else { &[] };
-            let reload = if file.reload.is_some() { step.limit() } else { None };
-            let restore = RESTORE_MS + reload.map_or(0, budget::millis);
             let mut detail = vec![restore_line(file, scope, context)];
             detail.extend(own.iter().map(|step| line(step, scope)));
-            (UndoKind::BuiltIn, detail, restore + worst_of(own))
+            (UndoKind::BuiltIn, detail)
         }
         (_, Undo::NotNeeded { .. }) => return None,
-        (_, Undo::Steps(steps)) => {
-            (UndoKind::Steps, steps.iter().map(|step| line(step, scope)).collect(), worst_of(steps))
-        }
+        (_, Undo::Steps(steps)) => (UndoKind::Steps, steps.iter().map(|step| line(step, scope)).collect()),
     };
+    let worst_ms = budget::millis(reckoner.undo(step));
     Some(PlannedUndo { step: step.id.clone(), kind, detail, worst_ms })
-}
-
-fn worst_of(steps: &[Step]) -> u64 {
-    steps.iter().map(|step| budget::worst(step).map_or(0, budget::millis)).sum()
 }
 
 fn restore_line(file: &FileAction, scope: &Scope, context: &Context<'_>) -> String {

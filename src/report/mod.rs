@@ -11,6 +11,7 @@ pub mod json;
 pub mod plan;
 mod progress;
 mod question;
+pub mod render;
 pub mod status;
 pub mod terminal;
 pub mod text;

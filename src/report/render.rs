@@ -6,6 +6,7 @@
 
 mod action;
 mod block;
+mod file;
 mod flow;
 mod front;
 mod html;
@@ -16,7 +17,7 @@ mod prose;
 mod step;
 mod undo;
 
-use block::{Block, Line, text};
+use block::{Block, text};
 
 use super::diagnostics::Found;
 use crate::model::runbook::Runbook;
@@ -51,6 +52,3 @@ fn page(runbook: &Runbook, found: &Found<'_>) -> Vec<Block> {
     page.extend(look::section(questions));
     page
 }
-
-#[cfg(test)]
-mod tests;

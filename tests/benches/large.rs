@@ -49,6 +49,22 @@ pub fn text(steps: u64, program: &str) -> String {
     text
 }
 
+/// The text of a runbook of so many steps with an SQL text each, none like another.
+pub fn statements(steps: u64) -> String {
+    let mut text = String::from(
+        "runbook: 1\nname: large\ntargets: {db: {postgres: service=db}}\ndefaults: {timeout: 1m}\nsteps:\n",
+    );
+    for step in 1..=steps {
+        writeln!(
+            text,
+            "  - id: s-{step}\n    sql: update orders set region = 'eu' where region is null and id % {step} = 0\n    \
+             target: db\n    rollback: {{not_needed: none}}"
+        )
+        .expect("text takes more text");
+    }
+    text
+}
+
 /// Checks a text that is a runbook.
 pub fn checked(text: String) -> Checked {
     check(&Source::new("large.yaml", text), Path::new("/"), &no_file)

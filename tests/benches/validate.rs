@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use divan::Bencher;
 
-use crate::large::{STEPS, checked, folder};
+use crate::large::{STEPS, checked, folder, statements};
 use crate::process::runbook;
 
 /// How many runbooks stand in the folder, and how many steps each has.
@@ -46,4 +46,9 @@ fn files(bencher: Bencher) {
     }
     let arguments = ["validate", "--no-shell-checks", folder.to_str().expect("a path of text")];
     bencher.bench_local(|| runbook(&folder, &arguments));
+}
+
+#[divan::bench(name = "validate 10 000 SQL steps (aim: 300 ms)", sample_count = 10)]
+fn sql(bencher: Bencher) {
+    bencher.with_inputs(|| statements(STEPS)).bench_values(checked);
 }

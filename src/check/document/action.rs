@@ -1,21 +1,24 @@
 //! Actions and their options as they are typed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::Value;
 
 use super::scalar::{HasShortForm, OneOrMore, Text};
+use crate::check::schema::kinds;
 use crate::model::runbook::ParameterType;
 
-/// `sql: {file: PATH}`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Statements that stand in a file of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SqlFile {
-    /// From the runbook's folder.
+    /// A file with the statements, from the runbook's folder.
     pub file: String,
 }
 
@@ -24,44 +27,45 @@ impl HasShortForm for SqlFile {
 }
 
 /// A file as it should be.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// Which.
+    /// Which file. A template.
     pub path: Text,
-    /// Template.
+    /// Its content, a template.
     pub content: Option<String>,
-    /// A template file.
+    /// A template file beside the runbook that becomes its content.
     pub template: Option<String>,
-    /// A file taken byte for byte.
+    /// A file beside the runbook that is taken byte for byte.
     pub source: Option<String>,
-    /// Replacements.
+    /// Replacements in what is there.
     pub edits: Option<Vec<Edit>>,
-    /// No such file.
+    /// True: there is no such file.
     pub absent: Option<bool>,
-    /// Octal digits, quoted. A number is refused by a rule of its own.
+    /// Permission bits as octal digits in quotes, such as "0644".
+    #[schemars(with = "Option<kinds::Mode>")]
     pub mode: Option<Text>,
     /// User name.
     pub owner: Option<Text>,
     /// Group name.
     pub group: Option<Text>,
-    /// Run on the new file.
+    /// Program that checks the new file before it takes its place; `%s` is the file.
     pub validate: Option<Vec<Text>>,
-    /// Run when bytes changed.
+    /// Program that runs when bytes changed, and again after a rollback put them back.
     pub reload: Option<Vec<Text>>,
-    /// Where a copy stays.
+    /// Where a copy of the old file stays. A template.
     pub backup: Option<Text>,
 }
 
 /// One replacement.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
-    /// Regular expression.
+    /// Regular expression, over several lines.
     pub r#match: Text,
-    /// What takes its place.
+    /// What takes its place; \1 is the first group.
     pub replace: Text,
-    /// A number, or `any`.
+    /// How many matches there have to be: a number, or `any`. Default: at least one.
     pub expect: Option<Text>,
 }
 
@@ -76,11 +80,27 @@ pub enum Wait {
     Steps(Vec<Text>),
 }
 
-#[derive(Deserialize)]
+/// A moment, or steps.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WaitFields {
+    /// A moment with its offset, as 2026-02-02T00:30:00Z. A template.
     time: Option<Text>,
+    /// Ids of steps in the background of the same list.
     r#for: Option<Vec<Text>>,
+}
+
+impl JsonSchema for Wait {
+    fn schema_name() -> Cow<'static, str> {
+        "Wait".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let pause = generator.subschema_for::<kinds::Duration>();
+        let fields = generator.subschema_for::<WaitFields>();
+        let one = json_schema!({ "allOf": [fields], "oneOf": [{ "required": ["time"] }, { "required": ["for"] }] });
+        json_schema!({ "description": "A pause.", "anyOf": [pause, one] })
+    }
 }
 
 impl<'de> Deserialize<'de> for Wait {
@@ -121,35 +141,35 @@ impl<'de> Deserialize<'de> for Wait {
 }
 
 /// A question.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
-    /// Template.
+    /// The question. A template.
     pub message: Text,
-    /// Expressions.
+    /// Expressions whose values are shown with it: the evidence.
     #[serde(default)]
     pub show: Vec<Text>,
     /// Who may answer: principals and `@groups`.
     pub by: Option<OneOrMore>,
-    /// Whether somebody other than the operator has to.
+    /// Whether somebody other than the operator has to answer.
     pub second_person: Option<bool>,
 }
 
 /// Something a person does elsewhere.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manual {
-    /// Template.
+    /// What is to be done. A template.
     pub instructions: Text,
-    /// Whether a note is needed.
+    /// Whether a note has to be given.
     pub evidence: Option<Evidence>,
-    /// Values that are entered, by name.
+    /// Values that the person enters, by name and type; later steps read them as outputs.
     #[serde(default)]
     pub inputs: BTreeMap<String, ParameterType>,
 }
 
 /// The one word that `evidence` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
     /// A note has to be given.
@@ -159,37 +179,38 @@ pub enum Evidence {
 }
 
 /// An expression that has to hold.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// Expression.
+    /// Expression that has to be true.
+    #[schemars(with = "kinds::Expression")]
     pub that: Text,
-    /// Template.
+    /// What is said where it is not. A template.
     pub message: Option<Text>,
 }
 
 /// One request.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// GET when not said.
     pub method: Option<Text>,
-    /// Template.
+    /// A template.
     pub url: Text,
     /// Templates by name.
     #[serde(default)]
     pub headers: BTreeMap<String, Value>,
-    /// A template that is sent as it is.
+    /// Sent as it is. A template.
     pub body: Option<Text>,
-    /// Templates, sent as JSON.
+    /// Sent as JSON; its texts are templates.
     pub json: Option<Value>,
-    /// What the response has to be; any 2xx when not said.
+    /// What the response has to be. Default: any 2xx.
     pub expect: Option<Expect>,
     /// A file of certificates to trust.
     pub ca: Option<Text>,
     /// A file with the own certificate.
     pub cert: Option<Text>,
-    /// A file with its key.
+    /// A file with the key of that certificate.
     pub key: Option<Text>,
 }
 
@@ -198,12 +219,12 @@ impl HasShortForm for Http {
 }
 
 /// What a response has to be.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// The status, or several of which it is one.
+    /// The status, or several of which it has to be one.
     pub status: Option<Statuses>,
-    /// Regular expression, searched for in the body.
+    /// Regular expression that has to be found in the body.
     pub body: Option<Text>,
     /// What the body's JSON has to contain.
     pub json: Option<Value>,
@@ -212,6 +233,17 @@ pub struct Expect {
 /// One status, or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statuses(pub Vec<u16>);
+
+impl JsonSchema for Statuses {
+    fn schema_name() -> Cow<'static, str> {
+        "Statuses".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let status = json_schema!({ "type": "integer", "minimum": 0, "maximum": u16::MAX });
+        json_schema!({ "description": "One status, or several.", "anyOf": [status, { "type": "array", "items": status }] })
+    }
+}
 
 impl<'de> Deserialize<'de> for Statuses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -250,12 +282,12 @@ impl<'de> Deserialize<'de> for Statuses {
 }
 
 /// Another runbook's steps.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Include {
-    /// Its file, from the folder of the runbook that names it.
+    /// Its file, from the folder of this runbook.
     pub path: Text,
-    /// Templates by name.
+    /// Values for its parameters. Templates.
     #[serde(default)]
     pub parameters: BTreeMap<String, Value>,
 }

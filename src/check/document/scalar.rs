@@ -1,13 +1,16 @@
 //! Values that may be typed in more than one way.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::check::decode::AS_WRITTEN;
+use crate::check::schema::kinds;
 use crate::model::flow::Then;
 use crate::model::step::OnFailure;
 
@@ -25,6 +28,16 @@ impl<'de> Deserialize<'de> for Raw {
 /// was written: `1.10` keeps its nought, `0644` too.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text(pub String);
+
+impl JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "description": "A text; a bare number or boolean is one too.", "type": ["string", "number", "boolean"] })
+    }
+}
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -58,14 +71,27 @@ pub enum Choice {
     Handler(Handler),
 }
 
-/// `{do, then}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What is done when a step failed, and what happens then. It never turns the failed step green.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Handler {
-    /// Steps.
+    /// Steps that are carried out first.
+    #[schemars(with = "kinds::PartSteps")]
     pub r#do: Raw,
-    /// What happens after them; stop when not said.
+    /// What happens after them. Default: stop.
     pub then: Option<Then>,
+}
+
+impl JsonSchema for Choice {
+    fn schema_name() -> Cow<'static, str> {
+        "Choice".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let words = generator.subschema_for::<OnFailure>();
+        let handler = generator.subschema_for::<Handler>();
+        json_schema!({ "anyOf": [words, handler] })
+    }
 }
 
 impl<'de> Deserialize<'de> for Choice {
@@ -111,6 +137,17 @@ pub enum TextOr<T> {
     Fields(T),
 }
 
+impl<T: JsonSchema> JsonSchema for TextOr<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("TextOr{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let fields = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [{ "type": "string" }, fields] })
+    }
+}
+
 impl<'de, T: Deserialize<'de> + HasShortForm> Deserialize<'de> for TextOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either<T>(PhantomData<T>);
@@ -140,6 +177,17 @@ pub enum OneOrMore {
     One(String),
     /// As `interpreter: [python3, -c]`.
     More(Vec<String>),
+}
+
+impl JsonSchema for OneOrMore {
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrMore".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let text = generator.subschema_for::<Text>();
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": text }] })
+    }
 }
 
 impl<'de> Deserialize<'de> for OneOrMore {

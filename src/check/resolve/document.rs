@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::check::context::Context;
 use crate::check::document::{self as typed, Declaration, Document, OneOrMore, Secret, Text};
-use crate::check::duration;
-use crate::model::runbook::{
-    Closes, Followup, Hosts, Opens, Parameter, Review, SecretSource, Target, Template, WallClock, Window,
-};
+use crate::check::{duration, window};
+use crate::model::runbook::{Followup, Hosts, Parameter, Review, SecretSource, Target, Template};
+use crate::model::window::Window;
 
 pub(super) fn text(text: Text) -> String {
     text.0
@@ -54,28 +54,22 @@ pub(super) fn target(target: &typed::Target) -> Option<Target> {
 
 /// When the document may run; the outer `None` where it does not say that in full.
 #[expect(clippy::option_option, reason = "the inner one is a document without a window")]
-pub(super) fn window(document: &Document) -> Option<Option<Window>> {
-    let Some(window) = &document.window else { return Some(None) };
-    let opens = match (window.opens.clone(), window.every.clone()) {
-        (Some(moment), _) => Opens::At(WallClock(moment.0)),
-        (None, Some(every)) => Opens::Every(every.0),
-        (None, None) => return None,
-    };
-    let closes = match (window.closes.clone(), &window.duration) {
-        (Some(moment), _) => Closes::At(WallClock(moment.0)),
-        (None, Some(Text(length))) => Closes::After(duration::parse(length).ok()?),
-        (None, None) => return None,
-    };
-    Some(Some(Window { opens, closes, overrun: window.overrun.unwrap_or_default() }))
+pub(super) fn window(context: &Context, document: &Document) -> Option<Option<Window>> {
+    document.window.as_ref().map_or(Some(None), |_| window::resolve(context).map(Some))
 }
 
-pub(super) fn review(review: &typed::Review) -> Review {
-    Review {
-        deadline: review.deadline.clone().map(|moment| WallClock(moment.0)),
+pub(super) fn review(context: &Context, review: &typed::Review) -> Option<Review> {
+    let deadline = context.field(context.root, "review").and_then(|node| context.field(node, "deadline"));
+    let deadline = match deadline {
+        Some(node) => Some(window::instant(context, node)?),
+        None => None,
+    };
+    Some(Review {
+        deadline,
         approvals: review.approvals.unwrap_or(1),
         approvers: review.approvers.iter().cloned().map(text).collect(),
         allow_self: review.allow_self.unwrap_or(false),
-    }
+    })
 }
 
 pub(super) fn followup(followup: &typed::Followup) -> Option<Followup> {

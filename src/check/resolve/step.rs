@@ -171,6 +171,8 @@ fn estimate(fields: &document::Step, action: &Action, timeout: Option<&Length>) 
     let own = match action {
         Action::Wait(WaitAction::For(pause)) => own.or_else(|| Some(pause.clone())),
         Action::Group { .. } | Action::Include(_) => own,
+        // One round is no measure of all of them.
+        _ if fields.repeat.is_some() => own,
         _ => own.or_else(|| timeout.cloned()),
     };
     own.as_ref().and_then(Length::known)

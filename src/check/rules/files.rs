@@ -1,12 +1,15 @@
 //! Files that the runbook names.
 
-use super::Findings;
+use super::{Findings, verbatim};
 use crate::check::context::Context;
 
 /// A template, source or statements file that cannot be read.
 pub fn missing(context: &Context, findings: &mut Findings) {
     for (node, file) in &context.files {
         let Err(error) = &file.content else { continue };
+        if context.text(*node).is_some_and(verbatim::has_template) {
+            continue;
+        }
         let shown = file.path.display();
         let message = if error.kind() == std::io::ErrorKind::NotFound {
             format!("there is no file `{shown}`")

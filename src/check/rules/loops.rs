@@ -1,7 +1,7 @@
 //! Results that are many, or of another kind than what is read of them; loops and what waits for steps.
 
-use super::Findings;
 use super::references::report;
+use super::{Findings, names};
 use crate::check::context::Context;
 use crate::check::steps::{Kind, Role, StepAt};
 use crate::check::texts::{Own, ROOTS};
@@ -16,7 +16,7 @@ pub(super) fn waited_for<'c>(context: &'c Context, step: &StepAt) -> impl Iterat
 
 /// What a loop gave, read as if it had run once; and `items` where there is no loop.
 pub fn many_results(context: &Context, findings: &mut Findings) {
-    for read in context.reads() {
+    for read in context.reads().filter(|read| names::not_run_yet(context, read.reader, read.read).is_none()) {
         let looping = |step: &usize| context.own_loop(&context.steps[*step]).is_some();
         let outside = context.around(read.read).find(|step| looping(step) && !context.is_within(*step, read.reader));
         let Some(what) = read.what else { continue };
@@ -39,7 +39,7 @@ fn many(context: &Context, findings: &mut Findings, read: &Read<'_>, looping: us
         context.field_span(node, "id")
     };
     let below = read.there.rest.get(2).map(|name| format!(".{name}")).unwrap_or_default();
-    let message = format!("step `{id}` ran once for each item, so that it has many `{what}`");
+    let message = format!("step `{id}` ran once for each item, so that there is more than one `{what}`");
     let help = format!("read the list of its items: `steps.{id}.items | map(attribute='{what}{below}')`");
     report(findings, read, message, help, (place, "the loop"));
 }
@@ -51,15 +51,12 @@ fn once(context: &Context, findings: &mut Findings, read: &Read<'_>) {
     if step.kind == Some(Kind::Include) || context.target(step).is_some_and(|(name, _)| name.contains("{{")) {
         return;
     }
-    let (message, help) = match own {
-        Some(_) => {
-            let message = format!("within the loop `steps.{id}` is that of this item, which has no `items`");
-            (message, format!("read `steps.{id}` itself, or its items in a step behind the loop"))
-        }
-        None => {
-            let message = format!("step `{id}` does not loop, so that it has no `items`");
-            (message, format!("read `steps.{id}.outputs`, `.rows` or `.stdout`"))
-        }
+    let (message, help) = if own.is_some() {
+        let message = format!("within the loop `steps.{id}` is that of this item, which has no `items`");
+        (message, format!("read `steps.{id}` itself, or its items in a step behind the loop"))
+    } else {
+        let message = format!("step `{id}` does not loop, so that it has no `items`");
+        (message, format!("read `steps.{id}.outputs`, `.rows` or `.stdout`"))
     };
     report(findings, read, message, help, (context.field_span(step.node, "id"), "this step"));
 }
@@ -81,12 +78,13 @@ const RESULT: [&str; 9] = ["stdout", "stderr", "exit_code", "json", "rows", "row
 pub fn wrong_result(context: &Context, findings: &mut Findings) {
     for read in context.reads().filter(|read| !read.guarded && !read.through_var()) {
         let step = &context.steps[read.read];
-        let (Some(what), Some(kind), true) = (read.what, step.kind, step.sound) else { continue };
+        let later = names::not_run_yet(context, read.reader, read.read).is_some();
+        let (Some(what), Some(kind), true) = (read.what, step.kind, step.sound && !later) else { continue };
         let Some(given) = gives(kind).filter(|_| RESULT.contains(&what)) else { continue };
         let action = step.actions.first().copied().unwrap_or_default();
         let place = (context.action_span(step), "this action");
         if !given.contains(&what) {
-            let message = format!("step `{}` has no `{what}`: it is a `{action}` step", read.id);
+            let message = format!("step `{}` has no `{what}`: its action is `{action}`", read.id);
             report(findings, &read, message, available(given, &format!("steps.{}.", read.id)), place);
         } else if kept_back(context, step) && !context.is_within(read.read, read.reader) {
             let message = format!("step `{}` is sensitive, so that its `{what}` is not kept", read.id);
@@ -174,7 +172,10 @@ pub fn not_waited_for(context: &Context, findings: &mut Findings) {
             } else if step >= at {
                 (format!("step `{id}` begins only after this"), "move the wait behind it")
             } else if target.list != wait.list {
-                (format!("step `{id}` is in another list, at whose end it ends"), "wait for it in its own list")
+                (
+                    format!("step `{id}` is in another list, and can be waited for only there"),
+                    "move the wait to that list",
+                )
             } else {
                 continue;
             };

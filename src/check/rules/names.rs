@@ -226,7 +226,7 @@ fn circle(findings: &mut Findings, path: &[(&str, usize)], closing: &Reference) 
 }
 
 /// Why a step's result cannot be there when another reads it.
-fn not_run_yet(context: &Context, reader: usize, read: usize) -> Option<&'static str> {
+pub(super) fn not_run_yet(context: &Context, reader: usize, read: usize) -> Option<&'static str> {
     let (reading, of) = (context.steps[reader].role, context.steps[read].role);
     if reading == of {
         return within_list(context, reader, read);

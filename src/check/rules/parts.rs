@@ -1,6 +1,6 @@
 //! Fields that exclude or need each other, and regular expressions.
 
-use super::Findings;
+use super::{Findings, flow};
 use crate::check::context::{Context, QUESTIONS};
 use crate::check::steps::{Kind, StepAt};
 use crate::check::tree::NodeId;
@@ -23,6 +23,7 @@ pub fn contradictions(context: &Context, findings: &mut Findings) {
         }
         polling(context, findings, step);
         attempts(context, findings, step);
+        flow::beside(context, findings, step);
         hidden_output(context, findings, step);
         if step.kind == Some(Kind::File) {
             file(context, findings, step);
@@ -226,6 +227,10 @@ pub fn regular_expressions(context: &Context, findings: &mut Findings) {
         let edits = context.field(step.node, "file").and_then(|file| context.field(file, "edits"));
         let edits = edits.map(|edits| context.items(edits)).unwrap_or_default();
         found.extend(edits.iter().filter_map(|edit| context.field(*edit, "match")));
+        let asked = context.questions(step.node).into_iter().map(|(_, node)| node);
+        let expected =
+            asked.chain([step.node]).filter_map(|node| context.field(context.field(node, "http")?, "expect"));
+        found.extend(expected.filter_map(|expect| context.field(expect, "body")));
     }
     for node in found {
         let Some(text) = context.text(node).filter(|text| !text.contains("{{")) else { continue };

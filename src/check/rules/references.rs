@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Findings;
+use super::{Findings, names};
 use crate::check::conditions;
 use crate::check::context::Context;
 use crate::check::document::Choice;
@@ -31,6 +31,9 @@ pub(super) fn report(
 /// `steps.<id>` of a step that may be skipped, or that a hook may come before.
 pub fn may_not_run(context: &Context, findings: &mut Findings) {
     for read in context.reads().filter(|read| !read.guarded) {
+        if names::not_run_yet(context, read.reader, read.read).is_some() {
+            continue;
+        }
         let id = read.id;
         let defined = context.field_span(context.steps[read.read].node, "id");
         if let Some(hook) = early_hook(context, &read) {
@@ -95,7 +98,8 @@ fn established(context: &Context, read: &Read<'_>) -> HashSet<String> {
 pub fn may_have_failed(context: &Context, findings: &mut Findings) {
     let default = context.document.as_ref().and_then(|document| document.defaults.on_failure);
     for read in context.reads().filter(|read| !read.guarded && read.what == Some("outputs")) {
-        if context.is_within(read.read, read.reader) || early_hook(context, &read).is_some() {
+        let later = names::not_run_yet(context, read.reader, read.read).is_some();
+        if later || context.is_within(read.read, read.reader) || early_hook(context, &read).is_some() {
             continue;
         }
         let step = &context.steps[read.read];

@@ -1,41 +1,34 @@
 //! Values that must not become code, and secrets that must not be seen.
 
-use super::Findings;
+use super::{Findings, verbatim};
 use crate::check::context::Context;
-use crate::check::texts::{Exposure, ROOTS};
+use crate::check::texts::Exposure;
 use crate::check::tree::NodeId;
 
 /// `{{ parameters.x }}` in a script or a statement.
 pub fn template_in_code(context: &Context, findings: &mut Findings) {
-    for step in &context.steps {
+    for (at, step) in context.steps.iter().enumerate() {
         let asked = context.questions(step.node).into_iter().map(|(_, node)| node);
         for node in [step.node].into_iter().chain(asked) {
             for key in ["shell", "sql", "query"] {
                 if let Some(value) = context.field(node, key) {
-                    look_into(context, findings, key, value);
+                    look_into(context, findings, key, at, value);
                 }
             }
         }
     }
 }
 
-fn look_into(context: &Context, findings: &mut Findings, key: &str, value: NodeId) {
-    let Some(text) = context.text(value) else { return };
-    let places = context.places(value);
-    for (at, _) in text.match_indices("{{") {
-        let inside = text[at + 2..].trim_start_matches(['-', '+']).trim_start();
-        let name_length = inside.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
-        if !ROOTS.contains(&&inside[..name_length]) {
-            continue;
-        }
-        let length = text[at..].find("}}").map_or(2, |end| end + 2);
+fn look_into(context: &Context, findings: &mut Findings, key: &str, step: usize, value: NodeId) {
+    let Some(text) = context.text(value).filter(|text| text.contains('{')) else { return };
+    for range in verbatim::templates(text, &context.loop_names(step, true)) {
         let help = if key == "shell" {
             "give it by `env: { NAME: \"{{ … }}\" }` and write \"$NAME\" in the script"
         } else {
             "give it by `variables: { name: \"{{ … }}\" }` and write :'name' for a literal, :\"name\" for an identifier"
         };
         findings.report(
-            context.span_within(value, &places, at, length),
+            context.span_within(value, &context.places(value), range.start, range.len()),
             format!(
                 "`{key}` is never a template: values come in by `{}:` only",
                 if key == "shell" { "env" } else { "variables" }

@@ -78,6 +78,17 @@ pub fn unknown_field(context: &Context, findings: &mut Findings) {
         };
         findings.report(mistake.span, format!("unknown field `{name}`"), help);
     }
+    // Its rollback is left to the walk of steps, which passes over one that says why there is none.
+    for step in &context.steps {
+        let Some(rollback) = context.field(step.node, "rollback") else { continue };
+        let Some(reason) = context.field(rollback, "not_needed") else { continue };
+        let beside =
+            context.entries(rollback).iter().find(|entry| entry.value != reason && !is_nothing(context, entry.value));
+        if let Some(name) = beside.and_then(|entry| context.text(entry.key).map(|name| (name, entry.key))) {
+            let message = format!("unknown field `{}` beside `not_needed`", name.0);
+            findings.report(context.span(name.1), message, "remove it; `not_needed` stands alone");
+        }
+    }
 }
 
 /// What to do about a name with something in it that is not seen, or is seen as something else.

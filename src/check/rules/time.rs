@@ -77,7 +77,8 @@ pub fn until_without_timeout(context: &Context, findings: &mut Findings) {
     }
 }
 
-fn runs_something(step: &StepAt) -> bool {
+/// Whether a step runs something, so that the default timeout is its own.
+pub(super) fn runs_something(step: &StepAt) -> bool {
     match step.kind {
         Some(Kind::Shell | Kind::Command | Kind::Sql | Kind::Query | Kind::Http) => true,
         Some(Kind::File) => step

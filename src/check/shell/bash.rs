@@ -26,7 +26,8 @@ $script"
 printf '\n%s\0' "$?"
 done"#;
 
-const ARGV: [&str; 5] = ["bash", "--noprofile", "--norc", "-c", DRIVER];
+/// The last is the name by which it begins what it says, wherever it was found.
+const ARGV: [&str; 6] = ["bash", "--noprofile", "--norc", "-c", DRIVER, "bash"];
 
 /// It is known what is wrong with it, and where: the lines of all others are counted from this one's.
 const KNOWN: &str = ")";
@@ -53,15 +54,25 @@ pub fn ask(shell: &dyn Shell, scripts: &[Script<'_>]) -> Vec<Remark> {
     let answer = String::from_utf8_lossy(&answer);
     let mut answers = answer.split('\0').map(Answer::read);
     // The line of a script that bash calls its first.
-    let first = answers.next().and_then(|known| known.line).unwrap_or(1);
-    remarks.extend(
-        asked
-            .into_iter()
-            .zip(answers)
-            .filter_map(|(number, answer)| remark(number, scripts[number].text, first, &answer)),
-    );
+    let first = answers.next().and_then(|known| known.line);
+    for number in asked {
+        let answer = answers.next().filter(|answer| !answer.status.is_empty());
+        let Some((first, answer)) = first.zip(answer) else {
+            // All that follow have not been read either.
+            remarks.push(unread(number, scripts[number].text));
+            break;
+        };
+        remarks.extend(remark(number, scripts[number].text, first, &answer));
+    }
     remarks.sort_by_key(|remark| remark.script);
     remarks
+}
+
+fn unread(script: usize, text: &str) -> Remark {
+    let (offset, length) = line(text, 1);
+    let message = "bash ended before it had read this script".to_owned();
+    let help = "try it with bash -n; `--no-shell-checks` leaves bash out".to_owned();
+    Remark { script, offset, length, message, help }
 }
 
 fn framed(script: &str) -> Vec<u8> {
@@ -97,14 +108,17 @@ fn located(said: &str) -> Option<(usize, &str)> {
 /// `first` is what bash calls the script's first line.
 fn remark(script: usize, text: &str, first: usize, answer: &Answer<'_>) -> Option<Remark> {
     let Some(message) = answer.message else {
-        let crashed = !matches!(answer.status, "0" | "");
+        let crashed = answer.status != "0";
         let (offset, length) = line(text, 1);
         let message = format!("bash cannot read this script: it ended with status {}", answer.status);
         let help = "try it with bash -n, and write it in another way".to_owned();
         return crashed.then_some(Remark { script, offset, length, message, help });
     };
     // Of a here-document bash tells where it ends, and within the message where it begins.
-    let opened = between(message, "here-document at line ", " ").and_then(|number| number.parse().ok());
+    // Since 5.3 it tells also where what is not closed was opened.
+    let opened = between(message, "here-document at line ", " ")
+        .or_else(|| message.rsplit_once(" command on line ").map(|(_, number)| number))
+        .and_then(|number| number.parse().ok());
     let number = opened.or(answer.line).map_or(1, |number| (number + 1).saturating_sub(first));
     let (message, help) = worded(message);
     let (offset, length) = line(text, number);
@@ -126,6 +140,7 @@ fn worded(said: &str) -> (String, String) {
         return (message, format!("end it with a line that is `{wanted}` and nothing else"));
     }
     let message = said.strip_prefix("syntax error: ").unwrap_or(&said);
+    let message = message.rsplit_once(" on line ").map_or(message, |(message, _)| message);
     let help = if let Some(open) = between(&said, "matching `", "`") {
         format!("add the `{}` that is missing", if open.is_empty() { "`" } else { open })
     } else if said.contains("unexpected end of file") {
@@ -142,4 +157,67 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
     let start = text.find(before)? + before.len();
     let length = text[start..].find(after)?;
     Some(&text[start..start + length])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::check::scripts::collect;
+    use crate::check::source::Source;
+    use crate::check::tree;
+
+    /// A bash that gives this answer.
+    struct Says(&'static str);
+
+    impl Shell for Says {
+        fn ask(&self, question: &Question<'_>) -> io::Result<Vec<u8>> {
+            assert_eq!(question.argv, ARGV);
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    /// What is remarked of three scripts of two lines: which, where, and what.
+    fn remarks(answer: &'static str) -> Vec<(usize, usize, String)> {
+        let source = Source::new(
+            "a.yaml",
+            "steps:\n- { shell: \"if a\\nthen b\" }\n- { shell: \"c\\nd\" }\n- { shell: \"e\\nf\" }\n",
+        );
+        let tree = tree::parse(&source).unwrap();
+        let found = ask(&Says(answer), &collect(&tree).scripts);
+        found.into_iter().map(|remark| (remark.script, remark.offset, remark.message)).collect()
+    }
+
+    #[test]
+    fn lines_are_counted_from_those_of_a_known_mistake() {
+        let found = remarks("bash: line 9: syntax error\n\n2\0\n0\0bash: eval: line 10: bad\n\n2\0\n0\0");
+        assert_eq!(found, [(1, 2, "bash cannot read this script: bad".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_not_closed_is_found_where_it_was_opened() {
+        let found = remarks(
+            "bash: eval: line 3: x\n\n2\0\
+             bash: eval: line 5: syntax error: unexpected end of file from `if' command on line 3\n\n2\0\n0\0\n0\0",
+        );
+        assert_eq!(
+            found,
+            [(0, 0, "bash cannot read this script: unexpected end of file from `if` command".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_bash_that_fails_without_a_word_has_not_read_the_script() {
+        let found = remarks("bash: eval: line 3: x\n\n2\0\n139\0\n0\0\n0\0");
+        assert_eq!(found, [(0, 0, "bash cannot read this script: it ended with status 139".to_owned())]);
+    }
+
+    #[test]
+    fn an_answer_that_ends_too_early_is_no_good_one() {
+        let ended = |script| vec![(script, 0, "bash ended before it had read this script".to_owned())];
+        assert_eq!(remarks("bash: eval: line 3: x\n\n2\0\n0\0"), ended(1));
+        assert_eq!(remarks(""), ended(0));
+        assert_eq!(remarks("what bash?\n\n0\0\n0\0\n0\0\n0\0"), ended(0));
+    }
 }

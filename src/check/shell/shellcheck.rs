@@ -8,9 +8,9 @@ use super::{Question, Remark, Shell};
 use crate::check::scripts::{Dialect, Script};
 
 /// What is left out: what shellcheck itself could not read although bash can (1009, 1072, 1073), what is about the
-/// first line of a file (1008, 1071, 1128, 2148), files that a script sources (1090, 1091), and what a rule of our own
-/// finds (2115).
-const EXCLUDED: &str = "1008,1009,1071,1072,1073,1090,1091,1128,2115,2148";
+/// first line of a file (1008, 1071, 1128, 2148), files that a script sources (1090, 1091), and what rules of our own find
+/// (1017, 2115).
+const EXCLUDED: &str = "1008,1009,1017,1071,1072,1073,1090,1091,1128,2115,2148";
 
 /// A name that is read and never assigned.
 const UNASSIGNED: u32 = 2154;

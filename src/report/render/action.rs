@@ -9,33 +9,35 @@ use super::part;
 use crate::model::flow::Included;
 use crate::model::http::{HttpAction, HttpBody};
 use crate::model::runbook::Template;
-use crate::model::step::{
-    Action, ConfirmAction, Edit, Expect, FileAction, FileContent, ManualAction, Place, ProcessOptions, SqlAction,
-    WaitAction,
-};
+use crate::model::step::{Action, ConfirmAction, ManualAction, Place, ProcessOptions, SqlAction, WaitAction};
 
 /// What it does, in blocks.
 pub fn how(action: &Action) -> Vec<Block> {
+    how_within(action, None)
+}
+
+/// What a part of a step does. What it takes from the step is not said again.
+pub fn how_within(action: &Action, step: Option<&Action>) -> Vec<Block> {
     match action {
         Action::Shell { script, interpreter, process } => {
             let mut blocks = vec![Block::code(language(interpreter), script)];
-            blocks.extend(surroundings(process));
+            blocks.extend(surroundings(process, step));
             blocks
         }
         Action::Command { argv, process } => {
             let mut blocks = vec![Block::code("sh", &command_line(argv))];
-            blocks.extend(surroundings(process));
+            blocks.extend(surroundings(process, step));
             blocks
         }
-        Action::Sql(sql) | Action::Query(sql) => statements(sql),
-        Action::File(file) => self::file(file),
+        Action::Sql(sql) | Action::Query(sql) => statements(sql, step),
+        Action::File(file) => super::file::how(file),
         Action::Http(http) => request(http),
         Action::Wait(wait) => vec![Block::Paragraph(pause(wait))],
         Action::Confirm(confirm) => question(confirm),
         Action::Manual(manual) => person(manual),
-        Action::Assert { conditions } => vec![Block::list(conditions.iter().map(|condition| {
-            part::with_message(code(&condition.that.0), condition.message.as_ref())
-        }))],
+        Action::Assert { conditions } => vec![Block::list(
+            conditions.iter().map(|condition| part::with_message(code(&condition.that.0), condition.message.as_ref())),
+        )],
         Action::Group { .. } | Action::Hold => Vec::new(),
         Action::Include(included) => self::included(included),
     }
@@ -52,15 +54,25 @@ pub fn in_short(action: &Action) -> Line {
         Action::Sql(sql) | Action::Query(sql) => first(&sql.text),
         Action::File(file) => join([text("the file "), code(&file.path.0)]),
         Action::Http(http) => code(&format!("{} {}", http.method, http.url.0)),
-        Action::Wait(wait) => pause(wait),
+        Action::Wait(wait) => join([text("waits "), pause(wait)]),
         Action::Confirm(confirm) => join([text("a person: "), text(&confirm.message.0)]),
         Action::Manual(manual) => join([text("a person: "), text(&manual.instructions.0)]),
-        Action::Assert { conditions } => {
-            join_with(conditions.iter().map(|condition| code(&condition.that.0)), " and ")
-        }
+        Action::Assert { conditions } => join_with(conditions.iter().map(|condition| code(&condition.that.0)), " and "),
         Action::Group { steps, .. } => join_with(steps.iter().map(|step| in_short(&step.action)), ", then "),
         Action::Include(included) => join([text("the steps of "), code(&included.path)]),
         Action::Hold => text("only holds"),
+    }
+}
+
+/// Whether all of it stands in a line.
+pub fn is_short(action: &Action, step: &Action) -> bool {
+    let is_line = |text: &str| text.trim().lines().count() <= 1;
+    match action {
+        Action::Shell { script, process, .. } => is_line(script) && surroundings(process, Some(step)).is_empty(),
+        Action::Command { process, .. } => surroundings(process, Some(step)).is_empty(),
+        Action::Sql(sql) | Action::Query(sql) => is_line(&sql.text) && statements(sql, Some(step)).len() == 1,
+        Action::Http(http) => request(http).len() == 1,
+        _ => false,
     }
 }
 
@@ -100,7 +112,7 @@ fn language(interpreter: &[String]) -> &'static str {
 }
 
 /// A command line that a shell would read as these arguments.
-fn command_line(argv: &[Template]) -> String {
+pub fn command_line(argv: &[Template]) -> String {
     let quoted = |argument: &Template| {
         let text = &argument.0;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
@@ -114,11 +126,17 @@ fn command_line(argv: &[Template]) -> String {
     argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
-fn surroundings(process: &ProcessOptions) -> Vec<Block> {
+fn surroundings(process: &ProcessOptions, step: Option<&Action>) -> Vec<Block> {
+    let outer = match step {
+        Some(Action::Shell { process, .. } | Action::Command { process, .. }) => process,
+        _ => &ProcessOptions::default(),
+    };
     let mut facts = Vec::new();
-    facts.extend(values("Environment", &process.env));
-    facts.extend(process.stdin.as_ref().map(|stdin| Fact::blocks("Input", vec![Block::code("", &stdin.0)])));
-    facts.extend(process.cwd.as_ref().map(|cwd| Fact::new("In the folder", code(&cwd.0))));
+    facts.extend(values("Environment", &process.env).filter(|_| process.env != outer.env));
+    let input = process.stdin.as_ref().map(|stdin| Fact::blocks("Input", vec![Block::code("", &stdin.0)]));
+    facts.extend(input);
+    let folder = process.cwd.as_ref().filter(|_| process.cwd != outer.cwd);
+    facts.extend(folder.map(|cwd| Fact::new("In the folder", code(&cwd.0))));
     part::facts(facts)
 }
 
@@ -130,64 +148,24 @@ fn values(label: &'static str, values: &BTreeMap<String, Value>) -> Option<Fact>
 
 /// A value as the runbook has it.
 pub fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+    value.as_str().filter(|text| !text.is_empty()).map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-fn statements(sql: &SqlAction) -> Vec<Block> {
+fn statements(sql: &SqlAction, step: Option<&Action>) -> Vec<Block> {
+    let outer = match step {
+        Some(Action::Sql(sql) | Action::Query(sql)) => Some(&sql.variables),
+        _ => None,
+    };
     let mut blocks = Vec::new();
     blocks.extend(sql.file.as_ref().map(|file| Block::Paragraph(join([text("From "), code(file), text(":")]))));
     blocks.push(Block::code("sql", &sql.text));
-    let mut facts: Vec<Fact> = values("Variables", &sql.variables).into_iter().collect();
+    let variables = values("Variables", &sql.variables).filter(|_| outer != Some(&sql.variables));
+    let mut facts: Vec<Fact> = variables.into_iter().collect();
     if !sql.transaction {
         facts.push(Fact::new("Transaction", text("none: each statement by itself")));
     }
     blocks.extend(part::facts(facts));
     blocks
-}
-
-fn file(file: &FileAction) -> Vec<Block> {
-    let path = code(&file.path.0);
-    let (said, below) = match &file.content {
-        None => (join([text("The file "), path, text(" keeps its content")]), Vec::new()),
-        Some(FileContent::Absent) => (join([text("The file "), path, text(" is not there")]), Vec::new()),
-        Some(FileContent::Content(content)) => {
-            (join([text("The file "), path, text(" has this content:")]), vec![Block::code("", &content.0)])
-        }
-        Some(FileContent::Template { path: from, text: content }) => (
-            join([text("The file "), path, text(" is made from the template "), code(from), text(":")]),
-            vec![Block::code("", &content.0)],
-        ),
-        Some(FileContent::Source { path: from, sha256 }) => (
-            join([text("The file "), path, text(" has the bytes of "), code(from), text(", SHA-256 "), code(sha256)]),
-            Vec::new(),
-        ),
-        Some(FileContent::Edits(edits)) => {
-            let edits = edits.iter().map(edit).collect();
-            (join([text("In the file "), path, text(":")]), vec![Block::List(edits)])
-        }
-    };
-    let mut blocks = vec![Block::Paragraph(said)];
-    blocks.extend(below);
-    let mut facts = Vec::new();
-    facts.extend(file.mode.map(|mode| Fact::new("Mode", code(&format!("{mode:04o}")))));
-    facts.extend(file.owner.as_ref().map(|owner| Fact::new("Owner", code(owner))));
-    facts.extend(file.group.as_ref().map(|group| Fact::new("Group", code(group))));
-    facts.extend(file.validate.as_ref().map(|argv| Fact::new("Checked by", code(&command_line(argv)))));
-    facts.extend(file.reload.as_ref().map(|argv| Fact::new("When it changed", code(&command_line(argv)))));
-    facts.extend(file.backup.as_ref().map(|path| Fact::new("A copy stays at", code(&path.0))));
-    blocks.extend(part::facts(facts));
-    blocks
-}
-
-fn edit(edit: &Edit) -> (Line, Vec<Block>) {
-    let matches = match edit.expect {
-        Expect::AtLeastOne => text("at least once"),
-        Expect::Exactly(1) => text("exactly once"),
-        Expect::Exactly(number) => text(&format!("exactly {number} times")),
-        Expect::Any => text("as often as it is there"),
-    };
-    let said = [code(&edit.r#match.0), text(" becomes "), code(&edit.replace.0), text(", "), matches];
-    (join(said), Vec::new())
 }
 
 fn request(http: &HttpAction) -> Vec<Block> {
@@ -217,9 +195,9 @@ fn request(http: &HttpAction) -> Vec<Block> {
 
 fn pause(wait: &WaitAction) -> Line {
     match wait {
-        WaitAction::For(pause) => join([text("Waits "), length(pause)]),
-        WaitAction::Until(moment) => join([text("Waits until "), code(&moment.0)]),
-        WaitAction::Steps(steps) => join([text("Waits for "), join_with(steps.iter().map(|step| code(step)), ", ")]),
+        WaitAction::For(pause) => length(pause),
+        WaitAction::Until(moment) => join([text("until "), code(&moment.0)]),
+        WaitAction::Steps(steps) => join([text("for "), join_with(steps.iter().map(|step| code(step)), ", ")]),
     }
 }
 

@@ -4,7 +4,7 @@ use super::action;
 use super::block::{Block, Fact, Line, code, join, join_with, length, text};
 use super::part;
 use crate::model::flow::{Background, Hold, Items, Loop, Repeat, Serial, Trip, Watch, Way};
-use crate::model::step::{OnFailure, Step};
+use crate::model::step::{Action, OnFailure, Step};
 use crate::report::text::count;
 
 /// All of it that a step has.
@@ -20,7 +20,7 @@ pub fn facts(step: &Step) -> Vec<Fact> {
         Fact::new("Meanwhile", text(goes_on))
     }));
     facts.extend(step.hold.as_deref().map(hold));
-    facts.extend(step.watches.iter().map(watch));
+    facts.extend(step.watches.iter().map(|watch| self::watch(watch, &step.action)));
     facts
 }
 
@@ -30,9 +30,10 @@ fn steps(steps: &[Step]) -> Line {
 }
 
 fn each(each: &Loop) -> Fact {
+    let name = join([code(&each.name), text(" of ")]);
     let items = match &each.items {
-        Items::List(items) => join_with(items.iter().map(|item| code(&action::plain(item))), ", "),
-        Items::Template(template) => code(&template.0),
+        Items::List(items) => join([name, join_with(items.iter().map(|item| code(&action::plain(item))), ", ")]),
+        Items::Template(template) => join([name, code(&template.0)]),
         Items::Hosts(target) => join([text("host of "), code(target)]),
     };
     let at_a_time = match each.serial {
@@ -40,16 +41,20 @@ fn each(each: &Loop) -> Fact {
         Serial::Count(number) => text(&format!("{number} at a time")),
         Serial::Percent(percent) => text(&format!("{percent} % at a time")),
     };
-    let mut rules = vec![join([text("as "), code(&each.name), text(", "), at_a_time])];
-    rules.extend(each.canary.map(|first| text(&format!("a person is asked after the first {first}"))));
+    let mut rules = Vec::new();
+    rules.extend(each.canary.map(|first| match first {
+        1 => text("a person is asked after the first"),
+        several => text(&format!("a person is asked after the first {several}")),
+    }));
     if !each.between.is_empty() {
         rules.push(join([text("between two: "), steps(&each.between)]));
     }
-    rules.push(match each.max_failures {
-        0 => text("the first that fails ends it"),
-        most => text(&format!("{} may fail", count(usize::try_from(most).unwrap_or(usize::MAX), "item"))),
-    });
-    Fact::new("For each", items).with([Block::list(rules)])
+    if each.max_failures > 0 {
+        let most = count(usize::try_from(each.max_failures).unwrap_or(usize::MAX), "item");
+        rules.push(text(&format!("{most} may fail")));
+    }
+    let below = (!rules.is_empty()).then(|| Block::list(rules));
+    Fact::new("For each", join([items, text(", "), at_a_time])).with(below)
 }
 
 fn repeat(repeat: &Repeat) -> Line {
@@ -78,8 +83,8 @@ fn hold(hold: &Hold) -> Fact {
     Fact::blocks("Holds", vec![Block::list(rules)])
 }
 
-fn watch(watch: &Watch) -> Fact {
-    let asked = part::probe("Watched", &watch.probe);
+fn watch(watch: &Watch, step: &Action) -> Fact {
+    let asked = part::probe("Watched", &watch.probe, step);
     let trips = match watch.action {
         Trip::Warn => "it is shown",
         Trip::Ask => "a person is asked",
@@ -110,7 +115,6 @@ pub fn failure(step: &Step) -> Option<Fact> {
         (OnFailure::Continue, _) => "the run goes on, and the step stays failed",
         (OnFailure::Ask, _) => "a person is asked",
     };
-    let first =
-        handler.map(|handler| join([steps(&handler.steps), text(", then ")])).unwrap_or_default();
+    let first = handler.map(|handler| join([steps(&handler.steps), text(", then ")])).unwrap_or_default();
     Some(Fact::new("If it fails", join([first, text(then)])))
 }

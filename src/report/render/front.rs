@@ -1,16 +1,14 @@
 //! What stands around the steps: what it is for, when, who approves, what is declared, what is left to do.
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::Zoned;
 
 use super::block::{Block, Fact, Line, Span, address, code, duration, join, join_with, text};
 use super::look::Question;
 use super::step::Numbered;
 use super::{action, look, part, step};
-use crate::model::runbook::{
-    Closes, Hosts, Opens, Overrun, Parameter, Review, Runbook, SecretSource, Target, WallClock, Window,
-};
+use crate::model::runbook::{Hosts, Overrun, Parameter, Review, Runbook, SecretSource, Target};
 use crate::model::step::{Effect, Undo};
+use crate::model::window::{Occasion, Opening, day_name};
 use crate::report::text::count;
 
 /// What a reader has to know first.
@@ -21,7 +19,10 @@ pub fn front(runbook: &Runbook, questions: &[Question]) -> Vec<Block> {
         facts.push(Fact::new("See", join_with(runbook.links.iter().map(|link| address(link)), ", ")));
     }
     facts.push(Fact::new("Window", window(runbook)));
-    facts.push(Fact::new("Approval", runbook.review.as_ref().map_or_else(|| text("nobody has to approve it"), |review| approval(runbook, review))));
+    facts.push(Fact::new(
+        "Approval",
+        runbook.review.as_ref().map_or_else(|| text("nobody has to approve it"), |review| approval(runbook, review)),
+    ));
     if !runbook.locks.is_empty() {
         let locks = runbook.locks.iter().map(|lock| code(&lock.0));
         facts.push(Fact::new("Never beside", join([text("runs that hold "), join_with(locks, ", ")])));
@@ -36,37 +37,29 @@ pub fn front(runbook: &Runbook, questions: &[Question]) -> Vec<Block> {
 
 fn window(runbook: &Runbook) -> Line {
     let Some(window) = &runbook.window else { return text("at any time") };
-    let zone = runbook.timezone.as_deref().unwrap_or("UTC");
-    let opens = match &window.opens {
-        Opens::At(moment) => join([text("opens "), wall_clock(moment)]),
-        Opens::Every(week) => join([text("opens every "), text(week)]),
+    let long = text(&crate::report::text::duration(window.length().as_secs_f64()));
+    let (times, zone) = match &window.opening {
+        Opening::Once(Occasion { opens, closes }) => (
+            join([text("opens "), moment(opens), text(", closes "), moment(closes), text(", "), long]),
+            opens.time_zone(),
+        ),
+        Opening::Weekly { day, time, zone, .. } => {
+            let opens = format!("opens every {} {}", day_name(*day), time.strftime("%H:%M"));
+            (join([text(&opens), text(", closes "), long, text(" later")]), zone)
+        }
     };
-    let closes = match &window.closes {
-        Closes::At(moment) => join([text("closes "), wall_clock(moment)]),
-        Closes::After(time) => join([text("closes "), duration(*time), text(" later")]),
-    };
-    let long = lasts(window, zone).map(|long| join([text(", "), text(&long)])).unwrap_or_default();
     let overrun = match window.overrun {
         Overrun::Finish => "what no longer fits is finished all the same",
         Overrun::Stop => "when the next step no longer fits, the run stops",
         Overrun::Rollback => "when the next step no longer fits, the run is rolled back",
     };
-    join([opens, text(", "), closes, long, text(", "), code(zone), text("; "), text(overrun)])
-}
-
-/// How long a window is that is written out at both ends, clock changes counted.
-fn lasts(window: &Window, zone: &str) -> Option<String> {
-    let (Opens::At(opens), Closes::At(closes)) = (&window.opens, &window.closes) else { return None };
-    let zone = TimeZone::get(zone).ok()?;
-    let moment = |at: &WallClock| zone.to_ambiguous_timestamp(at.0.parse::<DateTime>().ok()?).compatible().ok();
-    let long = moment(closes)?.duration_since(moment(opens)?);
-    Some(crate::report::text::duration(long.as_secs_f64()))
+    let zone = zone.iana_name().map_or_else(Line::default, |name| join([text(", "), code(name)]));
+    join([times, zone, text("; "), text(overrun)])
 }
 
 /// A date and a time with the day of the week, which people check.
-fn wall_clock(moment: &WallClock) -> Line {
-    let shown = moment.0.parse::<DateTime>().map(|time| time.strftime("%a %-d %b %Y %H:%M").to_string());
-    shown.map_or_else(|_| code(&moment.0), |shown| text(&shown))
+fn moment(moment: &Zoned) -> Line {
+    text(&moment.strftime("%a %-d %b %Y %H:%M").to_string())
 }
 
 fn approval(runbook: &Runbook, review: &Review) -> Line {
@@ -82,8 +75,9 @@ fn approval(runbook: &Runbook, review: &Review) -> Line {
         });
         join([text(" of "), join_with(named, ", ")])
     };
-    let until = review.deadline.as_ref().map(|deadline| join([text(", until "), wall_clock(deadline)]));
-    let own = if review.allow_self { "; the operator may be among them" } else { "; the operator may not be among them" };
+    let until = review.deadline.as_ref().map(|deadline| join([text(", until "), moment(deadline)]));
+    let own =
+        if review.allow_self { "; the operator may be among them" } else { "; the operator may not be among them" };
     join([number, of, until.unwrap_or_default(), text(own)])
 }
 
@@ -94,15 +88,22 @@ pub fn glance(steps: &[Numbered<'_>]) -> Vec<Block> {
     let people = leaves.iter().filter(|numbered| numbered.step.action.is_by_person()).count();
     let expected = leaves.iter().filter_map(|numbered| numbered.step.estimate).sum();
     let said = [
-        text(&format!("{}: {changing} of them change something, {people} wait for a person. ", count(leaves.len(), "step"))),
-        text("Each done once, they take about "),
+        text(&format!(
+            "{}; {}, ",
+            count(leaves.len(), "step"),
+            verb(changing, "changes something", "change something")
+        )),
+        text(&format!("{}. Done once each, they take about ", verb(people, "waits for a person", "wait for a person"))),
         duration(expected),
         text("."),
     ];
     let row = |numbered: &Numbered<'_>| {
         let step = numbered.step;
-        let place = action::place(&step.action).unwrap_or_default();
-        let takes = step::takes(step).unwrap_or_default();
+        let takes = step::lasts(step).unwrap_or_default();
+        if !numbered.is_leaf() {
+            return vec![numbered.title(), text("group"), Line::new(), takes, Line::new()];
+        }
+        let place = action::place(&step.action).unwrap_or_else(|| text("local"));
         vec![numbered.title(), code(step.action.kind()), place, takes, way_back(numbered)]
     };
     vec![
@@ -112,9 +113,12 @@ pub fn glance(steps: &[Numbered<'_>]) -> Vec<Block> {
     ]
 }
 
+fn verb(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 fn way_back(numbered: &Numbered<'_>) -> Line {
     match &numbered.step.undo {
-        _ if !numbered.is_leaf() => text("its members"),
         Undo::PointOfNoReturn { .. } => vec![Span::Strong("none from here on".to_owned())],
         Undo::Irreversible { .. } => vec![Span::Strong("none".to_owned())],
         Undo::NotNeeded { .. } if numbered.step.effect == Effect::ReadOnly => text("only looks"),
@@ -138,7 +142,8 @@ pub fn declared(runbook: &Runbook) -> Vec<Block> {
         blocks.push(Block::Table(vec!["Name", "Type", "Default", "Meaning"], rows.collect()));
     }
     if !runbook.vars.is_empty() {
-        let vars = runbook.vars.iter().map(|(name, value)| join([code(name), text(" = "), code(&action::plain(value))]));
+        let vars =
+            runbook.vars.iter().map(|(name, value)| join([code(name), text(" = "), code(&action::plain(value))]));
         blocks.extend([Block::heading(2, text("Vars")), Block::list(vars)]);
     }
     if !runbook.secrets.is_empty() {
@@ -174,9 +179,7 @@ fn secret(source: &SecretSource) -> Line {
 
 fn target(target: &Target) -> Line {
     match target {
-        Target::Postgres { connection, .. } => {
-            join([text("PostgreSQL, "), code(&without_password(&connection.0))])
-        }
+        Target::Postgres { connection, .. } => join([text("PostgreSQL, "), code(&without_password(&connection.0))]),
         Target::Hosts { hosts, user, r#become } => {
             let hosts = match hosts {
                 Hosts::List(hosts) => join_with(hosts.iter().map(|host| code(&host.0)), ", "),
@@ -191,10 +194,8 @@ fn target(target: &Target) -> Line {
 
 /// A connection string without what nobody should read in it.
 fn without_password(connection: &str) -> String {
-    let hidden = [
-        (r"(?i)(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", "${1}…"),
-        (r"(://[^:/@\s]*:)[^@/\s]*@", "${1}…@"),
-    ];
+    let hidden =
+        [(r"(?i)(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", "${1}…"), (r"(://[^:/@\s]*:)[^@/\s]*@", "${1}…@")];
     hidden.iter().fold(connection.to_owned(), |text, (pattern, shown)| {
         regex::Regex::new(pattern).map_or_else(|_| text.clone(), |found| found.replace_all(&text, *shown).into_owned())
     })
@@ -210,4 +211,25 @@ pub fn followups(runbook: &Runbook) -> Vec<Block> {
         join([duration(followup.due), text(" after the run: "), text(&followup.title), owner])
     });
     vec![Block::heading(2, text("Follow-ups")), Block::list(entries)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_of_a_connection_is_shown() {
+        for (written, shown) in [
+            ("host=db password=hunter2 user=a", "host=db password=… user=a"),
+            ("host=db PASSWORD = 'hunter \\' 2' user=a", "host=db PASSWORD = … user=a"),
+            (
+                "postgres://ana:hunter2@db/orders?password=hunter2&sslmode=require",
+                "postgres://ana:…@db/orders?password=…&sslmode=require",
+            ),
+            ("postgres://ana@db:5432/orders", "postgres://ana@db:5432/orders"),
+            ("service=orders", "service=orders"),
+        ] {
+            assert_eq!(without_password(written), shown);
+        }
+    }
 }

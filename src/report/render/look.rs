@@ -2,7 +2,7 @@
 
 use super::block::{Block, Line, code, join, join_with, text};
 use super::step::numbered;
-use crate::model::diagnostic::Diagnostic;
+use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::place::Lines;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Effect, OnFailure, Undo};
@@ -11,15 +11,19 @@ use crate::report::diagnostics::Found;
 /// What leads to the section.
 pub const NAME: &str = "open-questions";
 
+/// So many steps or lines are named in one question.
+const NAMED: usize = 12;
+
 /// Something to look at, in a line and what is said below it.
 pub type Question = (Line, Vec<Block>);
 
 /// All of it: what checks found first.
 pub fn questions(runbook: &Runbook, found: &Found<'_>) -> Vec<Question> {
-    let mut questions: Vec<Question> = found.diagnostics.iter().map(|warning| finding(warning, found)).collect();
+    let mut questions = findings(found);
     for silenced in &found.silenced {
-        let (line, _) = finding(&silenced.diagnostic, found);
-        questions.push((join([line, text(" — accepted: "), text(&silenced.reason)]), Vec::new()));
+        let place = place(&[line(&silenced.diagnostic, found)]);
+        let reason = [text(" — accepted: "), text(&silenced.reason)].concat();
+        questions.push((join([place, words(&silenced.diagnostic), reason]), Vec::new()));
     }
     let plain = |line: Line| (line, Vec::new());
     if runbook.review.is_none() {
@@ -37,15 +41,59 @@ pub fn questions(runbook: &Runbook, found: &Found<'_>) -> Vec<Question> {
     questions
 }
 
-fn finding(found: &Diagnostic, all: &Found<'_>) -> Question {
-    let source = all.sources.iter().find(|source| source.path == found.file);
-    let line = source.map(|source| Lines::new(source.text).line_column(source.text, found.span.start).0);
-    let place = line.map(|line| text(&format!("Line {line}: "))).unwrap_or_default();
-    // Messages have what is to be read letter by letter between backticks.
-    let words = found.message.split('`').enumerate();
-    let words = words.flat_map(|(at, part)| if at % 2 == 1 { code(part) } else { text(part) }).collect();
-    let help = found.help.as_ref().map(|help| Block::Paragraph(text(&help.replace('`', ""))));
-    (join([place, words, text(&format!(" ({})", found.code))]), help.into_iter().collect())
+/// What checks found; what they say in the same words of several lines is said once. A valid runbook has no errors: what
+/// is called one is what this version cannot carry out.
+fn findings(found: &Found<'_>) -> Vec<Question> {
+    let mut said: Vec<(&Diagnostic, Vec<Option<usize>>)> = Vec::new();
+    let (refusals, warnings): (Vec<_>, Vec<_>) =
+        found.diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    for diagnostic in warnings {
+        let line = line(diagnostic, found);
+        let is_same =
+            |(other, _): &&mut (&Diagnostic, _)| (other.code, &other.message) == (diagnostic.code, &diagnostic.message);
+        match said.iter_mut().find(is_same) {
+            Some((_, lines)) => lines.push(line),
+            None => said.push((diagnostic, vec![line])),
+        }
+    }
+    let question = |(diagnostic, lines): (&Diagnostic, Vec<Option<usize>>)| {
+        let help = diagnostic.help.as_ref().map(|help| Block::Paragraph(spans(help)));
+        (join([place(&lines), words(diagnostic)]), help.into_iter().collect())
+    };
+    let mut questions: Vec<Question> = said.into_iter().map(question).collect();
+    if let Some(first) = refusals.first() {
+        let lines: Vec<Option<usize>> = refusals.iter().map(|refusal| line(refusal, found)).collect();
+        let said = format!("this version of the program cannot carry this out yet ({})", first.code);
+        questions.push((join([place(&lines), text(&said)]), Vec::new()));
+    }
+    questions
+}
+
+fn line(found: &Diagnostic, all: &Found<'_>) -> Option<usize> {
+    let source = all.sources.iter().find(|source| source.path == found.file)?;
+    Some(Lines::new(source.text).line_column(source.text, found.span.start).0)
+}
+
+fn place(lines: &[Option<usize>]) -> Line {
+    let mut lines: Vec<usize> = lines.iter().copied().flatten().collect();
+    lines.dedup();
+    let numbers: Vec<String> = lines.iter().take(NAMED).map(usize::to_string).collect();
+    match (numbers.as_slice(), lines.len().saturating_sub(NAMED)) {
+        ([], _) => Line::new(),
+        ([one], _) => text(&format!("Line {one}: ")),
+        (several, 0) => text(&format!("Lines {}: ", several.join(", "))),
+        (several, more) => text(&format!("Lines {} and {more} more: ", several.join(", "))),
+    }
+}
+
+fn words(found: &Diagnostic) -> Line {
+    join([spans(&found.message), text(&format!(" ({})", found.code))])
+}
+
+/// Words that have what is to be read letter by letter between backticks.
+fn spans(words: &str) -> Line {
+    let parts = words.split('`').enumerate().filter(|(_, part)| !part.is_empty());
+    parts.flat_map(|(at, part)| if at % 2 == 1 { code(part) } else { text(part) }).collect()
 }
 
 /// What the steps say that somebody has to agree with.
@@ -56,7 +104,6 @@ fn of_steps(runbook: &Runbook) -> Vec<Line> {
         let why = match &numbered.step.undo {
             Undo::Irreversible { why } => Some(("There is no way back from ", why)),
             Undo::PointOfNoReturn { why } => Some(("No rollback goes past ", why)),
-            Undo::NotNeeded { why: Some(why) } => Some(("Nothing is left to undo of ", why)),
             _ => None,
         };
         questions.extend(why.map(|(said, why)| join([text(said), numbered.title(), text(": "), text(why)])));
@@ -69,7 +116,10 @@ fn of_steps(runbook: &Runbook) -> Vec<Line> {
     });
     let silent: Vec<Line> = silent.map(super::step::Numbered::title).collect();
     if !silent.is_empty() {
-        questions.push(join([text("No notes say why these are done: "), join_with(silent, ", ")]));
+        let more = silent.len().saturating_sub(NAMED);
+        let more = if more > 0 { text(&format!(" and {more} more")) } else { Line::new() };
+        let named = join_with(silent.into_iter().take(NAMED), ", ");
+        questions.push(join([text("No notes say why these are done: "), named, more]));
     }
     questions
 }

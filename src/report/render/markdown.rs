@@ -27,7 +27,7 @@ fn block(block: &Block) -> String {
         }
         Block::Facts(facts) => facts.iter().map(fact).collect::<Vec<_>>().join("\n"),
         Block::Table(head, rows) => table(head, rows),
-        Block::Bar(words) => format!("---\n\n**⛔ {}**\n\n---", line(words)),
+        Block::Bar(words) => format!("---\n\n**{}**\n\n---", line(words)),
     }
 }
 
@@ -107,7 +107,7 @@ fn escaped(words: &str) -> String {
             '_' => !(before.is_alphanumeric() && next.is_alphanumeric()),
             // At the beginning of a line.
             '#' | '+' | '-' | '=' => at == 0,
-            '.' | ')' => !words[..at].is_empty() && words[..at].bytes().all(|byte| byte.is_ascii_digit()),
+            '.' | ')' => at > 0 && words[..at].bytes().all(|byte| byte.is_ascii_digit()) && next.is_whitespace(),
             // A name that would be told of it, a picture.
             '@' | '!' => !before.is_alphanumeric() && !next.is_whitespace(),
             _ => false,

@@ -3,7 +3,7 @@
 use super::action;
 use super::block::{Block, Fact, Line, code, join, join_with, length, text};
 use crate::model::runbook::Template;
-use crate::model::step::{Action, Precondition, Probe, Until};
+use crate::model::step::{Action, Precondition, Probe, Step, Until};
 
 /// Facts as a block, where there are any.
 pub fn facts(facts: Vec<Fact>) -> Vec<Block> {
@@ -23,14 +23,15 @@ pub fn principals(names: &[String]) -> Line {
     join_with(names.iter().map(|name| code(name)), ", ")
 }
 
-/// What a probe asks, and until when.
-pub fn probe(label: &'static str, probe: &Probe) -> Fact {
-    let place = action::place(&probe.action).map(|place| join([text(" on "), place])).unwrap_or_default();
+/// What a probe of a step asks, and until when.
+pub fn probe(label: &'static str, probe: &Probe, step: &Action) -> Fact {
+    let place = action::place(&probe.action).filter(|place| action::place(step).as_ref() != Some(place));
+    let place = place.map(|place| join([text(", on "), place])).unwrap_or_default();
     let patience = join([probe.until.as_ref().map(until).unwrap_or_default(), limit(probe)]);
-    if is_short(&probe.action) {
-        return Fact::new(label, join([action::in_short(&probe.action), place, patience]));
-    }
-    Fact::new(label, join([place, patience])).with(action::how(&probe.action))
+    let short = action::is_short(&probe.action, step);
+    let asked = if short { action::in_short(&probe.action) } else { text("this") };
+    let below = if short { Vec::new() } else { action::how_within(&probe.action, Some(step)) };
+    Fact::new(label, join([asked, place, patience])).with(below)
 }
 
 fn limit(probe: &Probe) -> Line {
@@ -45,28 +46,15 @@ pub fn until(until: &Until) -> Line {
     join([text(", again every "), length(&until.every), text(" until "), code(&until.that.0)])
 }
 
-/// Whether all of it stands in a line.
-fn is_short(action: &Action) -> bool {
-    match action {
-        Action::Shell { script, process, .. } => {
-            script.trim().lines().count() <= 1 && process.env.is_empty() && process.stdin.is_none()
-        }
-        Action::Command { process, .. } => process.env.is_empty() && process.stdin.is_none(),
-        Action::Sql(sql) | Action::Query(sql) => sql.text.trim().lines().count() <= 1 && sql.variables.is_empty(),
-        Action::Http(http) => http.headers.is_empty() && http.body.is_none() && http.expect == Default::default(),
-        _ => false,
-    }
-}
-
 /// What has to hold right before each attempt.
-pub fn preconditions(preconditions: &[Precondition]) -> Option<Fact> {
+pub fn preconditions(step: &Step) -> Option<Fact> {
     let entry = |precondition: &Precondition| {
-        let asked = precondition.probe.as_ref().map(|probe| self::probe("", probe));
+        let asked = precondition.probe.as_ref().map(|probe| self::probe("", probe, &step.action));
         let that = precondition.that.as_ref().map(|that| code(&that.0));
         let (asked, below) = asked.map(|fact| (Some(fact.line), fact.below)).unwrap_or_default();
         let line = join_with(asked.into_iter().chain(that), ": ");
         (with_message(line, precondition.message.as_ref()), below)
     };
-    let entries: Vec<(Line, Vec<Block>)> = preconditions.iter().map(entry).collect();
+    let entries: Vec<(Line, Vec<Block>)> = step.preconditions.iter().map(entry).collect();
     (!entries.is_empty()).then(|| Fact::blocks("Only if", vec![Block::List(entries)]))
 }

@@ -64,11 +64,29 @@ const fn lower(level: HeadingLevel) -> HeadingLevel {
 
 /// As Markdown again: what could harm is escaped, all else stays as it was written.
 pub fn markdown(text: &str) -> String {
-    let text = escape_lines(text);
+    let mut text = escape_lines(text);
+    // What was HTML is read as Markdown once it is escaped, and may hold what could harm in its turn.
+    for _ in 0..ROUNDS {
+        let escapes = escapes(&text);
+        if escapes.is_empty() {
+            return text;
+        }
+        text = escaped(&text, &escapes);
+    }
+    // Whoever writes such a thing is shown every letter of it.
+    let indented = text.lines().map(|line| format!("    {line}"));
+    indented.collect::<Vec<_>>().join("\n")
+}
+
+/// So often a text is looked at again after something in it was escaped.
+const ROUNDS: usize = 8;
+
+/// The places before which a backslash has to stand, in order.
+fn escapes(text: &str) -> Vec<usize> {
     let mut escapes: Vec<usize> = Vec::new();
-    for (event, range) in Parser::new_ext(&text, options()).into_offset_iter() {
+    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
         match event {
-            Event::Html(_) | Event::InlineHtml(_) => escapes.extend(each(&text, range, '<')),
+            Event::Html(_) | Event::InlineHtml(_) => escapes.extend(each(text, range, '<')),
             Event::Start(Tag::Link { dest_url, .. }) if !is_harmless(&dest_url) => escapes.push(range.start),
             Event::Start(Tag::Image { dest_url, .. }) => {
                 escapes.push(range.start);
@@ -79,9 +97,13 @@ pub fn markdown(text: &str) -> String {
     }
     escapes.sort_unstable();
     escapes.dedup();
+    escapes
+}
+
+fn escaped(text: &str, escapes: &[usize]) -> String {
     let mut written = String::with_capacity(text.len() + escapes.len());
     let mut from = 0;
-    for at in escapes {
+    for &at in escapes {
         written.push_str(&text[from..at]);
         written.push('\\');
         from = at;

@@ -3,7 +3,7 @@
 use super::block::{Block, Fact, Line, code, duration, join, join_with, length, text};
 use super::{action, flow, part, undo};
 use crate::model::runbook::{Hook, Runbook};
-use crate::model::step::{Action, Effect, Retry, Step, Success, Undo};
+use crate::model::step::{Action, Effect, OnFailure, Retry, Step, Success, Undo, WaitAction};
 
 /// A step with its number: that of its group, a dot, its own.
 pub struct Numbered<'r> {
@@ -19,7 +19,7 @@ pub struct Numbered<'r> {
 
 impl Numbered<'_> {
     /// The steps that stand in it.
-    fn members<'r>(step: &'r Step) -> &'r [Step] {
+    fn members(step: &Step) -> &[Step] {
         match &step.action {
             Action::Group { steps, .. } => steps,
             Action::Include(included) => &included.steps,
@@ -34,7 +34,7 @@ impl Numbered<'_> {
 
     /// Its number and its id.
     pub fn title(&self) -> Line {
-        join([text(&format!("{}. ", self.number)), code(&self.step.id)])
+        join([text(&format!("{} ", self.number)), code(&self.step.id)])
     }
 }
 
@@ -56,8 +56,9 @@ fn collect<'r>(steps: &'r [Step], prefix: &str, depth: usize, inherited: usize, 
 
 /// All steps, one after the other.
 pub fn section(runbook: &Runbook, steps: &[Numbered<'_>]) -> Vec<Block> {
-    let said = if runbook.steps.iter().any(|step| step.on_failure == crate::model::step::OnFailure::Stop) {
-        "A step that fails stops the run, and it can be resumed, unless the step says otherwise."
+    let said = if runbook.steps.iter().any(|step| step.on_failure == OnFailure::Stop) {
+        "A step that fails stops the run, and it can be resumed, unless the step says otherwise. A loop ends at the \
+         first item that fails."
     } else {
         "Each step says what happens when it fails."
     };
@@ -96,17 +97,25 @@ fn facts(step: &Step, inherited: usize) -> Vec<Fact> {
     }
     facts.extend(action::place(&step.action).map(|place| Fact::new("Where", place)));
     facts.extend(flow::facts(step));
-    facts.extend(part::preconditions(&step.preconditions));
-    facts.extend(step.check.as_ref().map(|check| part::probe("In place when", check)));
+    facts.extend(part::preconditions(step));
+    facts.extend(step.check.as_ref().map(|check| part::probe("In place when", check, &step.action)));
     facts.extend(how(step));
-    facts.extend(step.preview.as_ref().map(|preview| part::probe("Preview", preview)));
+    facts.extend(step.preview.as_ref().map(|preview| part::probe("Preview", preview, &step.action)));
     facts.extend(success(&step.success));
-    facts.extend(step.verify.as_ref().map(|verify| part::probe("Verified by", verify)));
+    facts.extend(verified(step));
     facts.extend(kept(step));
     facts.extend(takes(step).map(|takes| Fact::new("Takes", takes)));
     facts.extend(flow::failure(step));
     facts.extend(undo::fact(step));
     facts
+}
+
+fn verified(step: &Step) -> Option<Fact> {
+    let verify = step.verify.as_ref()?;
+    if step.check.as_ref() == Some(verify) {
+        return Some(Fact::new("Verified by", text("the same")));
+    }
+    Some(part::probe("Verified by", verify, &step.action))
 }
 
 fn how(step: &Step) -> Option<Fact> {
@@ -118,6 +127,7 @@ fn how(step: &Step) -> Option<Fact> {
         Action::Confirm(_) => "Asks",
         Action::Assert { .. } => "Demands",
         Action::Manual(_) => "A person",
+        Action::Wait(_) => "Waits",
         _ if step.effect == Effect::ReadOnly => "Looks",
         _ => "Does",
     };
@@ -147,13 +157,12 @@ fn kept(step: &Step) -> Vec<Fact> {
     use crate::model::flow::Observe;
     let mut facts = Vec::new();
     facts.extend(step.observe.as_ref().map(|observe| match observe {
-        Observe::Probe(probe) => part::probe("Before and after", probe),
+        Observe::Probe(probe) => part::probe("Before and after", probe, &step.action),
         Observe::File(path) => Fact::new("Before and after", join([text("the file "), code(&path.0)])),
     }));
     if !step.outputs.is_empty() {
-        let outputs = step.outputs.iter().map(|(name, value)| {
-            join([code(name), text(" = "), code(&action::plain(value))])
-        });
+        let outputs =
+            step.outputs.iter().map(|(name, value)| join([code(name), text(" = "), code(&action::plain(value))]));
         facts.push(Fact::new("Gives", join_with(outputs, ", ")));
     }
     if !step.artifacts.is_empty() {
@@ -167,16 +176,24 @@ fn kept(step: &Step) -> Vec<Fact> {
 
 /// How long it takes as a rule and at most, and how often it is tried.
 pub fn takes(step: &Step) -> Option<Line> {
+    let polled = step
+        .until
+        .as_ref()
+        .map(|until| join([text("asked every "), length(&until.every), text(" until "), code(&until.that.0)]));
+    let said: Vec<Line> = lasts(step).into_iter().chain(polled).chain(attempts(&step.retry)).collect();
+    (!said.is_empty()).then(|| join_with(said, ", "))
+}
+
+/// How long it takes as a rule and at most.
+pub fn lasts(step: &Step) -> Option<Line> {
     let mut said = Vec::new();
-    said.extend(step.estimate.map(|estimate| join([duration(estimate), text(" as a rule")])));
+    let estimate = step.estimate.filter(|estimate| step.limit() != Some(*estimate));
+    let waits = matches!(step.action, Action::Wait(WaitAction::For(_)));
+    said.extend(estimate.filter(|_| !waits).map(|estimate| join([duration(estimate), text(" as a rule")])));
     said.extend(step.timeout.as_ref().map(|limit| join([length(limit), text(" at most")])));
     if step.timeout.is_none() && step.action.is_by_person() {
         said.push(text("without limit"));
     }
-    said.extend(step.until.as_ref().map(|until| {
-        join([text("asked every "), length(&until.every), text(" until "), code(&until.that.0)])
-    }));
-    said.extend(attempts(&step.retry));
     (!said.is_empty()).then(|| join_with(said, ", "))
 }
 

@@ -3,26 +3,23 @@
 use super::block::{Block, Fact, Line, code, join, join_with, strong, text};
 use super::step::{self, Numbered};
 use super::{action, part};
-use crate::model::step::{Action, Effect, FileAction, Step, Undo};
+use crate::model::step::{Action, FileAction, Step, Undo};
 
-/// How a step is undone; nothing of one that only looks.
+/// How a step is undone; nothing of one that only looks, nor of one of a hook.
 pub fn fact(step: &Step) -> Option<Fact> {
     let label = "Undone by";
     match (&step.action, &step.undo) {
-        (_, Undo::Irreversible { why }) => {
-            Some(Fact::new("Undone by", join([strong("nothing, it is irreversible: "), text(why)])))
-        }
-        (_, Undo::PointOfNoReturn { why }) => {
-            Some(Fact::new(label, join([strong("nothing, nor anything before it: "), text(why)])))
-        }
+        (_, Undo::Irreversible { why }) => Some(Fact::new(label, join([strong("nothing"), text(": "), text(why)]))),
         (_, Undo::NotNeeded { why: Some(why) }) => Some(Fact::new(label, join([text("nothing is left: "), text(why)]))),
         (Action::File(file), Undo::NotNeeded { why: None }) => Some(Fact::new(label, restore(file))),
-        (Action::Group { .. } | Action::Include(_), _) => Some(Fact::new(label, text("its members, in reverse"))),
-        (_, Undo::NotNeeded { why: None }) if step.effect == Effect::ReadOnly => None,
-        (_, Undo::NotNeeded { why: None }) => Some(Fact::new(label, text("nothing is left"))),
+        // The line across the page says it; the members of a group do, one by one.
+        (_, Undo::PointOfNoReturn { .. } | Undo::NotNeeded { why: None })
+        | (Action::Group { .. } | Action::Include(_), _) => None,
+        (Action::File(file), Undo::Steps(steps)) if steps.is_empty() => Some(Fact::new(label, restore(file))),
         (action, Undo::Steps(steps)) => {
-            let line = if let Action::File(file) = action { join([restore(file), text(", then")]) } else { Line::new() };
-            Some(Fact::new(label, line).with(steps.iter().flat_map(parts)))
+            let first =
+                if let Action::File(file) = action { join([restore(file), text(", then")]) } else { Line::new() };
+            Some(Fact::new(label, first).with(steps.iter().flat_map(|undo| parts(undo, &step.action))))
         }
     }
 }
@@ -33,11 +30,12 @@ fn restore(file: &FileAction) -> Line {
 }
 
 /// A step of a rollback.
-fn parts(step: &Step) -> Vec<Block> {
-    let mut blocks = action::how(&step.action);
-    let mut facts: Vec<Fact> = action::place(&step.action).map(|place| Fact::new("Where", place)).into_iter().collect();
-    facts.extend(step.check.as_ref().map(|check| part::probe("Undone already when", check)));
-    facts.extend(step.verify.as_ref().map(|verify| part::probe("Verified by", verify)));
+fn parts(step: &Step, undone: &Action) -> Vec<Block> {
+    let mut blocks = action::how_within(&step.action, Some(undone));
+    let place = action::place(&step.action).filter(|place| action::place(undone).as_ref() != Some(place));
+    let mut facts: Vec<Fact> = place.map(|place| Fact::new("Where", place)).into_iter().collect();
+    facts.extend(step.check.as_ref().map(|check| part::probe("Undone already when", check, &step.action)));
+    facts.extend(step.verify.as_ref().map(|verify| part::probe("Verified by", verify, &step.action)));
     facts.extend(step::takes(step).map(|takes| Fact::new("Takes", takes)));
     blocks.extend(part::facts(facts));
     blocks
@@ -45,7 +43,8 @@ fn parts(step: &Step) -> Vec<Block> {
 
 /// What a rollback does, newest first, and where it ends.
 pub fn section(steps: &[Numbered<'_>]) -> Vec<Block> {
-    let said = "Newest first, and only what was begun. What only looks, and what leaves nothing to undo, is passed over.";
+    let said =
+        "Newest first, and only what was begun. What only looks, and what leaves nothing to undo, is passed over.";
     let mut blocks = vec![Block::heading(2, text("Rollback"))];
     let mut entries = Vec::new();
     for numbered in steps.iter().rev() {
@@ -78,6 +77,7 @@ fn entry(numbered: &Numbered<'_>) -> Option<Line> {
     let undo = match (&step.action, &step.undo) {
         (_, Undo::Irreversible { why }) => join([strong("stays as it is"), text(", irreversible: "), text(why)]),
         (Action::File(file), Undo::NotNeeded { why: None }) => restore(file),
+        (Action::File(file), Undo::Steps(steps)) if steps.is_empty() => restore(file),
         (_, Undo::NotNeeded { .. } | Undo::PointOfNoReturn { .. }) => return None,
         (action, Undo::Steps(steps)) => {
             let own = join_with(steps.iter().map(|step| action::in_short(&step.action)), ", then ");

@@ -1,4 +1,4 @@
-//! Queries and probes that are not one statement that only looks.
+//! Queries and probes that are not one statement that only looks, and rehearsals that would be the real thing.
 
 use std::ops::Range;
 
@@ -47,6 +47,9 @@ const ACTING: [&str; 33] = [
     "setval",
 ];
 
+/// Those of them that a rollback takes back, or whose effect is nothing but a gap.
+const TAKEN_BACK: [&str; 6] = ["lo_create", "lo_import", "lo_unlink", "nextval", "pg_notify", "setval"];
+
 /// More than one statement, or one that changes something.
 pub fn not_a_look(context: &Context, findings: &mut Findings) {
     for text in context.sql().iter().filter(|text| text.is_query) {
@@ -63,6 +66,34 @@ pub fn not_a_look(context: &Context, findings: &mut Findings) {
             let range = beginning(second, None);
             let message = "a query is one statement, and this is the second";
             report(context, findings, text, &range, message, "make it a step of its own, or one statement of both");
+        }
+    }
+}
+
+/// What a rolled back transaction does not take back, in a step that plan tries in one.
+pub fn not_a_rehearsal(context: &Context, findings: &mut Findings) {
+    for text in context.sql().iter().filter(|text| !text.is_query && text.part.is_empty()) {
+        let Some(key) = context.tree.get(text.holder, "rehearse").map(|entry| entry.value) else { continue };
+        if context.text(key) != Some("true") {
+            continue;
+        }
+        if !text.is_transaction {
+            let message = "`rehearse` beside `transaction: false`: without a transaction nothing can be rolled back";
+            findings.report(context.entry_span(text.holder, "rehearse"), message, "remove one of the two");
+            continue;
+        }
+        for (name, range) in text.body.statements.iter().flat_map(|statement| tree::calls(&statement.node)) {
+            if ACTING.contains(&&*name) && !TAKEN_BACK.contains(&&*name) {
+                let message = format!("`{name}` acts at once, and no rollback of the rehearsal takes it back");
+                report(
+                    context,
+                    findings,
+                    text,
+                    &range,
+                    &message,
+                    "remove `rehearse: true`, or make it a step of its own",
+                );
+            }
         }
     }
 }
