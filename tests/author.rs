@@ -85,12 +85,19 @@ fn every_command_has_a_manual_page() {
 /// A runbook that has something of everything.
 const WHOLE: &str = include_str!("render/whole.yaml");
 
-/// A page of a runbook, with a warning and one that is silenced.
-fn page(text: &str, write: fn(&Runbook, &Found<'_>) -> String) -> String {
+type Write = fn(&Runbook, &Found<'_>) -> String;
+
+/// What a text is as a runbook.
+fn resolved(text: &str) -> Runbook {
     let source = Source::new("whole.yaml", text);
     let none = |_: &Path| Err(io::ErrorKind::NotFound.into());
     let checked = check(&source, Path::new("/runbooks"), &none);
-    let runbook = checked.runbook.unwrap_or_else(|| panic!("{:#?}", checked.diagnostics));
+    checked.runbook.unwrap_or_else(|| panic!("{:#?}", checked.diagnostics))
+}
+
+/// A page of a runbook, with warnings, one that is silenced and a refusal.
+fn page(text: &str, write: Write) -> String {
+    let runbook = resolved(text);
     let finding = |code, severity, message: &str, start| Diagnostic {
         code,
         severity,
@@ -101,10 +108,17 @@ fn page(text: &str, write: fn(&Runbook, &Found<'_>) -> String) -> String {
         help: Some("look at `it`".to_owned()),
     };
     let found = Found {
-        sources: vec![SourceText { path: Path::new("whole.yaml"), text }],
+        sources: vec![
+            SourceText { path: Path::new("whole.yaml"), text },
+            SourceText { path: Path::new("parts/one.yaml"), text: "runbook: 1\nname: one\n" },
+        ],
         diagnostics: vec![
             finding("RB0507", Severity::Warning, "nothing verifies that step `drop` worked", 20),
             finding("RB0507", Severity::Warning, "nothing verifies that step `drop` worked", 60),
+            Diagnostic {
+                file: "parts/one.yaml".into(),
+                ..finding("RB0507", Severity::Warning, "nothing verifies that step `drop` worked", 12)
+            },
             finding("RB0208", Severity::Error, "`window` cannot be carried out yet", 60),
         ],
         silenced: vec![Silenced {
@@ -155,12 +169,13 @@ const HOSTILE: &str = "<script>alert(1)</script> ](javascript:alert(2)) [x](java
     # heading\n- item\n1. one\n```\n~~~\n> quote\n| a |\n|---|\n</code></pre><img src=x onerror=alert(5)>\n---\n\
     [r]: javascript:alert(6)";
 
-/// A runbook with those words wherever it may have any.
-fn saying(words: &str) -> String {
+/// A runbook with words wherever it may have any.
+fn tame() -> Runbook {
+    let words = "tame words";
     let command = json!(["echo", words]);
     let part = json!({ "command": command });
     let document = json!({
-        "runbook": 1, "name": "hostile", "title": words, "owner": words, "links": [words], "timezone": "UTC",
+        "runbook": 1, "name": "hostile", "title": words, "owner": words, "timezone": "UTC",
         "review": { "approvers": ["@team", words] }, "groups": { "team": [words] }, "locks": [words],
         "parameters": {
             "text": { "type": "string", "default": words, "description": words },
@@ -188,8 +203,16 @@ fn saying(words: &str) -> String {
         ],
         "followups": [{ "due": "1d", "title": words, "owner": words }],
     });
-    // As YAML wants them written.
-    document.to_string().replace('\u{9b}', "\\u009b").replace('\u{202e}', "\\u202e")
+    resolved(&document.to_string())
+}
+
+/// The same with other words, whether a rule would let them through or not.
+fn saying(words: &str) -> Runbook {
+    let quoted = |words: &str| json!(words).to_string().trim_matches('"').to_owned();
+    let told = json!(tame()).to_string().replace(&quoted("tame words"), &quoted(words));
+    let runbook: Runbook = serde_json::from_str(&told).unwrap();
+    assert_eq!(runbook.title.as_deref(), Some(words));
+    runbook
 }
 
 /// The names of all elements of a page of HTML.
@@ -220,18 +243,34 @@ fn structure(markdown: &str) -> Vec<String> {
 
 #[test]
 fn hostile_words_are_words_in_markdown() {
-    let (hostile, tame) = (page(&saying(HOSTILE), render::markdown), page(&saying("tame words"), render::markdown));
-    assert_eq!(structure(&hostile), structure(&tame), "{hostile}");
+    let write = |runbook: &Runbook| render::markdown(runbook, &Found::default());
+    let hostile = write(&saying(HOSTILE));
+    assert_eq!(structure(&hostile), structure(&write(&tame())), "{hostile}");
     assert_eq!(steers(&hostile), None);
 }
 
 #[test]
 fn hostile_words_are_words_in_html() {
-    let (hostile, tame) = (page(&saying(HOSTILE), render::html), page(&saying("tame words"), render::html));
-    assert_eq!(tags(&hostile), tags(&tame), "{hostile}");
+    let write = |runbook: &Runbook| render::html(runbook, &Found::default());
+    let hostile = write(&saying(HOSTILE));
+    assert_eq!(tags(&hostile), tags(&write(&tame())), "{hostile}");
     assert_eq!(steers(&hostile), None);
     let shown = "&lt;script&gt;alert(1)&lt;/script&gt; ](javascript:alert(2)) [x](javascript:alert(3))";
     assert!(hostile.contains(shown), "{hostile}");
+}
+
+#[test]
+fn an_address_is_a_link_only_where_it_runs_nothing() {
+    let links = ["https://e.example/a?b=c&d", "mailto:a@e.example", "javascript:alert(1)", "https://e.example/\"><b>"];
+    let runbook = Runbook { links: links.map(str::to_owned).into(), ..tame() };
+    let markdown = render::markdown(&runbook, &Found::default());
+    let seen = structure(&markdown).into_iter().filter(|part| part.starts_with("link ")).collect::<Vec<_>>();
+    assert_eq!(seen, [format!("link {}", links[0]), format!("link {}", links[1])], "{markdown}");
+    let html = render::html(&runbook, &Found::default());
+    let href = regex::Regex::new("href=\"([^\"]*)\"").unwrap();
+    let seen: Vec<String> = href.captures_iter(&html).map(|found| found[1].to_owned()).collect();
+    let quoted = "https://e.example/&quot;&gt;&lt;b&gt;";
+    assert_eq!(seen, ["https://e.example/a?b=c&amp;d", links[1], quoted, "#open-questions"]);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Every key that the format has is either carried out, or refused by its name before anything runs: none is ignored.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::too_many_lines, reason = "tables of every key")]
+
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/scenario.rs"]
 mod scenario;

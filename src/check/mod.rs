@@ -111,6 +111,10 @@ fn examine(source: &Source, trail: &Trail, reader: &Reader<'_>) -> Examined {
     let mut context = Context::new(source, &tree, &trail.folder, reader.files);
     if let Some(shell) = reader.shell {
         context.remarks = shell::ask(shell, &context.code.scripts);
+        // Of what bash cannot read nobody knows the commands.
+        for remark in &context.remarks.syntax {
+            context.code.scripts[remark.script].commands.clear();
+        }
     }
     context.includes = reader.includes(&context, trail);
     // Where what it includes has errors, that does not resolve either.

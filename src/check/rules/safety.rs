@@ -21,14 +21,19 @@ pub fn template_in_code(context: &Context, findings: &mut Findings) {
 
 fn look_into(context: &Context, findings: &mut Findings, key: &str, step: usize, value: NodeId) {
     let Some(text) = context.text(value).filter(|text| text.contains('{')) else { return };
-    for range in verbatim::templates(text, &context.loop_names(step, true)) {
+    let found = verbatim::templates(text, &context.loop_names(step, true));
+    if found.is_empty() {
+        return;
+    }
+    let places = context.places(value);
+    for range in found {
         let help = if key == "shell" {
             "give it by `env: { NAME: \"{{ … }}\" }` and write \"$NAME\" in the script"
         } else {
             "give it by `variables: { name: \"{{ … }}\" }` and write :'name' for a literal, :\"name\" for an identifier"
         };
         findings.report(
-            context.span_within(value, &context.places(value), range.start, range.len()),
+            context.span_within(value, &places, range.start, range.len()),
             format!(
                 "`{key}` is never a template: values come in by `{}:` only",
                 if key == "shell" { "env" } else { "variables" }

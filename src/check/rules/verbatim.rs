@@ -7,12 +7,15 @@ use crate::check::context::Context;
 use crate::check::texts::ROOTS;
 use crate::check::tree::NodeId;
 
+/// The longest template that is looked for, in bytes.
+const MAX_LENGTH: usize = 300;
+
 /// Where a text has templates that read one of our names. Other braces are the text's own.
 pub(super) fn templates(text: &str, loops: &[&str]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (open, close, whole) in [("{{", "}}", false), ("{%", "%}", true)] {
         for (at, _) in text.match_indices(open) {
-            let inside = &text[at + 2..];
+            let inside = head(&text[at + 2..]);
             let end = inside.find(close);
             let inside = inside[..end.unwrap_or(inside.len())].trim_start_matches(['-', '+']).trim_start();
             let reads = |name: &&str| {
@@ -22,13 +25,18 @@ pub(super) fn templates(text: &str, loops: &[&str]) -> Vec<Range<usize>> {
                 let within = || inside.split(' ').any(|word| word.strip_prefix(*name).is_some_and(below));
                 if whole { end.is_some() && within() } else { begins }
             };
-            if ROOTS.iter().chain(loops).any(|name| reads(name)) {
+            if ROOTS.iter().chain(loops).any(reads) {
                 found.push(at..end.map_or(at + 2, |end| at + end + 4));
             }
         }
     }
     found.sort_by_key(|range| range.start);
     found
+}
+
+/// As much of a text as a template that somebody typed would take, so that a text full of braces is soon looked through.
+fn head(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_LENGTH)]
 }
 
 /// Whether a text is none although it has a template of ours in it.
@@ -127,8 +135,13 @@ fn report(
     if !text.contains('{') {
         return;
     }
-    for range in templates(text, &[]) {
-        let span = context.span_within(node, &context.places(node), range.start, range.len());
+    let found = templates(text, &[]);
+    if found.is_empty() {
+        return;
+    }
+    let places = context.places(node);
+    for range in found {
+        let span = context.span_within(node, &places, range.start, range.len());
         findings.report(span, message(&text[range]), help);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::block::{Block, Fact, Line, code, join, join_with, length, strong, text};
-use super::part;
+use super::{front, part};
 use crate::model::flow::Included;
 use crate::model::http::{HttpAction, HttpBody};
 use crate::model::runbook::Template;
@@ -240,7 +240,14 @@ fn included(included: &Included) -> Vec<Block> {
         text("; its window, review, locks, hooks and follow-ups do not count."),
     ];
     let mut blocks = vec![Block::Paragraph(join(said))];
-    blocks.extend(part::facts(values("Parameters", &included.given).into_iter().collect()));
+    let mut facts: Vec<Fact> = values("Parameters", &included.given).into_iter().collect();
+    if !included.secrets.is_empty() {
+        facts.push(Fact::blocks("Its secrets", vec![front::secrets(&included.secrets)]));
+    }
+    if !included.targets.is_empty() {
+        facts.push(Fact::blocks("Its targets", vec![front::targets(&included.targets)]));
+    }
+    blocks.extend(part::facts(facts));
     blocks
 }
 

@@ -1,5 +1,7 @@
 //! What stands around the steps: what it is for, when, who approves, what is declared, what is left to do.
 
+use std::collections::BTreeMap;
+
 use jiff::Zoned;
 
 use super::block::{Block, Fact, Line, Span, address, code, duration, join, join_with, text};
@@ -147,12 +149,10 @@ pub fn declared(runbook: &Runbook) -> Vec<Block> {
         blocks.extend([Block::heading(2, text("Vars")), Block::list(vars)]);
     }
     if !runbook.secrets.is_empty() {
-        let secrets = runbook.secrets.iter().map(|(name, source)| join([code(name), text(": "), secret(source)]));
-        blocks.extend([Block::heading(2, text("Secrets")), Block::list(secrets)]);
+        blocks.extend([Block::heading(2, text("Secrets")), secrets(&runbook.secrets)]);
     }
     if !runbook.targets.is_empty() {
-        let targets = runbook.targets.iter().map(|(name, target)| join([code(name), text(": "), self::target(target)]));
-        blocks.extend([Block::heading(2, text("Targets")), Block::list(targets)]);
+        blocks.extend([Block::heading(2, text("Targets")), targets(&runbook.targets)]);
     }
     blocks
 }
@@ -167,6 +167,16 @@ fn kind(parameter: &Parameter) -> Line {
     said.extend(parameter.minimum.map(|least| text(&format!("at least {least}"))));
     said.extend(parameter.maximum.map(|most| text(&format!("at most {most}"))));
     join_with(said, ", ")
+}
+
+/// Where each secret is found.
+pub fn secrets(secrets: &BTreeMap<String, SecretSource>) -> Block {
+    Block::list(secrets.iter().map(|(name, source)| join([code(name), text(": "), secret(source)])))
+}
+
+/// What each target is.
+pub fn targets(targets: &BTreeMap<String, Target>) -> Block {
+    Block::list(targets.iter().map(|(name, target)| join([code(name), text(": "), self::target(target)])))
 }
 
 fn secret(source: &SecretSource) -> Line {

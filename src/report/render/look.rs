@@ -21,7 +21,7 @@ pub type Question = (Line, Vec<Block>);
 pub fn questions(runbook: &Runbook, found: &Found<'_>) -> Vec<Question> {
     let mut questions = findings(found);
     for silenced in &found.silenced {
-        let place = place(&[line(&silenced.diagnostic, found)]);
+        let place = place(&silenced.diagnostic, &[line(&silenced.diagnostic, found)], found);
         let reason = [text(" — accepted: "), text(&silenced.reason)].concat();
         questions.push((join([place, words(&silenced.diagnostic), reason]), Vec::new()));
     }
@@ -49,8 +49,9 @@ fn findings(found: &Found<'_>) -> Vec<Question> {
         found.diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
     for diagnostic in warnings {
         let line = line(diagnostic, found);
-        let is_same =
-            |(other, _): &&mut (&Diagnostic, _)| (other.code, &other.message) == (diagnostic.code, &diagnostic.message);
+        let is_same = |(other, _): &&mut (&Diagnostic, _)| {
+            (other.code, &other.message, &other.file) == (diagnostic.code, &diagnostic.message, &diagnostic.file)
+        };
         match said.iter_mut().find(is_same) {
             Some((_, lines)) => lines.push(line),
             None => said.push((diagnostic, vec![line])),
@@ -58,13 +59,13 @@ fn findings(found: &Found<'_>) -> Vec<Question> {
     }
     let question = |(diagnostic, lines): (&Diagnostic, Vec<Option<usize>>)| {
         let help = diagnostic.help.as_ref().map(|help| Block::Paragraph(spans(help)));
-        (join([place(&lines), words(diagnostic)]), help.into_iter().collect())
+        (join([place(diagnostic, &lines, found), words(diagnostic)]), help.into_iter().collect())
     };
     let mut questions: Vec<Question> = said.into_iter().map(question).collect();
     if let Some(first) = refusals.first() {
         let lines: Vec<Option<usize>> = refusals.iter().map(|refusal| line(refusal, found)).collect();
         let said = format!("this version of the program cannot carry this out yet ({})", first.code);
-        questions.push((join([place(&lines), text(&said)]), Vec::new()));
+        questions.push((join([place(first, &lines, found), text(&said)]), Vec::new()));
     }
     questions
 }
@@ -74,16 +75,20 @@ fn line(found: &Diagnostic, all: &Found<'_>) -> Option<usize> {
     Some(Lines::new(source.text).line_column(source.text, found.span.start).0)
 }
 
-fn place(lines: &[Option<usize>]) -> Line {
+/// Where something was found: the lines, and of which file where that is an included one.
+fn place(found: &Diagnostic, lines: &[Option<usize>], all: &Found<'_>) -> Line {
     let mut lines: Vec<usize> = lines.iter().copied().flatten().collect();
     lines.dedup();
     let numbers: Vec<String> = lines.iter().take(NAMED).map(usize::to_string).collect();
-    match (numbers.as_slice(), lines.len().saturating_sub(NAMED)) {
-        ([], _) => Line::new(),
-        ([one], _) => text(&format!("Line {one}: ")),
-        (several, 0) => text(&format!("Lines {}: ", several.join(", "))),
-        (several, more) => text(&format!("Lines {} and {more} more: ", several.join(", "))),
-    }
+    let numbers = match (numbers.as_slice(), lines.len().saturating_sub(NAMED)) {
+        ([], _) => return Line::new(),
+        ([one], _) => format!("Line {one}"),
+        (several, 0) => format!("Lines {}", several.join(", ")),
+        (several, more) => format!("Lines {} and {more} more", several.join(", ")),
+    };
+    let is_own = all.sources.first().is_none_or(|own| own.path == found.file);
+    let file = if is_own { Line::new() } else { join([text(" of "), code(&found.file.to_string_lossy())]) };
+    join([text(&numbers), file, text(": ")])
 }
 
 fn words(found: &Diagnostic) -> Line {
