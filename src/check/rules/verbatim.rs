@@ -22,7 +22,7 @@ pub(super) fn templates(text: &str, loops: &[&str]) -> Vec<Range<usize>> {
                 let within = || inside.split(' ').any(|word| word.strip_prefix(*name).is_some_and(below));
                 if whole { end.is_some() && within() } else { begins }
             };
-            if ROOTS.iter().chain(loops).any(|name| reads(name)) {
+            if ROOTS.iter().chain(loops).any(reads) {
                 found.push(at..end.map_or(at + 2, |end| at + end + 4));
             }
         }
