@@ -130,13 +130,7 @@ fn held<'c>(context: &'c Context, at: usize) -> Vec<&'c StepAt> {
         let members = (at..context.steps.len()).take_while(|inner| context.is_within(at, *inner));
         return members.map(|inner| &context.steps[inner]).collect();
     }
-    let in_list = |inner: usize| {
-        let mut step = Some(inner);
-        while let Some(index) = step.filter(|index| context.steps[*index].list != hold.list) {
-            step = context.steps[index].parent.or_else(|| context.steps[index].role.owner());
-        }
-        step
-    };
+    let in_list = |inner: usize| context.around(inner).find(|step| context.steps[*step].list == hold.list);
     let following = (at + 1..context.steps.len()).map_while(|inner| Some((inner, in_list(inner)?)));
     following.filter(|(_, sibling)| *sibling != at).map(|(inner, _)| &context.steps[inner]).collect()
 }

@@ -159,7 +159,7 @@ fn not_joined(context: &Context, read: &Read<'_>) -> Option<usize> {
         fields.is_some_and(|fields| fields.background == Some(true)) && !context.is_within(*step, read.reader)
     })?;
     let step = &context.steps[background];
-    let outer = step.parent.or_else(|| step.role.owner());
+    let outer = context.outer(background);
     let in_reach = outer.is_none_or(|outer| context.is_within(outer, read.reader));
     let same =
         outer.is_some() || context.around(read.reader).last().is_some_and(|top| context.steps[top].role == step.role);
