@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::Step;
@@ -21,6 +22,7 @@ use super::sql::{self, SqlText};
 use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
 use super::{Files, reads, suggest, texts, types};
+use crate::expression::{duration, identifier};
 use crate::model::diagnostic::Span;
 use crate::model::runbook::Hook;
 
@@ -220,7 +222,7 @@ impl<'a> Context<'a> {
     fn index(&mut self) {
         for (at, step) in self.steps.iter().enumerate() {
             if let Some(id) = &step.id {
-                self.ids.entry(id.replace('-', "_")).or_insert(at);
+                self.ids.entry(identifier(id)).or_insert(at);
             }
         }
     }
@@ -260,6 +262,18 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn text(&self, node: NodeId) -> Option<&'a str> {
         self.tree.text(node)
+    }
+
+    /// The duration that a scalar is.
+    #[must_use]
+    pub fn duration(&self, node: NodeId) -> Option<Duration> {
+        duration::parse(self.text(node)?).ok()
+    }
+
+    /// Whether a scalar is known only when the step runs.
+    #[must_use]
+    pub fn is_template(&self, node: NodeId) -> bool {
+        self.text(node).is_some_and(|text| text.contains("{{"))
     }
 
     /// The elements of a list.
@@ -348,7 +362,7 @@ impl<'a> Context<'a> {
     /// The first step with that id, written as an expression writes it.
     #[must_use]
     pub fn step_named(&self, id: &str) -> Option<usize> {
-        self.ids.get(&id.replace('-', "_")).copied()
+        self.ids.get(&identifier(id)).copied()
     }
 
     /// The mappings of a step that may ask something, by the key they stand under.

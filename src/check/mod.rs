@@ -34,8 +34,6 @@ mod unreadable;
 pub mod window;
 pub mod zone;
 
-pub use crate::expression::duration;
-
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Names: given once, and known where they are read.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -9,6 +10,7 @@ use crate::check::include::{Examined, Outcome};
 use crate::check::steps::{Kind, Part, Role};
 use crate::check::texts::{ROOTS, Reference};
 use crate::check::{results, suggest};
+use crate::expression::identifier;
 use crate::model::runbook::Hook;
 
 /// What can be read of the run.
@@ -23,11 +25,12 @@ pub fn duplicate_id(context: &Context, findings: &mut Findings) {
     for step in &context.steps {
         let Some(id) = &step.id else { continue };
         let span = context.field_span(step.node, "id");
-        match first.get(&id.replace('-', "_")) {
-            None => {
-                first.insert(id.replace('-', "_"), (id, span));
+        match first.entry(identifier(id)) {
+            Entry::Vacant(entry) => {
+                entry.insert((id, span));
             }
-            Some((earlier, place)) => {
+            Entry::Occupied(entry) => {
+                let (earlier, place) = entry.get();
                 let message = if *earlier == id {
                     format!("the id `{id}` is given twice")
                 } else {
@@ -56,7 +59,7 @@ pub fn unknown_step(context: &Context, findings: &mut Findings) {
     }
     for dashed in &context.dashed {
         let message = format!("`{}` is a subtraction in an expression, where `-` is written `_`", dashed.id);
-        findings.report(dashed.span, message, format!("write `steps.{}`", dashed.id.replace('-', "_")));
+        findings.report(dashed.span, message, format!("write `steps.{}`", identifier(&dashed.id)));
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::duration;
 use crate::check::scripts::Script;
 use crate::check::scripts::word::Word;
 use crate::check::steps::{Kind, Role, StepAt};
@@ -105,7 +104,7 @@ pub fn question_in_hold(context: &Context, findings: &mut Findings) {
         let Some(expires) = context.field(hold.node, "hold").and_then(|hold| context.field(hold, "expires")) else {
             continue;
         };
-        let length = context.text(expires).and_then(|text| duration::parse(text).ok());
+        let length = context.duration(expires);
         if length.is_some_and(|length| length >= TIME_TO_ANSWER) {
             continue;
         }
