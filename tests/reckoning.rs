@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use runbook::check::check;
-use runbook::check::duration::written;
 use runbook::check::source::Source;
+use runbook::expression::duration::written;
 use runbook::model::fit;
 use runbook::model::runbook::Runbook;
 use runbook::model::time::{Kind, Reckoner};
