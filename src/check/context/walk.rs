@@ -11,7 +11,7 @@ use crate::check::tree::NodeId;
 use crate::expression::identifier;
 use crate::model::runbook::Hook;
 
-impl<'a> Context<'a> {
+impl Context<'_> {
     pub(super) fn walk_all(&mut self) {
         if let Some(list) = self.field(self.root, "steps") {
             self.walk_list(list, "`steps`", Role::Forward, None);
