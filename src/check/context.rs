@@ -3,7 +3,7 @@
 //! Built once for a file, in one walk. A step that could not be decoded is in the list of steps without its fields,
 //! so that its id is known and nothing else is said of it.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::Step;
 use super::document::{Choice, Document, TextOr};
 use super::include::{Examined, Outcome};
-use super::place::Places;
+use super::place::{Offsets, Places};
 use super::scripts::{self, Scripts};
 use super::shell::Remarks;
 use super::source::Source;
@@ -84,6 +84,8 @@ pub struct Context<'a> {
     /// What was said of them by those who read scripts; nothing where nobody was asked.
     pub remarks: Remarks,
     sql: OnceCell<Vec<SqlText>>,
+    /// Of the scalar that was asked about last: of one text there may be thousands of findings.
+    offsets: RefCell<Option<(NodeId, Offsets)>>,
 }
 
 impl<'a> Context<'a> {
@@ -115,6 +117,7 @@ impl<'a> Context<'a> {
             code: scripts::collect(tree),
             remarks: Remarks::default(),
             sql: OnceCell::new(),
+            offsets: RefCell::default(),
         };
         context.walk_all();
         context.index();
@@ -560,7 +563,14 @@ impl<'a> Context<'a> {
     /// The places within a scalar's text.
     #[must_use]
     pub fn places(&self, node: NodeId) -> Places<'a> {
-        Places::new(&self.source.text, self.span(node), self.text(node).unwrap_or_default())
+        let (file, text) = (&self.source.text, self.text(node).unwrap_or_default());
+        let mut last = self.offsets.borrow_mut();
+        if let Some((_, offsets)) = last.as_ref().filter(|(known, _)| *known == node) {
+            return Places { text, file, offsets: Rc::clone(offsets) };
+        }
+        let places = Places::new(file, self.span(node), text);
+        *last = Some((node, Rc::clone(&places.offsets)));
+        places
     }
 
     /// Where a part of a scalar's text stands in the file; the whole scalar (on its first line) where escapes make
