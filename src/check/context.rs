@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::step::Step;
@@ -21,8 +22,9 @@ use super::sql::{self, SqlText};
 use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
 use super::{Files, reads, suggest, texts, types};
+use crate::expression::{duration, identifier};
 use crate::model::diagnostic::Span;
-use crate::model::runbook::{Hook, ParameterType};
+use crate::model::runbook::Hook;
 
 /// The most steps of a runbook, wherever they stand; what an alias repeats counts each time.
 pub const STEP_LIMIT: usize = 20_000;
@@ -223,7 +225,7 @@ impl<'a> Context<'a> {
     fn index(&mut self) {
         for (at, step) in self.steps.iter().enumerate() {
             if let Some(id) = &step.id {
-                self.ids.entry(id.replace('-', "_")).or_insert(at);
+                self.ids.entry(identifier(id)).or_insert(at);
             }
         }
     }
@@ -263,6 +265,18 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn text(&self, node: NodeId) -> Option<&'a str> {
         self.tree.text(node)
+    }
+
+    /// The duration that a scalar is.
+    #[must_use]
+    pub fn duration(&self, node: NodeId) -> Option<Duration> {
+        duration::parse(self.text(node)?).ok()
+    }
+
+    /// Whether a scalar is known only when the step runs.
+    #[must_use]
+    pub fn is_template(&self, node: NodeId) -> bool {
+        self.text(node).is_some_and(|text| text.contains("{{"))
     }
 
     /// The elements of a list.
@@ -306,9 +320,7 @@ impl<'a> Context<'a> {
     /// As much of a span as stands on its first line.
     #[must_use]
     pub fn first_line(&self, span: Span) -> Span {
-        let text = self.source.text.get(span.start..span.end).unwrap_or_default();
-        let length = text.find(['\n', '\r']).unwrap_or(text.len());
-        Span { start: span.start, end: span.start + text[..length].trim_end().len() }
+        self.source.first_line(span)
     }
 
     /// The place that stands for a step in a finding: the key of its action, else its first line.
@@ -323,8 +335,8 @@ impl<'a> Context<'a> {
     /// The place that stands for a probe in a finding: the key of what it asks.
     #[must_use]
     pub fn question_span(&self, probe: &ProbeAt<'_>) -> Span {
-        let key = QUESTIONS.into_iter().find(|key| self.field(probe.node, key).is_some());
-        key.map_or_else(|| self.first_line(self.span(probe.node)), |key| self.entry_key_span(probe.node, key))
+        self.question(probe.node)
+            .map_or_else(|| self.first_line(self.span(probe.node)), |key| self.entry_key_span(probe.node, key))
     }
 
     /// A step as a sentence calls it.
@@ -353,7 +365,7 @@ impl<'a> Context<'a> {
     /// The first step with that id, written as an expression writes it.
     #[must_use]
     pub fn step_named(&self, id: &str) -> Option<usize> {
-        self.ids.get(&id.replace('-', "_")).copied()
+        self.ids.get(&identifier(id)).copied()
     }
 
     /// The mappings of a step that may ask something, by the key they stand under.
@@ -389,7 +401,13 @@ impl<'a> Context<'a> {
             };
             Some(ProbeAt { name, node, fields: fields? })
         });
-        found.filter(|probe| QUESTIONS.iter().any(|key| self.field(probe.node, key).is_some()))
+        found.filter(|probe| self.question(probe.node).is_some())
+    }
+
+    /// The key of a mapping that says what it asks.
+    #[must_use]
+    pub fn question(&self, node: NodeId) -> Option<&'static str> {
+        QUESTIONS.into_iter().find(|key| self.field(node, key).is_some())
     }
 
     /// The node that names the file of an included runbook, where a step includes one.
@@ -482,82 +500,6 @@ impl<'a> Context<'a> {
     pub fn on_failure(&self, step: &StepAt) -> Option<Choice> {
         let own = step.fields.as_ref().and_then(|fields| fields.on_failure);
         own.or_else(|| step.parent.and_then(|parent| self.on_failure(&self.steps[parent])))
-    }
-
-    /// Whether a step runs within a group or a part of a step, or is that step itself.
-    #[must_use]
-    pub fn is_within(&self, outer: usize, inner: usize) -> bool {
-        let mut at = Some(inner);
-        while let Some(index) = at {
-            if index == outer {
-                return true;
-            }
-            let step = &self.steps[index];
-            at = step.parent.or_else(|| step.role.owner());
-        }
-        false
-    }
-
-    /// The step that is the loop whose item has that name where a step stands, innermost first.
-    #[must_use]
-    pub fn loop_of(&self, step: usize, name: &str, with_own: bool) -> Option<usize> {
-        let mut at = Some(step);
-        while let Some(index) = at {
-            let step_at = &self.steps[index];
-            if (with_own || index != step) && self.own_loop(step_at) == Some(name) {
-                return at;
-            }
-            at = step_at.parent.or_else(|| step_at.role.owner());
-        }
-        None
-    }
-
-    /// What a loop that a step itself is calls its item; `None` where it is no loop.
-    #[must_use]
-    pub fn own_loop(&self, step: &StepAt) -> Option<&'a str> {
-        let runs_there = matches!(step.kind, Some(Kind::Shell | Kind::Command | Kind::File));
-        let over_hosts = || runs_there && self.target(step).is_some_and(|(_, node)| self.is_hosts(node));
-        if self.field(step.node, "for_each").is_none() && !over_hosts() {
-            return None;
-        }
-        Some(self.field(step.node, "as").and_then(|name| self.text(name)).unwrap_or("item"))
-    }
-
-    /// Whether a node names a target of several hosts, over which a step loops. A list that is not written out counts
-    /// as several.
-    #[must_use]
-    pub fn is_hosts(&self, target: NodeId) -> bool {
-        let targets = self.field(self.root, "targets");
-        let declared = self.text(target).and_then(|name| self.field(targets?, name));
-        let Some(hosts) = declared.and_then(|target| self.field(target, "hosts")) else { return false };
-        let is_one =
-            |node: NodeId| self.text(node).is_some_and(|host| !host.contains("{{") || self.is_text_of_one(host));
-        match self.items(hosts) {
-            [host] => !is_one(*host),
-            _ => !is_one(hosts),
-        }
-    }
-
-    /// Whether a template is one parameter that is a single text.
-    fn is_text_of_one(&self, template: &str) -> bool {
-        let inside = template.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).map(str::trim);
-        let name = inside.and_then(|inside| inside.strip_prefix("parameters."));
-        let declared = self.document.as_ref().zip(name).and_then(|(document, name)| document.parameters.get(name));
-        declared.is_some_and(|declared| declared.kind == ParameterType::String)
-    }
-
-    /// What the items are called of all loops that a step stands in, the outermost last. Without its own where the
-    /// question is asked before that begins.
-    #[must_use]
-    pub fn loop_names(&self, step: usize, with_own: bool) -> Vec<&'a str> {
-        let mut names = Vec::new();
-        let mut at = Some(step);
-        while let Some(index) = at {
-            let step_at = &self.steps[index];
-            names.extend(self.own_loop(step_at).filter(|_| with_own || index != step));
-            at = step_at.parent.or_else(|| step_at.role.owner());
-        }
-        names
     }
 
     /// The places within a scalar's text.
