@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use runbook::check::check;
-use runbook::check::duration::written;
 use runbook::check::source::Source;
+use runbook::expression::duration::written;
 use runbook::model::fit;
 use runbook::model::runbook::Runbook;
 use runbook::model::time::{Kind, Reckoner};
@@ -13,7 +13,7 @@ use runbook::model::time::{Kind, Reckoner};
 const HEADER: &str = "\
 runbook: 1
 name: example
-parameters: { hosts: { type: list, default: [a, b, c, d, e] }, found: { type: list } }
+parameters: { hosts: { type: list, default: [a, b, c, d, e] }, found: { type: list }, none: { type: list, default: [] } }
 targets: { web: { hosts: [web-1, web-2, web-3] }, some: { hosts: \"{{ parameters.hosts }}\" } }
 steps:
 ";
@@ -73,7 +73,7 @@ fn a_loop_takes_as_long_as_all_its_items() {
     assert_eq!(each("for_each: \"{{ parameters.hosts }}\", serial: 50%"), "1m 3m 0s");
     assert_eq!(each("for_each: \"{{ parameters.hosts }}\", serial: 1%"), "1m40s 5m 0s");
     assert_eq!(each("for_each: \"{{ parameters.found }}\""), "20s 1m 0s");
-    assert_eq!(each("for_each: []"), "0s 0s 0s");
+    assert_eq!(each("for_each: \"{{ parameters.none }}\""), "0s 0s 0s");
     assert_eq!(each("target: web"), "1m 3m 0s");
     assert_eq!(each("target: some"), "1m40s 5m 0s");
     let undo = "shell: x, timeout: 1m, verify: { shell: x, timeout: 1s }, rollback: { shell: y, timeout: 2m }";

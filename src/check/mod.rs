@@ -1,5 +1,6 @@
 //! Text to runbook and findings: tree, decoding, rules. Sees only the files it is given, prints nothing.
 
+mod around;
 pub mod catalogue;
 mod characters;
 mod comments;
@@ -15,6 +16,7 @@ mod place;
 pub mod reads;
 pub mod refusals;
 pub mod resolve;
+pub mod results;
 pub mod rules;
 pub mod scalar;
 pub mod schema;
@@ -31,8 +33,6 @@ pub mod types;
 mod unreadable;
 pub mod window;
 pub mod zone;
-
-pub use crate::expression::duration;
 
 use std::collections::HashSet;
 use std::io;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{duration, suggest};
+use super::suggest;
+use crate::expression::duration;
 use crate::model::runbook::{Parameter, ParameterType};
 
 /// Why the values given for a run cannot be used.

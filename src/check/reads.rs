@@ -98,9 +98,4 @@ impl Context<'_> {
             })
         })
     }
-
-    /// The step itself and all that it stands in, groups and steps that it is a part of.
-    pub fn around(&self, step: usize) -> impl Iterator<Item = usize> {
-        std::iter::successors(Some(step), |at| self.steps[*at].parent.or_else(|| self.steps[*at].role.owner()))
-    }
 }

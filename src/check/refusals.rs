@@ -128,7 +128,7 @@ impl Refusals<'_> {
     fn texts(&mut self) {
         let context = self.context;
         for at in &context.durations {
-            if context.text(at.node).is_some_and(|text| text.contains("{{")) && self.reaches(at.step) {
+            if context.is_template(at.node) && self.reaches(at.step) {
                 self.step = at.step;
                 self.refuse(context.span(at.node), "a duration from a template");
             }
@@ -145,8 +145,7 @@ impl Refusals<'_> {
 
     fn target(&mut self, node: NodeId) {
         let target = self.context.field(node, "target");
-        let template = |target| self.context.text(target).is_some_and(|text| text.contains("{{"));
-        if let Some(target) = target.filter(|target| template(*target)) {
+        if let Some(target) = target.filter(|target| self.context.is_template(*target)) {
             self.refuse(self.context.span(target), "a target from a template");
         }
     }

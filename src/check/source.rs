@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::unreadable;
-use crate::model::diagnostic::Diagnostic;
+use crate::model::diagnostic::{Diagnostic, Span};
 use crate::model::place::Lines;
 
 /// The largest file that is read, in bytes: more than ten thousand steps need.
@@ -62,6 +62,14 @@ impl Source {
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         self.lines.line_column(&self.text, offset)
     }
+
+    /// As much of a span as stands on its first line.
+    #[must_use]
+    pub fn first_line(&self, span: Span) -> Span {
+        let text = self.text.get(span.start..span.end).unwrap_or_default();
+        let length = text.find(['\n', '\r']).unwrap_or(text.len());
+        Span { start: span.start, end: span.start + text[..length].trim_end().len() }
+    }
 }
 
 /// What can be shown of bytes that [`Source::from_bytes`] refused: no byte order mark, replacement characters for
@@ -75,7 +83,6 @@ pub fn readable(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::diagnostic::Span;
 
     fn refused(bytes: &[u8]) -> Diagnostic {
         *Source::from_bytes("a.yaml", bytes).unwrap_err()

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::characters;
 use super::conditions;
-use super::context::{Context, Loaded, QUESTIONS};
+use super::context::{Context, Loaded};
+use super::results::Own;
 use super::tree::{Kind as NodeKind, NodeId};
 use crate::expression::{Name, Parsed, SyntaxError};
 use crate::model::diagnostic::Span;
@@ -51,18 +52,6 @@ pub enum Exposure {
     Argument,
     /// Nobody: the only places for secrets.
     Hidden,
-}
-
-/// Which names of a step's own result are known in a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Own {
-    /// None: it has not run.
-    #[default]
-    Nothing,
-    /// Those of a process or of statements.
-    Result,
-    /// Those of a response.
-    Response,
 }
 
 /// What a place can take.
@@ -276,8 +265,7 @@ fn own_result(context: &Context, node: NodeId) -> Own {
 fn probe(context: &mut Context, name: &str, node: NodeId, text: Place) {
     let text = Place { own: Some(node), ..text };
     surroundings(context, node, text);
-    let asks = QUESTIONS.iter().any(|key| context.field(node, key).is_some());
-    let own = if asks { own_result(context, node) } else { Own::Nothing };
+    let own = if context.question(node).is_some() { own_result(context, node) } else { Own::Nothing };
     each(context, node, &["until", "trip_when"], text.condition().result(own));
     if name == "precondition" {
         each(context, node, &["that"], text.condition().result(own));

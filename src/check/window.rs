@@ -7,7 +7,6 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::context::Context;
-use super::duration;
 use super::moment::{self, weekly};
 use super::tree::NodeId;
 use super::zone::{self, Shown};
@@ -71,7 +70,7 @@ pub fn part(context: &Context, key: &str) -> Option<NodeId> {
 /// How long the window is said to be.
 #[must_use]
 pub fn said_length(context: &Context) -> Option<Duration> {
-    duration::parse(context.text(part(context, "duration")?)?).ok()
+    context.duration(part(context, "duration")?)
 }
 
 /// The only occasion of a window that does not open every week.

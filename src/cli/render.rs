@@ -32,16 +32,17 @@ impl Render {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let undone = "nothing was rendered";
         let (_, file) = valid(&self.file, &Local::thorough(environment), undone, environment)?;
-        let runbook = file.checked.runbook.ok_or_else(|| unresolved(&self.file, undone))?;
+        let checked = &file.checked;
+        let runbook = checked.runbook.as_ref().ok_or_else(|| unresolved(&self.file, undone))?;
         let found = Found {
-            sources: vec![text_of(&file.source)],
+            sources: file.sources().map(text_of).collect(),
             // That it cannot be run yet is for a reviewer to know.
-            diagnostics: [file.checked.diagnostics, file.checked.refusals].concat(),
-            silenced: file.checked.silenced,
+            diagnostics: [checked.diagnostics.as_slice(), &checked.refusals].concat(),
+            silenced: checked.silenced.clone(),
         };
         terminal::out(&match self.format {
-            Format::Markdown => render::markdown(&runbook, &found),
-            Format::Html => render::html(&runbook, &found),
+            Format::Markdown => render::markdown(runbook, &found),
+            Format::Html => render::html(runbook, &found),
         });
         Ok(0)
     }

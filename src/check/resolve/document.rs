@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::check::context::Context;
 use crate::check::document::{self as typed, Declaration, Document, OneOrMore, Secret, Text};
-use crate::check::{duration, window};
+use crate::check::window;
+use crate::expression::duration;
 use crate::model::runbook::{Followup, Hosts, Parameter, Review, SecretSource, Target, Template};
 use crate::model::window::Window;
 

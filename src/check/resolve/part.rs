@@ -3,7 +3,6 @@
 use super::action::http as http_action;
 use super::step::{length, polling, template};
 use super::{Inherited, Resolver, Surroundings};
-use crate::check::context::QUESTIONS;
 use crate::check::document::step as document;
 use crate::check::steps::StepAt;
 use crate::check::tree::NodeId;
@@ -70,7 +69,7 @@ impl Resolver<'_> {
         own: &Inherited,
         timeout: Option<&Length>,
     ) -> Option<Precondition> {
-        let asks = QUESTIONS.iter().any(|key| self.context.field(node, key).is_some());
+        let asks = self.context.question(node).is_some();
         Some(Precondition {
             probe: if asks { Some(self.probe(node, fields, own, timeout)?) } else { None },
             that: fields.that.as_ref().map(|that| Expression(that.0.clone())),

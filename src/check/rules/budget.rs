@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::duration::written;
 use crate::check::window::part;
+use crate::expression::duration::written;
 use crate::model::diagnostic::Span;
 use crate::model::fit::{self, Point};
 use crate::model::runbook::Runbook;

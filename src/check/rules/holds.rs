@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::duration::written;
+use crate::expression::duration::written;
 use crate::model::diagnostic::Span;
 use crate::model::flow::Hold;
 use crate::model::length::Length;

@@ -7,7 +7,8 @@ use super::time::runs_something;
 use crate::check::context::Context;
 use crate::check::steps::{Kind, StepAt};
 use crate::check::tree::NodeId;
-use crate::check::{duration, window};
+use crate::check::window;
+use crate::expression::duration;
 use crate::model::step::DEFAULT_EVERY;
 
 /// What a duration of zero would mean, by the key that it stands under, and one that would do.
@@ -23,7 +24,7 @@ const NOTHING: &[(&str, &str, &str)] = &[
 pub fn zero(context: &Context, findings: &mut Findings) {
     for at in &context.durations {
         let Some((key, message, better)) = NOTHING.iter().find(|(key, ..)| *key == at.key) else { continue };
-        if length(context, at.node) == Some(Duration::ZERO) {
+        if context.duration(at.node) == Some(Duration::ZERO) {
             let help = format!("write how long, such as `{key}: {better}`");
             findings.report(context.span(at.node), *message, help);
         }
@@ -38,15 +39,11 @@ pub fn enormous(context: &Context, findings: &mut Findings) {
             "due" => (Duration::from_hours(24 * 366), "a year"),
             _ => (Duration::from_hours(24 * 30), "thirty days"),
         };
-        if length(context, at.node).is_some_and(|length| length > limit) {
+        if context.duration(at.node).is_some_and(|length| length > limit) {
             let message = format!("`{}` is more than {name}", context.text(at.node).unwrap_or_default());
             findings.report(context.span(at.node), message, "look at the unit: s, m, h or d");
         }
     }
-}
-
-fn length(context: &Context, node: NodeId) -> Option<Duration> {
-    duration::parse(context.text(node)?).ok()
 }
 
 /// A step of which nobody knows how long it takes before it runs: a duration is a template, or nobody knows how often
@@ -70,7 +67,7 @@ fn repeated(context: &Context, findings: &mut Findings, told: &[usize]) {
         let Some(repeat) = step.fields.as_ref().and_then(|fields| fields.repeat.as_ref()) else { continue };
         // What the members of a group take is reckoned later, and one round of them is known.
         let members = matches!(step.kind, Some(Kind::Group | Kind::Include)).then_some(Duration::ZERO);
-        let round = limit(context, step).and_then(|limit| length(context, limit)).or(members);
+        let round = limit(context, step).and_then(|limit| context.duration(limit)).or(members);
         let pause = repeat.delay.as_ref().and_then(|delay| duration::parse(&delay.0).ok()).unwrap_or_default();
         let rounds = repeat.max.zip(round).map(|(max, round)| round.saturating_add(pause).saturating_mul(max));
         if rounds.is_none_or(|rounds| window.is_some_and(|window| rounds > window)) {
@@ -86,8 +83,7 @@ fn repeated(context: &Context, findings: &mut Findings, told: &[usize]) {
 /// Gives the steps that it found.
 fn from_template(context: &Context, findings: &mut Findings) -> Vec<usize> {
     let mut told = Vec::new();
-    let is_template = |node| context.text(node).is_some_and(|text| text.contains("{{"));
-    for at in context.durations.iter().filter(|at| at.may_be_template && is_template(at.node)) {
+    for at in context.durations.iter().filter(|at| at.may_be_template && context.is_template(at.node)) {
         let lacking =
             |step: &StepAt| step.sound && step.fields.as_ref().is_some_and(|fields| fields.estimate.is_none());
         let help = "add `estimate: 5m` to the step: what it normally takes";
@@ -128,7 +124,7 @@ pub fn longer_than_limit(context: &Context, findings: &mut Findings) {
         let (Some(estimate), Some(limit)) = (context.field(step.node, "estimate"), limit(context, step)) else {
             continue;
         };
-        let (Some(normal), Some(most)) = (length(context, estimate), length(context, limit)) else { continue };
+        let (Some(normal), Some(most)) = (context.duration(estimate), context.duration(limit)) else { continue };
         if normal > most && !most.is_zero() {
             let [normal, most] = [normal, most].map(duration::written);
             findings.report_with(
@@ -157,10 +153,10 @@ pub fn looks_once(context: &Context, findings: &mut Findings) {
 }
 
 fn looks(context: &Context, findings: &mut Findings, node: NodeId, limit: Option<NodeId>) {
-    let Some((limit, most)) = limit.and_then(|limit| Some((limit, length(context, limit)?))) else { return };
+    let Some((limit, most)) = limit.and_then(|limit| Some((limit, context.duration(limit)?))) else { return };
     let written = context.field(node, "every");
     let pause = match written {
-        Some(every) => length(context, every),
+        Some(every) => context.duration(every),
         None => Some(DEFAULT_EVERY),
     };
     let Some(pause) = pause.filter(|pause| *pause >= most && !most.is_zero()) else { return };

@@ -3,8 +3,9 @@
 use super::references::report;
 use super::{Findings, names};
 use crate::check::context::Context;
+use crate::check::results::{Own, given_by, is_response, is_result};
 use crate::check::steps::{Kind, Role, StepAt};
-use crate::check::texts::{Own, ROOTS};
+use crate::check::texts::ROOTS;
 use crate::check::tree::NodeId;
 use crate::check::{reads::Read, suggest};
 
@@ -61,26 +62,13 @@ fn once(context: &Context, findings: &mut Findings, read: &Read<'_>) {
     report(findings, read, message, help, (context.field_span(step.node, "id"), "this step"));
 }
 
-/// The names of a result that an action of that kind gives; `None` where that is not certain.
-fn gives(kind: Kind) -> Option<&'static [&'static str]> {
-    match kind {
-        Kind::Shell | Kind::Command => Some(&["stdout", "stderr", "exit_code", "json"]),
-        Kind::Sql | Kind::Query => Some(&["stdout", "rows", "row_count"]),
-        Kind::Http => Some(&["status", "headers", "body", "json"]),
-        Kind::Wait | Kind::Confirm | Kind::Manual | Kind::Assert => Some(&[]),
-        Kind::File | Kind::Group | Kind::Include | Kind::Hold => None,
-    }
-}
-
-const RESULT: [&str; 9] = ["stdout", "stderr", "exit_code", "json", "rows", "row_count", "status", "headers", "body"];
-
 /// `steps.ask.stderr` of a query.
 pub fn wrong_result(context: &Context, findings: &mut Findings) {
     for read in context.reads().filter(|read| !read.guarded && !read.through_var()) {
         let step = &context.steps[read.read];
         let later = names::not_run_yet(context, read.reader, read.read).is_some();
         let (Some(what), Some(kind), true) = (read.what, step.kind, step.sound && !later) else { continue };
-        let Some(given) = gives(kind).filter(|_| RESULT.contains(&what)) else { continue };
+        let Some(given) = given_by(kind).filter(|_| is_result(what)) else { continue };
         let action = step.actions.first().copied().unwrap_or_default();
         let place = (context.action_span(step), "this action");
         if !given.contains(&what) {
@@ -95,14 +83,12 @@ pub fn wrong_result(context: &Context, findings: &mut Findings) {
     }
     for reference in context.references.iter().filter(|reference| reference.result != Own::Nothing) {
         let root = reference.root.as_str();
-        let Some(node) = reference.own.filter(|_| RESULT.contains(&root) && !reference.guarded) else { continue };
+        let Some(node) = reference.own.filter(|_| is_result(root) && !reference.guarded) else { continue };
         let mut actions = ["shell", "command", "sql", "query", "http"].into_iter();
         let Some(action) = actions.find(|key| context.field(node, key).is_some()) else { continue };
-        let given = Kind::of(action).and_then(gives).unwrap_or_default();
+        let given = Kind::of(action).and_then(given_by).unwrap_or_default();
         // What a response has is not known at all where there is none.
-        if !given.contains(&root)
-            && (reference.result == Own::Response || !["status", "headers", "body"].contains(&root))
-        {
+        if !given.contains(&root) && (reference.result == Own::Response || !is_response(root)) {
             let message = format!("a `{action}` has no `{root}`");
             findings.report(reference.span, message, available(given, ""));
         }
@@ -128,7 +114,7 @@ pub fn hiding_name(context: &Context, findings: &mut Findings) {
     for (at, step) in context.steps.iter().enumerate() {
         let Some(node) = context.field(step.node, "as") else { continue };
         let Some(name) = context.text(node) else { continue };
-        if ROOTS.contains(&name) || RESULT.contains(&name) || name == "loop" {
+        if ROOTS.contains(&name) || is_result(name) || name == "loop" {
             let help = "call the item by what it is, such as `as: host`";
             findings.report(context.span(node), format!("`{name}` already means something in expressions"), help);
             continue;

@@ -1,5 +1,6 @@
 //! Names: given once, and known where they are read.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -7,34 +8,10 @@ use super::{Findings, references};
 use crate::check::context::Context;
 use crate::check::include::{Examined, Outcome};
 use crate::check::steps::{Kind, Part, Role};
-use crate::check::suggest;
-use crate::check::texts::{Own, ROOTS, Reference};
+use crate::check::texts::{ROOTS, Reference};
+use crate::check::{results, suggest};
+use crate::expression::identifier;
 use crate::model::runbook::Hook;
-
-/// The names of a step's own result, known in `outputs`, `until` and `success`.
-const RESULT: [&str; 6] = ["stdout", "stderr", "exit_code", "rows", "row_count", "json"];
-
-/// Those that a response has beside them.
-const RESPONSE: [&str; 3] = ["status", "headers", "body"];
-
-/// What can be read of another step.
-const OF_STEP: [&str; 15] = [
-    "outputs",
-    "stdout",
-    "stderr",
-    "exit_code",
-    "rows",
-    "row_count",
-    "json",
-    "changed",
-    "state",
-    "started",
-    "finished",
-    "status",
-    "headers",
-    "body",
-    "items",
-];
 
 /// What can be read of the run.
 const OF_RUN: [&str; 3] = ["id", "operator", "started"];
@@ -48,11 +25,12 @@ pub fn duplicate_id(context: &Context, findings: &mut Findings) {
     for step in &context.steps {
         let Some(id) = &step.id else { continue };
         let span = context.field_span(step.node, "id");
-        match first.get(&id.replace('-', "_")) {
-            None => {
-                first.insert(id.replace('-', "_"), (id, span));
+        match first.entry(identifier(id)) {
+            Entry::Vacant(entry) => {
+                entry.insert((id, span));
             }
-            Some((earlier, place)) => {
+            Entry::Occupied(entry) => {
+                let (earlier, place) = entry.get();
                 let message = if *earlier == id {
                     format!("the id `{id}` is given twice")
                 } else {
@@ -81,7 +59,7 @@ pub fn unknown_step(context: &Context, findings: &mut Findings) {
     }
     for dashed in &context.dashed {
         let message = format!("`{}` is a subtraction in an expression, where `-` is written `_`", dashed.id);
-        findings.report(dashed.span, message, format!("write `steps.{}`", dashed.id.replace('-', "_")));
+        findings.report(dashed.span, message, format!("write `steps.{}`", identifier(&dashed.id)));
     }
 }
 
@@ -141,26 +119,17 @@ fn below(findings: &mut Findings, reference: &Reference, known: &[&str]) {
     }
 }
 
-/// The names of a step's own result that are known to a reference.
-fn own_names(own: Own) -> &'static [&'static [&'static str]] {
-    match own {
-        Own::Nothing => &[],
-        Own::Result => &[&RESULT],
-        Own::Response => &[&RESULT, &RESPONSE],
-    }
-}
-
 fn is_known(context: &Context, reference: &Reference) -> bool {
     let root = reference.root.as_str();
     reference.guarded
         || ROOTS.contains(&root)
-        || own_names(reference.result).iter().any(|names| names.contains(&root))
+        || reference.result.names().contains(&root)
         || reference.step.is_some_and(|step| context.loop_names(step, !reference.before_loop).contains(&root))
 }
 
 fn help_for(context: &Context, reference: &Reference) -> String {
     let root = reference.root.as_str();
-    if RESULT.contains(&root) || RESPONSE.contains(&root) {
+    if results::is_result(root) {
         return format!("the result of another step is read as `steps.<id>.{root}`");
     }
     for declared in ["parameters", "vars", "secrets"] {
@@ -174,8 +143,7 @@ fn help_for(context: &Context, reference: &Reference) -> String {
     let loops = reference.step.map(|step| context.loop_names(step, !reference.before_loop)).unwrap_or_default();
     let window = context.field(context.root, "window").is_some();
     let roots = ROOTS.into_iter().filter(|root| window || *root != "window");
-    let result = own_names(reference.result).iter().flat_map(|names| names.iter().copied());
-    suggest::help(root, roots.chain(result).chain(loops), "names")
+    suggest::help(root, roots.chain(reference.result.names().iter().copied()).chain(loops), "names")
 }
 
 /// `steps.<id>` of a step that has not run when it is read.
@@ -294,8 +262,8 @@ pub fn unknown_output(context: &Context, findings: &mut Findings) {
             inside(findings, reference, included);
             continue;
         }
-        if !OF_STEP.contains(&of_step.as_str()) {
-            let help = suggest::help(of_step, OF_STEP, "names");
+        if !results::of_step().contains(&of_step.as_str()) {
+            let help = suggest::help(of_step, results::of_step(), "names");
             findings.report(reference.span, format!("a step has no `{of_step}`"), help);
             continue;
         }
@@ -324,7 +292,7 @@ fn inside(findings: &mut Findings, reference: &Reference, included: &Rc<Examined
     let (mut included, mut at) = (included, 1);
     while let Some(id) = reference.rest.get(at) {
         let Some(step) = included.steps.get(id) else {
-            if !OF_STEP.contains(&id.as_str()) {
+            if !results::of_step().contains(&id.as_str()) {
                 let group = reference.rest[..at].join(".");
                 let help = suggest::help(id, included.steps.keys().map(String::as_str), "steps");
                 findings.report(reference.span, format!("there is no step `{id}` in the runbook of `{group}`"), help);
@@ -337,8 +305,8 @@ fn inside(findings: &mut Findings, reference: &Reference, included: &Rc<Examined
             continue;
         }
         let (of_step, name) = (reference.rest.get(at), reference.rest.get(at + 1));
-        if let Some(of_step) = of_step.filter(|of_step| !OF_STEP.contains(&of_step.as_str())) {
-            let help = suggest::help(of_step, OF_STEP, "names");
+        if let Some(of_step) = of_step.filter(|of_step| !results::of_step().contains(&of_step.as_str())) {
+            let help = suggest::help(of_step, results::of_step(), "names");
             findings.report(reference.span, format!("a step has no `{of_step}`"), help);
         } else if let (Some("outputs"), Some(name), Some(outputs)) = (of_step.map(String::as_str), name, &step.outputs)
             && !outputs.contains(name)

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::duration;
 use crate::check::scripts::Script;
 use crate::check::scripts::word::Word;
 use crate::check::steps::{Kind, Role, StepAt};
@@ -116,7 +115,7 @@ pub fn question_in_hold(context: &Context, findings: &mut Findings) {
         let Some(expires) = context.field(hold.node, "hold").and_then(|hold| context.field(hold, "expires")) else {
             continue;
         };
-        let length = context.text(expires).and_then(|text| duration::parse(text).ok());
+        let length = context.duration(expires);
         if length.is_some_and(|length| length >= TIME_TO_ANSWER) {
             continue;
         }
@@ -141,13 +140,7 @@ fn held<'c>(context: &'c Context, at: usize) -> Vec<&'c StepAt> {
         let members = (at..context.steps.len()).take_while(|inner| context.is_within(at, *inner));
         return members.map(|inner| &context.steps[inner]).collect();
     }
-    let in_list = |inner: usize| {
-        let mut step = Some(inner);
-        while let Some(index) = step.filter(|index| context.steps[*index].list != hold.list) {
-            step = context.steps[index].parent.or_else(|| context.steps[index].role.owner());
-        }
-        step
-    };
+    let in_list = |inner: usize| context.around(inner).find(|step| context.steps[*step].list == hold.list);
     let following = (at + 1..context.steps.len()).map_while(|inner| Some((inner, in_list(inner)?)));
     following.filter(|(_, sibling)| *sibling != at).map(|(inner, _)| &context.steps[inner]).collect()
 }

@@ -8,6 +8,7 @@ use crate::check::context::Context;
 use crate::check::document::Choice;
 use crate::check::reads::Read;
 use crate::check::steps::Role;
+use crate::expression::identifier;
 use crate::model::diagnostic::{Label, Span};
 use crate::model::flow::Then;
 use crate::model::runbook::Hook;
@@ -173,18 +174,18 @@ fn not_joined(context: &Context, read: &Read<'_>) -> Option<usize> {
         fields.is_some_and(|fields| fields.background == Some(true)) && !context.is_within(*step, read.reader)
     })?;
     let step = &context.steps[background];
-    let outer = step.parent.or_else(|| step.role.owner());
+    let outer = context.outer(background);
     let in_reach = outer.is_none_or(|outer| context.is_within(outer, read.reader));
     let same =
         outer.is_some() || context.around(read.reader).last().is_some_and(|top| context.steps[top].role == step.role);
     if read.reader < background || !in_reach || !same {
         return None;
     }
-    let names: HashSet<String> = step.id.iter().map(|id| id.replace('-', "_")).collect();
+    let name = step.id.as_deref().map(identifier);
     let joined = context.steps[background..read.reader].iter().any(|wait| {
         wait.list == step.list
             && super::loops::waited_for(context, wait)
-                .any(|node| context.text(node).is_some_and(|id| names.contains(&id.replace('-', "_"))))
+                .any(|node| context.text(node).is_some_and(|id| name == Some(identifier(id))))
     });
     (!joined).then_some(background)
 }

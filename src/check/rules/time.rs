@@ -2,8 +2,8 @@
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::duration;
 use crate::check::steps::{Kind, Part, Role, StepAt};
+use crate::expression::duration;
 use crate::model::step::Effect;
 
 /// A text where a duration is wanted that is none.

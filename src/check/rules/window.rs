@@ -7,9 +7,10 @@ use super::Findings;
 use crate::check::context::Context;
 use crate::check::moment::{self, clock, weekly};
 use crate::check::steps::Role;
+use crate::check::suggest;
 use crate::check::window::{instant, local, occasion, part, said_length, times, zone};
 use crate::check::zone::{Change, Shown, change_within, shown, weekly_change};
-use crate::check::{duration, suggest};
+use crate::expression::duration;
 use crate::model::window::day_name;
 
 /// A name that the time zone database does not have.

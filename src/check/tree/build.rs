@@ -296,7 +296,8 @@ impl<'s> Builder<'s> {
         if text.len() > SCALAR_LIMIT {
             let message = format!("a value is longer than {} KiB", SCALAR_LIMIT >> 10);
             let help = "keep data, and scripts of that size, in files of their own";
-            self.findings.push(syntax::finding(self.source, "RB0106", self.first_line(span), message, Some(help)));
+            let place = self.source.first_line(span);
+            self.findings.push(syntax::finding(self.source, "RB0106", place, message, Some(help)));
         }
     }
 
@@ -310,12 +311,6 @@ impl<'s> Builder<'s> {
             self.findings.push(syntax::finding(self.source, "RB0101", anchor.span, message, help));
         }
         unused.iter().map(|anchor| anchor.span).collect()
-    }
-
-    /// As much of a place as stands on its first line.
-    fn first_line(&self, span: Span) -> Span {
-        let text = self.source.text.get(span.start..span.end).unwrap_or_default();
-        Span { start: span.start, end: span.start + text.lines().next().unwrap_or_default().trim_end().len() }
     }
 
     fn is_blank(&self, id: NodeId) -> bool {

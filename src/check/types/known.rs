@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::check::context::Context;
 use crate::check::scalar::{self, Plain};
 use crate::check::steps::Kind;
-use crate::check::texts::{Own, Place};
+use crate::check::texts::Place;
 use crate::check::tree::{Kind as NodeKind, NodeId};
 use crate::expression::Parsed;
 use crate::expression::types::kind::{BOOLEAN, DURATION, INTEGER, LIST, MAPPING, NONE, NUMBER, NUMERIC};
@@ -174,12 +174,7 @@ impl Here<'_> {
 
     /// A name of the own step's result.
     fn own(&self, name: &str) -> Option<Type> {
-        let response = matches!(name, "status" | "headers" | "body");
-        match self.place.result {
-            Own::Nothing => None,
-            Own::Result if response => None,
-            Own::Result | Own::Response => result(name),
-        }
+        self.place.result.names().contains(&name).then(|| result(name)).flatten()
     }
 
     /// The item of a loop.

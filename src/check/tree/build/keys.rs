@@ -39,7 +39,7 @@ impl Builder<'_> {
                 let first = Label { span: *first, text: "first defined here".to_owned() };
                 let message = format!("the key `{text}` is defined twice in the same mapping");
                 let help = Some("keep one of the two, or rename one");
-                let found = syntax::finding(self.source, "RB0102", self.first_line(span), message, help);
+                let found = syntax::finding(self.source, "RB0102", self.source.first_line(span), message, help);
                 self.findings.push(Diagnostic { labels: vec![first], ..found });
                 return;
             } else {
@@ -49,7 +49,7 @@ impl Builder<'_> {
         } else {
             return;
         };
-        let found = syntax::finding(self.source, code, self.first_line(span), message, Some(help));
+        let found = syntax::finding(self.source, code, self.source.first_line(span), message, Some(help));
         self.findings.push(found);
     }
 
@@ -77,7 +77,7 @@ impl Builder<'_> {
                 None,
             ),
         };
-        let found = syntax::finding(self.source, "RB0116", self.first_line(place), message, Some(help));
+        let found = syntax::finding(self.source, "RB0116", self.source.first_line(place), message, Some(help));
         self.findings.push(Diagnostic { labels: label.into_iter().collect(), ..found });
         if let Some(parent) = self.open.last_mut() {
             parent.has_bare_key = true;
@@ -91,7 +91,7 @@ impl Builder<'_> {
         let (key, value) = (&self.nodes[before.key.0], &self.nodes[before.value.0]);
         match (&key.kind, &value.kind) {
             (Kind::Scalar { text, .. }, Kind::Scalar { plain: true, .. }) if !self.is_blank(before.value) => {
-                Some((text, self.first_line(value.span)))
+                Some((text, self.source.first_line(value.span)))
             }
             _ => None,
         }
