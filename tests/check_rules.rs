@@ -108,7 +108,7 @@ fn look(example: &Example<'_>) -> (Source, usize, Checked) {
     let folder = Path::new("/runbooks");
     let checked = match example.code {
         "RB0801" => check_with_shell(&source, folder, &files, &Shells { bash_only: true, ..Shells::default() }),
-        "RB0802" => check_with_shell(&source, folder, &files, &Shells::default()),
+        "RB0601" | "RB0802" => check_with_shell(&source, folder, &files, &Shells::default()),
         _ => check(&source, folder, &files),
     };
     (source, header.lines().count(), checked)

@@ -29,6 +29,9 @@ const RELOADS: &[(&str, &[&str])] = &[
     ("postfix", &["reload"]),
     ("caddy", &["reload"]),
     ("consul", &["reload"]),
+    ("docker", &["restart"]),
+    ("docker-compose", &["restart"]),
+    ("podman", &["restart"]),
     ("netplan", &["apply"]),
     ("sysctl", &["-p", "--system"]),
     ("kill", &["-HUP", "HUP", "-1", "SIGHUP"]),
@@ -48,11 +51,11 @@ pub fn early_reload(context: &Context, findings: &mut Findings) {
         if step.kind == Some(Kind::File) {
             let reloads = context.field(step.node, "file").and_then(|file| context.field(file, "reload")).is_some();
             if !reloads {
-                last.insert(step.list, step);
+                last.extend(lists(context, step).map(|list| (list, step)));
             }
             continue;
         }
-        let Some(file) = last.get(&step.list) else { continue };
+        let Some(file) = last.get(&step.list).copied() else { continue };
         let what = reloaded(context, step, &scripts);
         if let Some(what) = what {
             let title = context.title(file);
@@ -65,8 +68,16 @@ pub fn early_reload(context: &Context, findings: &mut Findings) {
         } else if step.effect() == Some(Effect::ReadOnly) {
             continue;
         }
-        last.remove(&step.list);
+        for list in lists(context, step) {
+            last.remove(&list);
+        }
     }
+}
+
+/// The list of a step, and those of the groups that it stands in: what comes after a group comes after its members.
+fn lists<'c>(context: &'c Context, step: &'c StepAt) -> impl Iterator<Item = NodeId> {
+    let around = std::iter::successors(Some(step), |step| step.parent.map(|parent| &context.steps[parent]));
+    around.map(|step| step.list)
 }
 
 /// The program that a step makes read its files again.

@@ -36,11 +36,16 @@ fn present<'k>(context: &Context, node: NodeId, keys: &[&'k str]) -> Vec<&'k str
     keys.iter().copied().filter(|key| context.field(node, key).is_some()).collect()
 }
 
-/// A secret comes from one place, a target is of one kind.
+/// A secret comes from one place, a target is of one kind. Where something in it could not be read, that may have been
+/// the one.
 fn sources(context: &Context, findings: &mut Findings) {
+    let one_of = |node: NodeId, keys: &[&str]| match present(context, node, keys).len() {
+        0 => context.mistakes.iter().any(|mistake| mistake.node == node),
+        said => said == 1,
+    };
     let secrets = context.field(context.root, "secrets").map(|node| context.entries(node)).unwrap_or_default();
     for secret in secrets {
-        if present(context, secret.value, &["env", "file", "command"]).len() != 1 {
+        if !one_of(secret.value, &["env", "file", "command"]) {
             findings.report(
                 context.span(secret.key),
                 "a secret is found in exactly one place",
@@ -50,7 +55,7 @@ fn sources(context: &Context, findings: &mut Findings) {
     }
     let targets = context.field(context.root, "targets").map(|node| context.entries(node)).unwrap_or_default();
     for target in targets {
-        if present(context, target.value, &["postgres", "hosts"]).len() != 1 {
+        if !one_of(target.value, &["postgres", "hosts"]) {
             findings.report(
                 context.span(target.key),
                 "a target is of exactly one kind",

@@ -37,10 +37,11 @@ pub fn may_not_run(context: &Context, findings: &mut Findings) {
         }
         let id = read.id;
         let defined = context.field_span(context.steps[read.read].node, "id");
-        if let Some(hook) = early_hook(context, &read) {
+        let asked = || is_asked_for(context, &read, 1);
+        if let Some(hook) = early_hook(context, &read).filter(|_| !asked()) {
             let message = format!("step `{id}` may not have run when the hook {} does", hook.as_str());
             report(findings, &read, message, guard(), (defined, "this step"));
-        } else if let Some(skipped) = may_be_skipped(context, &read) {
+        } else if let Some(skipped) = may_be_skipped(context, &read).filter(|_| !asked()) {
             let message = if skipped == read.read {
                 format!("step `{id}` may be skipped, and then it has no result")
             } else {
@@ -95,6 +96,19 @@ fn established(context: &Context, read: &Read<'_>) -> HashSet<String> {
     holds
 }
 
+/// Whether a condition that holds where a reading is asked whether the step is defined, or what so many names of the
+/// reading come to.
+fn is_asked_for(context: &Context, read: &Read<'_>, names: usize) -> bool {
+    let path: Vec<&str> =
+        std::iter::once("steps").chain(read.there.rest.iter().take(names).map(String::as_str)).collect();
+    let path = path.join(".");
+    established(context, read).iter().any(|condition| {
+        let asked = condition.strip_suffix(" is defined");
+        let below = asked.and_then(|asked| asked.strip_prefix(path.as_str()));
+        below.is_some_and(|below| below.is_empty() || below.starts_with('.') && !below.contains(' '))
+    })
+}
+
 /// `steps.<id>.outputs` of a step whose failure lets the run go on.
 pub fn may_have_failed(context: &Context, findings: &mut Findings) {
     let default = context.document.as_ref().and_then(|document| document.defaults.on_failure);
@@ -109,7 +123,7 @@ pub fn may_have_failed(context: &Context, findings: &mut Findings) {
             Some(Choice::Handler(handler)) => handler.then == Some(Then::Continue),
             None => false,
         };
-        if goes_on {
+        if goes_on && !is_asked_for(context, &read, 3) {
             let says =
                 context.around(read.read).find_map(|step| context.tree.get(context.steps[step].node, "on_failure"));
             let place = says.map_or_else(|| context.field_span(step.node, "id"), |entry| context.span(entry.key));

@@ -204,8 +204,8 @@ pub fn value_as_code(context: &Context, findings: &mut Findings) {
         let places = context.places(node);
         for (start, _) in text.match_indices("{{") {
             let inside = text[start + 2..].trim_start_matches('-').trim_start();
-            // `{{ .Names }}` of another program fails as a template.
-            if inside.starts_with('.') {
+            // `{{ .Names }}` of another program fails as a template; a secret is found as one that can be read.
+            if inside.starts_with('.') || inside.starts_with("secrets.") {
                 continue;
             }
             let length = text[start..].find("}}").map_or(2, |end| end + 2);

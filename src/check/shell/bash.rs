@@ -134,7 +134,8 @@ fn remark(script: usize, text: &str, first: usize, answer: &Answer<'_>) -> Optio
 
 /// As we say it, with what to do.
 fn worded(said: &str) -> (String, String) {
-    let said = said.replace('\'', "`");
+    // Bash opens its quotes with a backtick and closes them with what may itself be what it quotes.
+    let said = said.replace("`''", "`\u{1}`").replace('\'', "`").replace('\u{1}', "'");
     if let Some(wanted) = between(&said, "(wanted `", "`)") {
         let message = format!("the here-document is not closed: there is no line `{wanted}`");
         return (message, format!("end it with a line that is `{wanted}` and nothing else"));
