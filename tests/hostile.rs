@@ -96,6 +96,30 @@ fn what_is_no_regular_file_is_left_out_of_a_folder_and_what_never_ends_is_not_re
 }
 
 #[test]
+fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
+    let scenario = Scenario::new(FINE);
+    scenario.fifo("pipe.yaml");
+    for command in ["validate", "plan", "exec", "render"] {
+        let ran = scenario.run(&[command, "pipe.yaml"]).exits(2);
+        ran.warns("error: cannot read pipe.yaml: it is a pipe that nobody writes to");
+    }
+    scenario.run(&["validate", "-"]).exits(2).warns("help: standard input is /dev/stdin");
+}
+
+#[test]
+fn thousands_of_findings_in_one_text_are_soon_found() {
+    let sql = "begin;".repeat(10_000);
+    let text = format!(
+        "runbook: 1\nname: x\ntargets: {{ db: {{ postgres: \"host=h\" }} }}\nsteps:\n  \
+         - {{ id: a, target: db, timeout: 5s, irreversible: it is so, point_of_no_return: here, sql: \"{sql}\" }}\n"
+    );
+    let begun = std::time::Instant::now();
+    let found = checked(&text).diagnostics;
+    assert!(found.iter().any(|found| found.message.contains("transaction already")), "{} findings", found.len());
+    assert!(begun.elapsed().as_secs() < 15, "it took {:?}", begun.elapsed());
+}
+
+#[test]
 fn a_line_of_a_megabyte_is_shown_around_the_place() {
     let text = format!("runbook: 1\nname: [{}{{ a: 1, a: 2 }}]\n", "x, ".repeat(300_000));
     let scenario = Scenario::new(&text);

@@ -55,3 +55,24 @@ fn a_name_that_no_runbook_may_have_is_refused() {
     assert_eq!((code, text.as_str()), (2, ""));
     assert!(said.contains("cannot be a runbook's name"), "{said}");
 }
+
+#[test]
+fn what_cannot_be_written_whole_is_an_error_and_not_left_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for command in ["new", "schema", "man", "explain", "completions bash"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
+        #[expect(clippy::disallowed_methods, reason = "its standard output is a full disk")]
+        let mut started = std::process::Command::new(env!("CARGO_BIN_EXE_runbook"));
+        let output = started.args(command.split(' ')).current_dir(folder.path()).stdout(full).output();
+        let output = output.expect("the program");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(2), "{command}: {said}");
+        assert!(said.starts_with("error: cannot write to standard output: No space left on device"), "{said}");
+    }
+    // A file may not grow beyond 512 bytes: the disk is full half way.
+    let program = env!("CARGO_BIN_EXE_runbook");
+    let script = format!("trap '' XFSZ; ulimit -f 1; '{program}' new -o half.yaml");
+    let output = Command::new("bash").args(["-c", &script]).current_dir(folder.path()).output().expect("bash");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(!folder.path().join("half.yaml").exists());
+}

@@ -56,6 +56,8 @@ fn shape(text: &str) -> String {
         (r"by=\w+", "by=WHO"),
         (r"by \S+ on \S+,", "by WHO,"),
         (r"(?m)DURATION  \S+ on \S+$", "DURATION WHO"),
+        // The width of a column depends on how many of the runs began within one minute.
+        (r"(RUN-[a-z-]+) +", "$1 "),
         (r" +DURATION", " DURATION"),
         (r"DURATION +", "DURATION "),
     ];

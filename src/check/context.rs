@@ -3,7 +3,11 @@
 //! Built once for a file, in one walk. A step that could not be decoded is in the list of steps without its fields,
 //! so that its id is known and nothing else is said of it.
 
+mod spans;
+mod walk;
+
 use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,20 +15,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::decode::{DecodeError, DecodeErrorKind, decode_all};
-use super::document::step::Step;
 use super::document::{Choice, Document, TextOr};
 use super::include::{Examined, Outcome};
-use super::place::Places;
+use super::place::{Offsets, Places};
 use super::scripts::{self, Scripts};
 use super::shell::Remarks;
 use super::source::Source;
 use super::sql::{self, SqlText};
-use super::steps::{ACTIONS, Kind, ListAt, Part, ProbeAt, Role, StepAt};
+use super::steps::{Kind, ListAt, ProbeAt, Role, StepAt};
 use super::tree::{Entry, NodeId, Tree};
 use super::{Files, reads, suggest, texts, types};
 use crate::expression::{duration, identifier};
-use crate::model::diagnostic::Span;
-use crate::model::runbook::Hook;
 
 /// The most steps of a runbook, wherever they stand; what an alias repeats counts each time.
 pub const STEP_LIMIT: usize = 20_000;
@@ -86,6 +87,8 @@ pub struct Context<'a> {
     /// What was said of them by those who read scripts; nothing where nobody was asked.
     pub remarks: Remarks,
     sql: OnceCell<Vec<SqlText>>,
+    /// Of the scalar that was asked about last: of one text there may be thousands of findings.
+    offsets: RefCell<Option<(NodeId, Offsets)>>,
 }
 
 impl<'a> Context<'a> {
@@ -117,6 +120,7 @@ impl<'a> Context<'a> {
             code: scripts::collect(tree),
             remarks: Remarks::default(),
             sql: OnceCell::new(),
+            offsets: RefCell::default(),
         };
         context.walk_all();
         context.index();
@@ -125,126 +129,6 @@ impl<'a> Context<'a> {
         context.misfits = types::misfits(&context);
         context.reads = reads::collect(&context);
         context
-    }
-
-    fn walk_all(&mut self) {
-        if let Some(list) = self.field(self.root, "steps") {
-            self.walk_list(list, "`steps`", Role::Forward, None);
-        }
-        if let Some(defaults) = self.field(self.root, "defaults") {
-            self.walk_handler(defaults, Role::AnyFailure);
-        }
-        let hooks = [Hook::OnStart, Hook::OnSuccess, Hook::OnFailure, Hook::OnRollback, Hook::Always];
-        let Some(node) = self.field(self.root, "hooks") else { return };
-        for hook in hooks {
-            if let Some(list) = self.field(node, hook.as_str()) {
-                self.walk_list(list, "a hook", Role::Hook(hook), None);
-            }
-        }
-    }
-
-    /// A list of steps, and nothing else.
-    fn walk_list(&mut self, list: NodeId, what: &'static str, role: Role, parent: Option<usize>) {
-        self.lists.push(ListAt { node: list, what, takes_one: false });
-        let tree = self.tree;
-        for item in tree.items(list) {
-            self.walk_step(*item, role, list, parent);
-        }
-    }
-
-    /// One step, or a list of them.
-    fn walk_part(&mut self, node: NodeId, what: &'static str, role: Role) {
-        if self.entries(node).is_empty() {
-            self.lists.push(ListAt { node, what, takes_one: true });
-            let tree = self.tree;
-            for item in tree.items(node) {
-                self.walk_step(*item, role, node, None);
-            }
-        } else {
-            self.walk_step(node, role, node, None);
-        }
-    }
-
-    /// `on_failure: {do}`.
-    fn walk_handler(&mut self, node: NodeId, role: Role) {
-        if let Some(list) = self.field(node, "on_failure").and_then(|handler| self.field(handler, "do")) {
-            self.walk_part(list, "`do`", role);
-        }
-    }
-
-    fn walk_step(&mut self, node: NodeId, role: Role, list: NodeId, parent: Option<usize>) {
-        if self.steps.len() == STEP_LIMIT {
-            self.surplus.get_or_insert(node);
-            return;
-        }
-        let before = self.mistakes.len();
-        let fields = decode_all::<Step>(self.tree, node, &mut self.mistakes);
-        let sound = self.mistakes.len() == before;
-        let actions: Vec<_> = ACTIONS.into_iter().filter(|key| self.field(node, key).is_some()).collect();
-        let id = self.field(node, "id").and_then(|id| self.text(id)).map(ToOwned::to_owned);
-        let held = self.field(node, "hold").map(|_| Kind::Hold);
-        let kind = actions.first().map_or(held, |key| Kind::of(key));
-        let at = self.steps.len();
-        self.steps.push(StepAt { node, fields, sound, role, list, parent, kind, actions, id });
-        if let Some(members) = self.field(node, "steps") {
-            self.walk_list(members, "`steps`", role, Some(at));
-        }
-        self.walk_parts(node, role, at);
-    }
-
-    /// The lists of steps within a step, beside its members.
-    fn walk_parts(&mut self, node: NodeId, role: Role, at: usize) {
-        if let Some(rollback) = self.field(node, "rollback").filter(|_| role == Role::Forward)
-            && self.field(rollback, "not_needed").is_none()
-        {
-            self.walk_part(rollback, "`rollback`", Role::Part(Part::Undo, at));
-        }
-        self.walk_handler(node, Role::Part(Part::Failure, at));
-        if let Some(between) = self.field(node, "between") {
-            self.walk_part(between, "`between`", Role::Part(Part::Between, at));
-        }
-        if let Some(hold) = self.field(node, "hold") {
-            for (key, what, part) in [("acquire", "`acquire`", Part::Acquire), ("release", "`release`", Part::Release)]
-            {
-                if let Some(list) = self.field(hold, key) {
-                    self.walk_part(list, what, Role::Part(part, at));
-                }
-            }
-        }
-        let watches = self.field(node, "watch").map(|watch| self.items(watch)).unwrap_or_default();
-        for watch in watches {
-            if let Some(list) = self.field(*watch, "do") {
-                self.walk_part(list, "`do`", Role::Part(Part::Watch, at));
-            }
-        }
-    }
-
-    fn index(&mut self) {
-        for (at, step) in self.steps.iter().enumerate() {
-            if let Some(id) = &step.id {
-                self.ids.entry(identifier(id)).or_insert(at);
-            }
-        }
-    }
-
-    fn read_files(&mut self, folder: &Path, files: &dyn Files) {
-        let mut named = Vec::new();
-        for step in &self.steps {
-            for (action, key, is_text) in [
-                ("file", "template", true),
-                ("file", "source", false),
-                ("sql", "file", true),
-                ("runbook", "path", false),
-            ] {
-                let node = self.field(step.node, action).and_then(|node| self.field(node, key));
-                named.extend(node.map(|node| (node, is_text)));
-            }
-        }
-        for (node, is_text) in named {
-            let Some(path) = self.text(node).map(PathBuf::from) else { continue };
-            let content = files.read(&folder.join(&path));
-            self.files.insert(node, Loaded { path, is_text, content });
-        }
     }
 
     /// Every SQL text, read when it is first asked for.
@@ -286,54 +170,6 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn entries(&self, node: NodeId) -> &'a [Entry] {
         self.tree.entries(node)
-    }
-
-    /// Where a node stands.
-    #[must_use]
-    pub fn span(&self, node: NodeId) -> Span {
-        self.tree.span(node)
-    }
-
-    /// Where the value of a key stands; the whole mapping when it has no such key.
-    #[must_use]
-    pub fn field_span(&self, node: NodeId, key: &str) -> Span {
-        self.span(self.field(node, key).unwrap_or(node))
-    }
-
-    /// Where a key stands; the whole mapping when it has no such key.
-    #[must_use]
-    pub fn entry_key_span(&self, node: NodeId, key: &str) -> Span {
-        self.span(self.tree.get(node, key).map_or(node, |entry| entry.key))
-    }
-
-    /// From a key to the end of its value, on the first line.
-    #[must_use]
-    pub fn entry_span(&self, node: NodeId, key: &str) -> Span {
-        let Some(entry) = self.tree.get(node, key) else { return self.span(node) };
-        let whole = Span { start: self.span(entry.key).start, end: self.span(entry.value).end };
-        self.first_line(whole)
-    }
-
-    /// As much of a span as stands on its first line.
-    #[must_use]
-    pub fn first_line(&self, span: Span) -> Span {
-        self.source.first_line(span)
-    }
-
-    /// The place that stands for a step in a finding: the key of its action, else its first line.
-    #[must_use]
-    pub fn action_span(&self, step: &StepAt) -> Span {
-        match step.actions.first() {
-            Some(key) => self.entry_key_span(step.node, key),
-            None => self.first_line(self.span(step.node)),
-        }
-    }
-
-    /// The place that stands for a probe in a finding: the key of what it asks.
-    #[must_use]
-    pub fn question_span(&self, probe: &ProbeAt<'_>) -> Span {
-        self.question(probe.node)
-            .map_or_else(|| self.first_line(self.span(probe.node)), |key| self.entry_key_span(probe.node, key))
     }
 
     /// A step as a sentence calls it.
@@ -502,7 +338,14 @@ impl<'a> Context<'a> {
     /// The places within a scalar's text.
     #[must_use]
     pub fn places(&self, node: NodeId) -> Places<'a> {
-        Places::new(&self.source.text, self.span(node), self.text(node).unwrap_or_default())
+        let (file, text) = (&self.source.text, self.text(node).unwrap_or_default());
+        let mut last = self.offsets.borrow_mut();
+        if let Some((_, offsets)) = last.as_ref().filter(|(known, _)| *known == node) {
+            return Places { text, file, offsets: Rc::clone(offsets) };
+        }
+        let places = Places::new(file, self.span(node), text);
+        *last = Some((node, Rc::clone(&places.offsets)));
+        places
     }
 
     /// Where a part of a scalar's text stands in the file; the whole scalar (on its first line) where escapes make

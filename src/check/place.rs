@@ -1,6 +1,11 @@
 //! From an offset within the text of a scalar to the place in the file.
 
+use std::rc::Rc;
+
 use crate::model::diagnostic::Span;
+
+/// The offset in the file of each byte of a text.
+pub(super) type Offsets = Rc<[usize]>;
 
 /// Where each byte of a scalar's text stands in the file, up to the first whose place is not certain.
 ///
@@ -8,9 +13,9 @@ use crate::model::diagnostic::Span;
 /// over, a folded line is a space or a line feed, an escaped character stands for itself.
 #[derive(Debug)]
 pub struct Places<'t> {
-    text: &'t str,
-    file: &'t str,
-    offsets: Vec<usize>,
+    pub(super) text: &'t str,
+    pub(super) file: &'t str,
+    pub(super) offsets: Offsets,
 }
 
 impl<'t> Places<'t> {

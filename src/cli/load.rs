@@ -1,10 +1,12 @@
 //! From files to checked runbooks, and from `-p` to parameters.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{OFlags, fcntl_setfl};
 use serde_json::Value;
 
 use super::Given;
@@ -54,8 +56,21 @@ impl Files for Disk {
 /// A file as far as it is read, and one byte more where there is more: a device never ends.
 fn at_most(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    let file = open(path)?;
+    let is_pipe = file.metadata()?.file_type().is_fifo();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if is_pipe && bytes.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is a pipe that nobody writes to"));
+    }
     Ok(bytes)
+}
+
+/// Opens a file without waiting for somebody at the other end of a pipe; reading waits for one who is there.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    fcntl_setfl(&file, OFlags::empty())?;
+    Ok(file)
 }
 
 /// One file, checked.
@@ -97,6 +112,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Exit> {
     at_most(path, LIMIT).map_err(|source| {
         let exit = Exit::new(USAGE, format!("cannot read {}: {source}", path.display()));
         match source.kind() {
+            io::ErrorKind::NotFound if path == Path::new("-") => exit.help("standard input is /dev/stdin"),
             io::ErrorKind::NotFound => exit.help("give the path of a runbook, such as runbooks/quickstart.yaml"),
             io::ErrorKind::IsADirectory => exit.help("give one file; runbook validate takes folders"),
             _ => exit,

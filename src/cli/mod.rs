@@ -26,7 +26,9 @@ mod validate;
 use clap::{Args, Parser, Subcommand};
 
 use environment::Environment;
-use exit::{Exit, STOPPED};
+use exit::{Exit, STOPPED, USAGE};
+
+use crate::report::terminal;
 
 /// Below the commands in `--help`.
 const AFTER: &str = "\
@@ -101,6 +103,9 @@ struct Given {
 /// Carries out a command line; the exit code.
 #[must_use]
 pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
+    // What these do is in the log, whoever reads along.
+    let is_run =
+        matches!(arguments.command, Command::Exec(_) | Command::Resume(_) | Command::Rollback(_) | Command::Answer(_));
     let done = match arguments.command {
         Command::Validate(command) => command.run(environment),
         Command::Explain(command) => command.run(environment),
@@ -118,7 +123,11 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Completions(command) => Ok(command.run()),
         Command::Man(command) => command.run(),
     };
-    done.unwrap_or_else(Exit::show)
+    let code = done.unwrap_or_else(Exit::show);
+    match terminal::lost() {
+        Some(why) if !is_run => Exit::new(USAGE, format!("cannot write to standard output: {why}")).show(),
+        _ => code,
+    }
 }
 
 /// What a command that waits runs in: one thread.

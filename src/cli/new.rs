@@ -53,7 +53,11 @@ impl New {
             return Ok(0);
         };
         let written = OpenOptions::new().write(true).create_new(true).open(path);
-        written.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+        let written = written.and_then(|mut file| {
+            // Half of it would only be in the way of the next attempt.
+            file.write_all(text.as_bytes()).inspect_err(|_| drop(std::fs::remove_file(path)))
+        });
+        written.map_err(|error| {
             let exit = Exit::new(USAGE, format!("cannot write {}: {error}", path.display()));
             match error.kind() {
                 ErrorKind::AlreadyExists => exit.help("name another file; one that is there is never written over"),

@@ -19,6 +19,8 @@ pub struct Local {
     variables: BTreeMap<String, String>,
     wanted: &'static [&'static str],
     unanswered: Mutex<BTreeSet<String>>,
+    /// Programs that did not end: of a thousand files each would be waited for again.
+    stuck: Mutex<BTreeSet<String>>,
 }
 
 impl Local {
@@ -33,7 +35,7 @@ impl Local {
     }
 
     fn asking(wanted: &'static [&'static str], environment: &Environment) -> Self {
-        Self { variables: environment.variables.clone(), wanted, unanswered: Mutex::default() }
+        Self { variables: environment.variables.clone(), wanted, unanswered: Mutex::default(), stuck: Mutex::default() }
     }
 
     /// Says on standard error what could not be asked: not having been looked at is not being right.
@@ -50,6 +52,9 @@ impl Shell for Local {
         if !self.wanted.contains(&program) {
             return Err(io::ErrorKind::NotFound.into());
         }
+        if self.stuck.lock().unwrap_or_else(PoisonError::into_inner).contains(program) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let more = u32::try_from(question.files.len() + question.input.len() / 1024).unwrap_or(u32::MAX);
         let limit = PATIENCE.saturating_add(PATIENCE_MORE.saturating_mul(more));
@@ -59,6 +64,9 @@ impl Shell for Local {
         if let Err(error) = &answer
             && !(program == "shellcheck" && error.kind() == io::ErrorKind::NotFound)
         {
+            if error.kind() == io::ErrorKind::TimedOut {
+                self.stuck.lock().unwrap_or_else(PoisonError::into_inner).insert(program.to_owned());
+            }
             let why = format!("{program} has not read the scripts: {error}");
             self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).insert(why);
         }

@@ -1,7 +1,10 @@
 //! The doors to standard output and standard error. A reader that went away stops nothing.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
+
+static LOST: OnceLock<String> = OnceLock::new();
 
 /// What a stream can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +56,18 @@ fn wants_color<'v>(is_terminal: bool, variable: impl Fn(&str) -> Option<&'v str>
 /// Writes to standard output and flushes.
 pub fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _first = LOST.set(error.to_string());
+    }
+}
+
+/// Why standard output does not have all that was written to it, as on a full disk. A reader that went away had enough.
+#[must_use]
+pub fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Writes to standard error.
