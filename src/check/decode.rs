@@ -23,7 +23,6 @@ mod words;
 
 use deserializer::Value;
 pub use spanned::Spanned;
-pub use words::describe;
 
 /// The name of a newtype that takes the text of any scalar as it was written, also of a number or a boolean.
 pub(super) const AS_WRITTEN: &str = "$runbook::AsWritten";

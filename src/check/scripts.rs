@@ -16,6 +16,9 @@ const FREE: [&str; 8] = ["env", "variables", "outputs", "parameters", "vars", "h
 /// Keys whose lists are argument lists.
 const ARGUMENTS: [&str; 3] = ["command", "validate", "reload"];
 
+/// Programs that read scripts as a shell does.
+pub const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
+
 /// What reads a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -137,7 +140,7 @@ impl<'a> Search<'a> {
     /// What those arguments start, and whether it ends at the first failure, also of one within a pipe.
     fn started(&self, argv: &[NodeId]) -> (Dialect, bool, bool) {
         let words: Vec<&str> = argv.iter().filter_map(|word| self.tree.text(*word)).collect();
-        let mut programs = words.iter().map(|word| word.rsplit('/').next().unwrap_or(word));
+        let mut programs = words.iter().map(|word| program_name(word));
         let dialect = match programs.find(|program| *program != "env") {
             Some("bash") => Dialect::Bash,
             Some("sh" | "dash" | "ash") => Dialect::Sh,
@@ -167,10 +170,15 @@ impl<'a> Search<'a> {
 pub fn script_of(tree: &Tree, argv: NodeId) -> Option<usize> {
     let items = tree.items(argv);
     let program = tree.text(*items.first()?)?;
-    let program = program.rsplit('/').next().unwrap_or(program);
-    let is_shell = ["bash", "sh", "dash", "ash", "zsh", "ksh"].contains(&program);
+    let is_shell = SHELLS.contains(&program_name(program));
     let option = items.iter().skip(1).position(|item| tree.text(*item).is_some_and(|word| has_option(word, 'c')))?;
     (is_shell && option + 2 < items.len()).then_some(option + 2)
+}
+
+/// A program as it is called, without the folder that it is started from.
+#[must_use]
+pub fn program_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Whether a word is a group of short options with that one among them.

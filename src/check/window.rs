@@ -17,8 +17,6 @@ use crate::model::window::{Occasion, Opening, Window};
 pub struct TimeAt {
     /// Its scalar.
     pub node: NodeId,
-    /// What it is the time of, as a sentence says it.
-    pub what: &'static str,
     /// The step that it is part of.
     pub step: Option<usize>,
 }
@@ -29,12 +27,12 @@ pub fn times(context: &Context) -> Vec<TimeAt> {
     let named = [("window", "opens"), ("window", "closes"), ("review", "deadline")];
     let whole = named.into_iter().filter_map(|(part, key)| {
         let node = context.field(context.field(context.root, part)?, key)?;
-        Some(TimeAt { node, what: key, step: None })
+        Some(TimeAt { node, step: None })
     });
     let is_written = |node: &NodeId| context.text(*node).is_some_and(|text| !text.contains("{{"));
     let waits = context.steps.iter().enumerate().filter_map(|(at, step)| {
         let node = context.field(context.field(step.node, "wait")?, "time").filter(is_written)?;
-        Some(TimeAt { node, what: "time", step: Some(at) })
+        Some(TimeAt { node, step: Some(at) })
     });
     whole.chain(waits).collect()
 }

@@ -17,7 +17,7 @@ const SHOWN: usize = 40;
 
 /// What a node is, such as `text "abc"`, `the number 5`, `a list`, `a mapping`, `nothing`.
 #[must_use]
-pub fn describe(tree: &Tree, node: NodeId) -> String {
+pub(super) fn describe(tree: &Tree, node: NodeId) -> String {
     match &tree.node(node).kind {
         Kind::Sequence(_) => "a list".to_owned(),
         Kind::Mapping(_) => "a mapping".to_owned(),

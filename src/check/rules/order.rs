@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::scripts::Script;
 use crate::check::scripts::word::Word;
+use crate::check::scripts::{Script, program_name};
 use crate::check::steps::{Kind, Role, StepAt};
 use crate::check::tree::NodeId;
 use crate::model::diagnostic::Span;
@@ -93,7 +93,7 @@ fn reloaded(context: &Context, step: &StepAt, scripts: &HashMap<NodeId, &Script<
         Kind::Command => {
             let words: Vec<&str> = context.items(node).iter().filter_map(|item| context.text(*item)).collect();
             let at = words.iter().position(|word| !["sudo", "env", "-n"].contains(word))?;
-            reloading(words[at].rsplit('/').next()?, &words[at + 1..])
+            reloading(program_name(words[at]), &words[at + 1..])
         }
         // In a query it is found elsewhere.
         Kind::Sql => {

@@ -6,8 +6,8 @@ use regex::{Regex, RegexSet};
 
 use super::Findings;
 use crate::check::context::Context;
-use crate::check::scripts::Script;
 use crate::check::scripts::word::Word;
+use crate::check::scripts::{Script, program_name};
 use crate::check::tree::{Kind as NodeKind, NodeId};
 use crate::model::diagnostic::Span;
 
@@ -235,7 +235,6 @@ impl Search<'_, '_> {
 fn options(words: &[Option<String>]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let program = words.first().and_then(Option::as_deref).unwrap_or_default();
-    let program = program.rsplit('/').next().unwrap_or_default();
     for (at, word) in words.iter().enumerate().skip(1) {
         let Some(word) = word else { continue };
         let next = words.get(at + 1).and_then(Option::as_deref);
@@ -250,7 +249,8 @@ fn options(words: &[Option<String>]) -> Vec<(usize, String)> {
                 found.push((at, format!("`--{name}` is given a constant: a secret in plain text")));
             }
         }
-        let user = next.filter(|_| ["-u", "--user"].contains(&word.as_str()) && ["curl", "wget"].contains(&program));
+        let user = next
+            .filter(|_| ["-u", "--user"].contains(&word.as_str()) && ["curl", "wget"].contains(&program_name(program)));
         if let Some((_, password)) = user.and_then(|user| user.split_once(':'))
             && is_constant(password)
         {

@@ -4,7 +4,7 @@ use super::Findings;
 use crate::check::context::Context;
 use crate::check::scripts::scan::Command;
 use crate::check::scripts::word::{Variable, Word};
-use crate::check::scripts::{Script, has_option};
+use crate::check::scripts::{Script, has_option, program_name};
 use crate::check::tree::NodeId;
 
 /// `rm -rf "$DIR"/*`, `rm -rf $DIR`, and the same in an argument list.
@@ -83,7 +83,7 @@ fn of_arguments(context: &Context, findings: &mut Findings, argv: NodeId) {
     let items = context.items(argv);
     let words: Vec<&str> = items.iter().map(|item| context.text(*item).unwrap_or_default()).collect();
     let program = words.iter().position(|word| !["sudo", "env"].contains(word) && !word.starts_with('-'));
-    let Some(program) = program.filter(|at| words[*at].rsplit('/').next() == Some("rm")) else { return };
+    let Some(program) = program.filter(|at| program_name(words[*at]) == "rm") else { return };
     if !words[program..].iter().any(|word| is_recursive(word)) {
         return;
     }

@@ -7,10 +7,9 @@ use super::Findings;
 use crate::check::context::Context;
 use crate::check::scripts::scan::{Command, Join};
 use crate::check::scripts::word::Word;
-use crate::check::scripts::{Script, has_option, script_of};
+use crate::check::scripts::{SHELLS, Script, has_option, script_of};
 
 const FETCHERS: [&str; 4] = ["curl", "wget", "fetch", "aria2c"];
-const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
 const INTERPRETERS: [&str; 6] = ["python", "python3", "perl", "ruby", "node", "php"];
 
 /// Reports a part of a script, as far as it is on one line.

@@ -10,6 +10,7 @@ mod tests;
 
 use super::compound::Open;
 use super::word::Word;
+use crate::check::scripts::program_name;
 
 /// How deep expansions may stand in each other before the rest is left alone.
 const NESTING_LIMIT: usize = 40;
@@ -58,7 +59,7 @@ impl Command<'_> {
         loop {
             let (first, rest) = words.split_first()?;
             let name = first.literal()?;
-            let name = name.rsplit('/').next().unwrap_or_default().to_owned();
+            let name = program_name(&name).to_owned();
             if !["sudo", "exec", "command", "env", "nohup", "time", "nice", "doas"].contains(&name.as_str()) {
                 return Some((name, rest));
             }

@@ -103,12 +103,6 @@ impl Type {
         if elements.kinds == 0 { Self::ANY } else { elements }
     }
 
-    /// The same without some of the kinds.
-    #[must_use]
-    pub fn without(&self, kinds: Kinds) -> Self {
-        Self { kinds: self.kinds & !kinds, items: self.items.clone() }
-    }
-
     /// Either of the two.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {

@@ -2,8 +2,8 @@
 
 use minijinja::machinery::ast::{BinOpKind, CompareOpKind};
 
+use super::ProblemKind;
 use super::kind::{ANY, BOOLEAN, DURATION, INTEGER, Kinds, LIST, MAPPING, NONE, NUMBER, NUMERIC, TEXT, TEXTUAL, Type};
-use super::{Problem, ProblemKind};
 
 /// A comparison, however it is spelt: as an operator, as a test, as a half of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,11 +307,3 @@ pub(super) fn none_as_text(kind: &Type) -> Option<(String, String)> {
 }
 
 const _: () = assert!(ANY == NONE | BOOLEAN | INTEGER | NUMBER | TEXT | DURATION | LIST | MAPPING);
-
-impl Problem {
-    /// Whether a run is certain to fail where this is evaluated. Otherwise it means something else than it seems to.
-    #[must_use]
-    pub const fn fails(&self) -> bool {
-        !matches!(self.kind, ProblemKind::Constant | ProblemKind::Duration)
-    }
-}
