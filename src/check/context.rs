@@ -6,7 +6,6 @@
 mod spans;
 mod walk;
 
-use std::cell::OnceCell;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -17,7 +16,7 @@ use std::time::Duration;
 use super::decode::{DecodeError, DecodeErrorKind, decode_all};
 use super::document::{Choice, Document, TextOr};
 use super::include::{Examined, Outcome};
-use super::place::{Offsets, Places};
+use super::place::Offsets;
 use super::scripts::{self, Scripts};
 use super::shell::Remarks;
 use super::source::Source;
@@ -333,32 +332,5 @@ impl<'a> Context<'a> {
     pub fn on_failure(&self, step: &StepAt) -> Option<Choice> {
         let own = step.fields.as_ref().and_then(|fields| fields.on_failure);
         own.or_else(|| step.parent.and_then(|parent| self.on_failure(&self.steps[parent])))
-    }
-
-    /// The places within a scalar's text.
-    #[must_use]
-    pub fn places(&self, node: NodeId) -> Places<'a> {
-        let (file, text) = (&self.source.text, self.text(node).unwrap_or_default());
-        let mut last = self.offsets.borrow_mut();
-        if let Some((_, offsets)) = last.as_ref().filter(|(known, _)| *known == node) {
-            return Places { text, file, offsets: Rc::clone(offsets) };
-        }
-        let places = Places::new(file, self.span(node), text);
-        *last = Some((node, Rc::clone(&places.offsets)));
-        places
-    }
-
-    /// Where a part of a scalar's text stands in the file; the whole scalar (on its first line) where escapes make
-    /// the two differ.
-    #[must_use]
-    pub fn span_within(&self, node: NodeId, places: &Places<'_>, offset: usize, length: usize) -> Span {
-        places.span(offset, length).unwrap_or_else(|| self.first_line(self.span(node)))
-    }
-
-    /// The same where the text may go on in the next line of the file: as much of it as stands on the line on which it
-    /// begins.
-    #[must_use]
-    pub fn begin_within(&self, node: NodeId, places: &Places<'_>, offset: usize, length: usize) -> Span {
-        places.begin(offset, length).unwrap_or_else(|| self.first_line(self.span(node)))
     }
 }

@@ -1,5 +1,7 @@
 //! Where the parts of a document stand, as findings point at them.
 
+use std::rc::Rc;
+
 use super::Context;
 use crate::check::place::Places;
 use crate::check::steps::{ProbeAt, StepAt};
@@ -58,7 +60,14 @@ impl<'a> Context<'a> {
     /// The places within a scalar's text.
     #[must_use]
     pub fn places(&self, node: NodeId) -> Places<'a> {
-        Places::new(&self.source.text, self.span(node), self.text(node).unwrap_or_default())
+        let (file, text) = (&self.source.text, self.text(node).unwrap_or_default());
+        let mut last = self.offsets.borrow_mut();
+        if let Some((_, offsets)) = last.as_ref().filter(|(known, _)| *known == node) {
+            return Places { text, file, offsets: Rc::clone(offsets) };
+        }
+        let places = Places::new(file, self.span(node), text);
+        *last = Some((node, Rc::clone(&places.offsets)));
+        places
     }
 
     /// Where a part of a scalar's text stands in the file; the whole scalar (on its first line) where escapes make
