@@ -113,6 +113,7 @@ fn thousands_of_findings_in_one_text_are_soon_found() {
         "runbook: 1\nname: x\ntargets: {{ db: {{ postgres: \"host=h\" }} }}\nsteps:\n  \
          - {{ id: a, target: db, timeout: 5s, irreversible: it is so, point_of_no_return: here, sql: \"{sql}\" }}\n"
     );
+    #[expect(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
     let begun = std::time::Instant::now();
     let found = checked(&text).diagnostics;
     assert!(found.iter().any(|found| found.message.contains("transaction already")), "{} findings", found.len());

@@ -30,6 +30,7 @@ pub mod safety;
 pub mod scripts;
 pub mod shape;
 pub mod shell;
+mod shorthand;
 pub mod silence;
 pub mod sql;
 pub mod time;

@@ -1,6 +1,9 @@
 //! The shape of a document: known fields, their types, their names.
 
+use std::cell::OnceCell;
+
 use super::Findings;
+use super::shorthand::Shorthand;
 use crate::check::context::Context;
 use crate::check::decode::DecodeErrorKind;
 use crate::check::steps::{Kind, ListAt};
@@ -117,6 +120,9 @@ const FOREIGN: &[(&str, &str)] = &[
     ("dry_run", "preview"),
     ("diff", "preview"),
     ("schedule", "window"),
+    ("start", "opens"),
+    ("end", "closes"),
+    ("timezone", "`timezone:` at the top of the file"),
     ("maintenance_window", "window"),
     ("approvers", "`confirm: { message: …, by: [...] }`"),
     ("approve", "confirm"),
@@ -189,15 +195,17 @@ pub fn missing_field(context: &Context, findings: &mut Findings) {
 
 /// A value of another type than the field has.
 pub fn wrong_type(context: &Context, findings: &mut Findings) {
+    let shorthand = OnceCell::new();
+    let long = |node| shorthand.get_or_init(|| Shorthand::of(context)).help(context, node);
     for mistake in &context.mistakes {
         let help = match &mistake.kind {
             DecodeErrorKind::UnknownField { .. } | DecodeErrorKind::MissingField(_) => continue,
             DecodeErrorKind::UnknownVariant { name, expected } => {
                 suggest::help(name, expected.iter().copied(), "values")
             }
-            DecodeErrorKind::WrongType { expected, .. } => {
-                mistake.help(context.tree).unwrap_or_else(|| format!("write {expected} here"))
-            }
+            DecodeErrorKind::WrongType { expected, .. } => long(mistake.node)
+                .or_else(|| mistake.help(context.tree))
+                .unwrap_or_else(|| format!("write {expected} here")),
             DecodeErrorKind::Custom(_) => "see the format for what this field takes".to_owned(),
         };
         findings.report(context.first_line(mistake.span), mistake.to_string(), help);

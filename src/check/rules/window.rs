@@ -65,6 +65,11 @@ pub fn no_time_zone(context: &Context, findings: &mut Findings) {
     let said = keys.into_iter().find(|(key, _)| context.field(context.root, key).is_some());
     let wait = || times(context).first().map(|time| context.span(time.node));
     let place = said.map(|(key, _)| context.entry_key_span(context.root, key)).or_else(wait);
+    // Where it stands in the wrong place, that is said already.
+    let mut misplaced = keys.into_iter().filter_map(|(key, _)| context.field(context.root, key));
+    if misplaced.any(|node| context.field(node, "timezone").is_some()) {
+        return;
+    }
     if let Some(span) = place {
         let message = said.map_or("this time has no time zone", |(_, message)| message);
         findings.report(span, message, "add `timezone: Europe/Berlin`: the place whose clocks are meant");
