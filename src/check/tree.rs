@@ -84,6 +84,8 @@ pub struct Comment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
     nodes: Vec<Node>,
+    /// By node: the marks of all its keys. Of the keys that are asked for most are absent.
+    marks: Vec<u64>,
     root: NodeId,
     comments: Vec<Comment>,
     unused_anchors: Vec<Span>,
@@ -102,7 +104,24 @@ pub fn parse(source: &Source) -> Result<Tree, Vec<Diagnostic>> {
     build::parse(source)
 }
 
+/// The bit of a key in the marks of its mapping. Two keys may share one.
+#[inline]
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let (first, last) = bytes.first().zip(bytes.last()).unwrap_or((&0, &0));
+    // By these factors few of the format's own keys share a bit.
+    1 << ((usize::from(*first) * 52 + usize::from(*last) + bytes.len()) % 64)
+}
+
 impl Tree {
+    fn new(nodes: Vec<Node>, root: NodeId, comments: Vec<Comment>, unused_anchors: Vec<Span>) -> Self {
+        let mut tree = Self { nodes, marks: Vec::new(), root, comments, unused_anchors };
+        let key_marks = |id| tree.entries(id).iter().filter_map(|entry| tree.text(entry.key)).map(mark);
+        tree.marks =
+            (0..tree.nodes.len()).map(|at| key_marks(NodeId(at)).fold(0, |marks, mark| marks | mark)).collect();
+        tree
+    }
+
     /// The node that holds all others.
     #[must_use]
     pub fn root(&self) -> NodeId {
@@ -150,7 +169,12 @@ impl Tree {
 
     /// The entry of a mapping with that key.
     #[must_use]
+    #[inline]
     pub fn get(&self, id: NodeId, key: &str) -> Option<&Entry> {
+        if self.marks[id.0] & mark(key) == 0 { None } else { self.find(id, key) }
+    }
+
+    fn find(&self, id: NodeId, key: &str) -> Option<&Entry> {
         self.entries(id).iter().find(|entry| self.text(entry.key) == Some(key))
     }
 

@@ -32,7 +32,7 @@ pub(super) fn parse(source: &Source) -> Result<Tree, Vec<Diagnostic>> {
         }
     }
     let Some(root) = root else { return Err(findings) };
-    let tree = Tree { nodes, root, comments, unused_anchors };
+    let tree = Tree::new(nodes, root, comments, unused_anchors);
     // What another tool allows is no mistake in its own file.
     if let Some(found) = foreign::recognise(source, &tree) {
         return Err(vec![found]);
@@ -76,8 +76,8 @@ struct Open {
     end: usize,
     /// The key that waits for its value.
     key: Option<NodeId>,
-    /// The keys met so far, for duplicates.
-    keys: HashMap<String, Span>,
+    /// The keys met so far, for duplicates: the first of each, by their texts.
+    keys: Vec<NodeId>,
     /// Whether a key without a value was found in it.
     has_bare_key: bool,
 }
@@ -209,7 +209,7 @@ impl<'s> Builder<'s> {
             extent: LEAF,
             end: span.end,
             key: None,
-            keys: HashMap::new(),
+            keys: Vec::new(),
             has_bare_key: false,
         });
         Ok(())

@@ -1,10 +1,27 @@
 //! What is wrong with the keys of a mapping, found while it is built.
 
-use super::{Builder, Kind, NodeId};
+use super::{Builder, Kind, Node, NodeId, Open};
 use crate::check::characters::{Unusual, name, unusual};
 use crate::check::scalar::{self, Plain};
 use crate::check::syntax;
 use crate::model::diagnostic::{Diagnostic, Label, Span};
+
+impl Open {
+    /// Keeps a key; where it was met before, its first place.
+    fn keep(&mut self, nodes: &[Node], key: NodeId, text: &str) -> Option<Span> {
+        let text_of = |key: &NodeId| match &nodes[key.0].kind {
+            Kind::Scalar { text, .. } => text.as_str(),
+            Kind::Sequence(_) | Kind::Mapping(_) => "",
+        };
+        match self.keys.binary_search_by(|met| text_of(met).cmp(text)) {
+            Ok(at) => Some(nodes[self.keys[at].0].span),
+            Err(at) => {
+                self.keys.insert(at, key);
+                None
+            }
+        }
+    }
+}
 
 impl Builder<'_> {
     /// A key is text, is met once, and merges nothing.
@@ -35,15 +52,14 @@ impl Builder<'_> {
             } else if *plain && text == "<<" {
                 let message = "`<<` merges nothing here, it is a key like any other".to_owned();
                 (message, "RB0118", "write the keys out; an alias can stand for a whole value")
-            } else if let Some(first) = parent.keys.get(text) {
-                let first = Label { span: *first, text: "first defined here".to_owned() };
+            } else if let Some(first) = parent.keep(&self.nodes, id, text) {
+                let first = Label { span: first, text: "first defined here".to_owned() };
                 let message = format!("the key `{text}` is defined twice in the same mapping");
                 let help = Some("keep one of the two, or rename one");
                 let found = syntax::finding(self.source, "RB0102", self.source.first_line(span), message, help);
                 self.findings.push(Diagnostic { labels: vec![first], ..found });
                 return;
             } else {
-                parent.keys.insert(text.clone(), span);
                 return;
             }
         } else {
