@@ -260,8 +260,19 @@ fn options(words: &[Option<String>]) -> Vec<(usize, String)> {
     found
 }
 
+/// The last words of the names of secrets. A key is one only of some things.
+const ENDS: [&str; 10] =
+    ["password", "passwd", "pwd", "passphrase", "secret", "token", "apikey", "credentials", "pgpassword", "key"];
+
 /// Whether a name ends like one of a secret: `DB_PASSWORD`, `apiKey`, but not `TOKEN_FILE` or `password_encryption`.
 fn is_secret_name(name: &str) -> bool {
+    let ends_like = |word: &str| {
+        let start = name.len().checked_sub(word.len());
+        start.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    if !ENDS.into_iter().any(ends_like) {
+        return false;
+    }
     let mut words: Vec<String> = Vec::new();
     let mut was_lower = false;
     for c in name.chars() {
@@ -276,9 +287,8 @@ fn is_secret_name(name: &str) -> bool {
     }
     let last = words.last().map_or("", String::as_str);
     let before = words.len().checked_sub(2).map_or("", |at| words[at].as_str());
-    let alone = ["password", "passwd", "pwd", "passphrase", "secret", "token", "apikey", "credentials", "pgpassword"];
     // The shell keeps its folder in PWD, and `--secret` names one.
-    name != "PWD" && name != "OLDPWD" && alone.contains(&last)
+    name != "PWD" && name != "OLDPWD" && ENDS.contains(&last) && last != "key"
         || last == "key" && ["api", "access", "private", "secret", "auth", "signing", "encryption"].contains(&before)
 }
 
