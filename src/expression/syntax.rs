@@ -62,6 +62,10 @@ fn config() -> SyntaxConfig {
 }
 
 fn limit(text: &str, in_expression: bool) -> Result<(), SyntaxError> {
+    // Each part takes at least a byte, and each `elif` several.
+    if text.len() <= MAX_TOKENS {
+        return Ok(());
+    }
     let (mut count, mut branches) = (0, 0);
     for token in tokenize(text, in_expression, config()) {
         let Ok((token, span)) = token else { break };
