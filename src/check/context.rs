@@ -137,6 +137,7 @@ impl<'a> Context<'a> {
 
     /// The value of a key of a mapping.
     #[must_use]
+    #[inline]
     pub fn field(&self, node: NodeId, key: &str) -> Option<NodeId> {
         self.tree.get(node, key).map(|entry| entry.value)
     }
@@ -221,10 +222,10 @@ impl<'a> Context<'a> {
         let mut watches = fields.and_then(|fields| fields.watch.as_deref()).unwrap_or_default().iter();
         let found = self.questions(step.node).into_iter().filter_map(move |(name, node)| {
             let fields = match name {
-                "check" => fields?.check.as_ref(),
-                "verify" => fields?.verify.as_ref(),
-                "preview" => fields?.preview.as_ref(),
-                "observe" => match fields?.observe.as_ref()? {
+                "check" => fields?.check.as_deref(),
+                "verify" => fields?.verify.as_deref(),
+                "preview" => fields?.preview.as_deref(),
+                "observe" => match fields?.observe.as_deref()? {
                     TextOr::Fields(probe) => Some(probe),
                     TextOr::Text(_) => None,
                 },

@@ -141,7 +141,7 @@ pub struct StepAt {
     /// Its mapping.
     pub node: NodeId,
     /// As typed, if it could be decoded; without the values at fault.
-    pub fields: Option<Step>,
+    pub fields: Option<Box<Step>>,
     /// Whether there was nothing at fault. Where there was, nothing is said of what else is missing.
     pub sound: bool,
     /// What its list is for.
@@ -167,7 +167,7 @@ impl StepAt {
         let default = match self.kind? {
             Kind::Group | Kind::Include | Kind::Hold => return None,
             Kind::Query | Kind::Wait | Kind::Confirm | Kind::Assert => Effect::ReadOnly,
-            Kind::Http if fields.http.as_ref().is_some_and(only_looks) => Effect::ReadOnly,
+            Kind::Http if fields.http.as_deref().is_some_and(only_looks) => Effect::ReadOnly,
             Kind::Http | Kind::Shell | Kind::Command | Kind::Sql | Kind::File | Kind::Manual => Effect::Mutating,
         };
         Some(fields.effect.unwrap_or(default))

@@ -63,7 +63,7 @@ impl Context<'_> {
             return;
         }
         let before = self.mistakes.len();
-        let fields = decode_all::<Step>(self.tree, node, &mut self.mistakes);
+        let fields = decode_all::<Box<Step>>(self.tree, node, &mut self.mistakes);
         let sound = self.mistakes.len() == before;
         let actions: Vec<_> = ACTIONS.into_iter().filter(|key| self.field(node, key).is_some()).collect();
         let id = self.field(node, "id").and_then(|id| self.text(id)).map(ToOwned::to_owned);

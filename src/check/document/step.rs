@@ -29,12 +29,12 @@ pub struct Step {
     pub preconditions: Option<Vec<Probe>>,
     /// Read-only question: is the effect already in place? Then the step is not carried out.
     #[schemars(with = "Option<kinds::Question>")]
-    pub check: Option<Probe>,
+    pub check: Option<Box<Probe>>,
     /// Read-only question that has to hold after the step. Default: `check`.
     #[schemars(with = "Option<kinds::Question>")]
-    pub verify: Option<Probe>,
+    pub verify: Option<Box<Probe>>,
     /// What counts as success beside the exit code or the status.
-    pub success: Option<Success>,
+    pub success: Option<Box<Success>>,
     /// Values for later steps, each a template over the step's own result.
     pub outputs: Option<BTreeMap<String, Value>>,
     /// Whether it changes something. Default: by the action.
@@ -46,7 +46,7 @@ pub struct Step {
     #[schemars(with = "Option<kinds::Duration>")]
     pub estimate: Option<Text>,
     /// How often it is tried, and how long apart.
-    pub retry: Option<Retry>,
+    pub retry: Option<Box<Retry>>,
     /// Of a read-only step: asked again until this expression is true.
     #[schemars(with = "Option<kinds::Expression>")]
     pub until: Option<Text>,
@@ -94,11 +94,11 @@ pub struct Step {
     /// Action: one statement that only looks, in a read-only transaction. Never a template.
     pub query: Option<String>,
     /// Action: makes a file be so, with the old one kept for the rollback.
-    pub file: Option<File>,
+    pub file: Option<Box<File>>,
     /// Action: waits for a while, until a moment, or for steps in the background.
     pub wait: Option<Wait>,
     /// Action: a go or no-go question to a person.
-    pub confirm: Option<Confirm>,
+    pub confirm: Option<Box<Confirm>>,
     /// Action: something that a person does elsewhere, and attests.
     pub manual: Option<Manual>,
     /// Action: fails unless every expression holds.
@@ -108,17 +108,17 @@ pub struct Step {
     steps: Option<Raw>,
 
     /// Action: one HTTP request; a URL, or a mapping that says more.
-    pub http: Option<TextOr<Http>>,
+    pub http: Option<Box<TextOr<Http>>>,
     /// Action: another runbook's steps, as a group.
     pub runbook: Option<Include>,
     /// Option of `sql`: plan tries it in a transaction that is rolled back.
     pub rehearse: Option<bool>,
     /// Option of `shell` and `command`: a read-only question whose output plan shows.
     #[schemars(with = "Option<kinds::Question>")]
-    pub preview: Option<Probe>,
+    pub preview: Option<Box<Probe>>,
     /// A file or a read-only question, read before and after; the audit keeps the difference.
     #[schemars(with = "Option<kinds::Observe>")]
-    pub observe: Option<TextOr<Probe>>,
+    pub observe: Option<Box<TextOr<Probe>>>,
     /// Whom `shell` and `command` become, such as root.
     pub r#become: Option<Text>,
     /// Option of `steps`: how many members run side by side.
@@ -145,7 +145,7 @@ pub struct Step {
     /// Option of a loop: how many items may fail before it stops. Default: 0.
     pub max_failures: Option<u32>,
     /// Carried out again and again, until there is nothing left.
-    pub repeat: Option<Repeat>,
+    pub repeat: Option<Box<Repeat>>,
     /// Goes on beside the steps that follow, until a `wait: {for: [id]}` joins it.
     pub background: Option<bool>,
     /// Option of `background`: it is ended with its list, which is success.
@@ -194,7 +194,7 @@ pub struct Probe {
     /// Of a precondition: what is said where it does not hold. A template.
     pub message: Option<Text>,
     /// Action: one request that only looks.
-    pub http: Option<TextOr<Http>>,
+    pub http: Option<Box<TextOr<Http>>>,
     /// Whom to become.
     pub r#become: Option<Text>,
     /// Of a watch: expression that trips it.

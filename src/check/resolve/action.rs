@@ -30,7 +30,7 @@ impl Resolver<'_> {
             Kind::Query => Action::Query(Self::server(fields.query.clone()?, None, true, own)?),
             Kind::File => Action::File(self.file(step.node, fields.file.as_ref()?, own)?),
             Kind::Wait => Action::Wait(self.wait(step.node, fields.wait.as_ref()?)?),
-            Kind::Confirm => Action::Confirm(confirm(fields.confirm.as_ref()?)),
+            Kind::Confirm => Action::Confirm(confirm(fields.confirm.as_deref()?)),
             Kind::Manual => Action::Manual(manual(fields.manual.as_ref()?)),
             Kind::Assert => Action::Assert { conditions: fields.assert.iter().flatten().map(condition).collect() },
             Kind::Group => {

@@ -146,7 +146,7 @@ impl Resolver<'_> {
         own: &Inherited,
         timeout: Option<&Length>,
     ) -> Option<Option<Observe>> {
-        Some(match &fields.observe {
+        Some(match fields.observe.as_deref() {
             None => None,
             Some(TextOr::Text(path)) => Some(Observe::File(template(path))),
             Some(TextOr::Fields(probe)) => self.part(step, "observe", Some(probe), own, timeout)?.map(Observe::Probe),

@@ -84,8 +84,8 @@ impl Resolver<'_> {
         let timeout = self.timeout(step, fields);
         let failing = self.failing_of(at, inherited, &own)?;
         let effect = step.effect().unwrap_or(Effect::ReadOnly);
-        let check = self.part(step, "check", fields.check.as_ref(), &own, timeout.as_ref())?;
-        let verify = self.part(step, "verify", fields.verify.as_ref(), &own, timeout.as_ref())?;
+        let check = self.part(step, "check", fields.check.as_deref(), &own, timeout.as_ref())?;
+        let verify = self.part(step, "verify", fields.verify.as_deref(), &own, timeout.as_ref())?;
         let verify = verify.or_else(|| check.clone().filter(|_| effect == Effect::Mutating));
         let when = fields.when.as_ref().map(expression);
         Some(Step {
@@ -99,19 +99,19 @@ impl Resolver<'_> {
             estimate: estimate(fields, &action, timeout.as_ref()),
             action,
             verify,
-            success: fields.success.as_ref().map(success).unwrap_or_default(),
+            success: fields.success.as_deref().map(success).unwrap_or_default(),
             outputs: fields.outputs.clone().unwrap_or_default(),
             effect,
-            preview: self.part(step, "preview", fields.preview.as_ref(), &own, timeout.as_ref())?,
+            preview: self.part(step, "preview", fields.preview.as_deref(), &own, timeout.as_ref())?,
             observe: self.observe(step, fields, &own, timeout.as_ref())?,
             artifacts: fields.artifacts.iter().flatten().map(template).collect(),
             each: each.map(Box::new),
-            repeat: fields.repeat.as_ref().map(repeat),
+            repeat: fields.repeat.as_deref().map(repeat),
             background: background(fields),
             hold: self.hold(at, fields, &own)?.map(Box::new),
             watches: self.watches(at, fields, &own)?,
             timeout,
-            retry: fields.retry.as_ref().map(retry).unwrap_or_default(),
+            retry: fields.retry.as_deref().map(retry).unwrap_or_default(),
             until: polling(fields.until.as_ref(), fields.every.as_ref()),
             on_failure: failing.then,
             handler: failing.handler,
