@@ -305,14 +305,14 @@ fn every_rule_has_a_bad_and_a_good_example() {
     let all: Vec<(&str, &str)> =
         texts.iter().flat_map(|text| examples(text)).map(|example| (example.code, example.kind)).collect();
     for rule in RULES {
-        assert!(all.contains(&(rule.code, "bad")), "{} has no bad example", rule.code);
-        assert!(all.contains(&(rule.code, "good")), "{} has no good example", rule.code);
+        assert!(all.contains(&(rule.entry.code, "bad")), "{} has no bad example", rule.entry.code);
+        assert!(all.contains(&(rule.entry.code, "good")), "{} has no good example", rule.entry.code);
     }
 }
 
 #[test]
 fn codes_stand_in_order_and_none_is_given_twice() {
-    assert!(RULES.is_sorted_by(|one, other| one.code < other.code));
+    assert!(RULES.is_sorted_by(|one, other| one.entry.code < other.entry.code));
     assert!(catalogue::all().is_sorted_by(|one, other| one.code < other.code));
 }
 

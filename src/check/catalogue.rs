@@ -1,19 +1,8 @@
 //! Everything that can be found, by its code: what `explain` and the formats for other programs know of it.
 
-use super::rules::RULES;
+use super::rules::{RULES, entry};
 use crate::model::catalogue::Entry;
 use crate::model::diagnostic::Severity;
-
-macro_rules! entry {
-    ($severity:ident, $code:literal, $title:literal) => {
-        Entry {
-            code: $code,
-            severity: Severity::$severity,
-            title: $title,
-            page: include_str!(concat!("rules/pages/", $code, ".md")),
-        }
-    };
-}
 
 /// What is found before there is a tree, by code. Rules look at the tree and are listed in [`RULES`].
 pub const SYNTAX: &[Entry] = &[
@@ -43,8 +32,7 @@ pub fn all() -> Vec<Entry> {
 }
 
 fn entries() -> impl Iterator<Item = Entry> {
-    let rules =
-        RULES.iter().map(|rule| Entry { code: rule.code, severity: rule.severity, title: rule.title, page: rule.page });
+    let rules = RULES.iter().map(|rule| rule.entry);
     SYNTAX.iter().copied().chain([REFUSED]).chain(rules)
 }
 

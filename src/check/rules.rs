@@ -43,20 +43,15 @@ pub mod yaml;
 use std::path::Path;
 
 use super::context::Context;
+use crate::model::catalogue::Entry;
 use crate::model::diagnostic::{Diagnostic, Label, Severity, Silenced, Span};
 use crate::model::runbook::Runbook;
 
 /// One thing that can be wrong with a runbook.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// `RB` and four digits. Never given to another rule.
-    pub code: &'static str,
-    /// Fixed: an error would fail or harm, a warning is for a reviewer's eyes.
-    pub severity: Severity,
-    /// What it finds, as a heading.
-    pub title: &'static str,
-    /// Why it matters, and a bad and a good example: `rules/pages/<code>.md`.
-    pub page: &'static str,
+    /// Its code, never given to another rule, and what `explain` says of it.
+    pub entry: Entry,
     /// Reports every place where it is so.
     pub check: Check,
 }
@@ -72,16 +67,26 @@ pub enum Check {
     Found(fn(&Context, &mut Findings)),
 }
 
+/// What is known of a code, with its page.
+macro_rules! entry {
+    ($severity:ident, $code:literal, $title:literal) => {
+        Entry {
+            code: $code,
+            severity: Severity::$severity,
+            title: $title,
+            page: include_str!(concat!("rules/pages/", $code, ".md")),
+        }
+    };
+}
+pub(super) use entry;
+
 macro_rules! rule {
     ($severity:ident, $code:literal, $title:literal, $check:path) => {
         rule!($severity, $code, $title, Document $check)
     };
     ($severity:ident, $code:literal, $title:literal, $looks_at:ident $check:path) => {
         Rule {
-            code: $code,
-            severity: Severity::$severity,
-            title: $title,
-            page: include_str!(concat!("rules/pages/", $code, ".md")),
+            entry: entry!($severity, $code, $title),
             check: Check::$looks_at($check),
         }
     };
@@ -251,8 +256,8 @@ impl Findings<'_> {
     pub fn report(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) -> &mut Diagnostic {
         let at = self.found.len();
         self.found.push(Diagnostic {
-            code: self.rule.code,
-            severity: self.rule.severity,
+            code: self.rule.entry.code,
+            severity: self.rule.entry.severity,
             message: message.into(),
             file: self.file.to_owned(),
             span,
