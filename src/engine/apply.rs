@@ -40,7 +40,20 @@ impl Engine {
             Event::RunStarted { .. }
             | Event::Unknown
             | Event::JournalRecovered { .. }
+            | Event::Observed { .. }
+            | Event::ArtifactsKept { .. }
+            | Event::ClockJumped { .. }
             | Event::OverrideGiven { .. } => Ok(()),
+            Event::UndoAbandoned { .. }
+            | Event::LoopStarted { .. }
+            | Event::IncludeStarted { .. }
+            | Event::RoundFinished { .. }
+            | Event::HoldTaken { .. }
+            | Event::HoldReleased { .. }
+            | Event::WatchTripped { .. }
+            | Event::LimitReached { .. }
+            | Event::SkipRequested { .. }
+            | Event::RequestWithdrawn { .. } => Err("no such thing goes on in this run".to_owned()),
             Event::RunResumed { .. } => self.resumed(),
             Event::StepSkipped { step, reason } => self.passed(step, reason, Standing::Skipped),
             Event::StepInPlace { step, reason } => self.passed(step, reason, Standing::InPlace),

@@ -229,6 +229,115 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A person left an undo that failed as it is: what it was to undo stays in place.
+    UndoAbandoned {
+        /// Which step's.
+        step: String,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// The items of a loop were found. From here on it is about these and no others.
+    LoopStarted {
+        /// The loop.
+        step: String,
+        /// Its items, in their order.
+        items: Vec<Item>,
+        /// How many are carried out side by side.
+        serial: u32,
+    },
+    /// The values that an included runbook is given were found.
+    IncludeStarted {
+        /// The step that includes it.
+        step: String,
+        /// All of its parameters.
+        parameters: BTreeMap<String, Value>,
+    },
+    /// One round of a `repeat` ended.
+    RoundFinished {
+        /// What is repeated.
+        step: String,
+        /// Which round, from 1.
+        round: u32,
+        /// Whether its `until` holds; without one, whether it was the last.
+        done: bool,
+        /// What was seen.
+        detail: String,
+    },
+    /// A hold was acquired.
+    HoldTaken {
+        /// Which.
+        step: String,
+        /// When the held system lets go by itself, in the format of `at`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        expires: Option<String>,
+    },
+    /// A hold was released.
+    HoldReleased {
+        /// Which.
+        step: String,
+    },
+    /// What a watch looks at has come about.
+    WatchTripped {
+        /// The step that is watched.
+        step: String,
+        /// Which of its watches, from 0.
+        watch: usize,
+        /// What was seen.
+        detail: String,
+    },
+    /// The time limit of a group is over. What runs in it is ended, and it has failed.
+    LimitReached {
+        /// The group.
+        step: String,
+    },
+    /// What a step is to change was read.
+    Observed {
+        /// Which step.
+        step: String,
+        /// Which attempt of it.
+        attempt: u32,
+        /// Before it or after it.
+        moment: Moment,
+        /// What was read, bounded and without secrets; `None` where it could not be read.
+        text: Option<String>,
+        /// SHA-256 of all that was read, lower-case hex; why it could not be read where `text` is `None`.
+        detail: String,
+    },
+    /// Files that a step left were copied into the run's folder.
+    ArtifactsKept {
+        /// Which step.
+        step: String,
+        /// Which attempt of it.
+        attempt: u32,
+        /// Each of them.
+        files: Vec<Artifact>,
+        /// What could not be copied, and why.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        missing: Vec<String>,
+    },
+    /// The wall clock moved otherwise than time went by.
+    ClockJumped {
+        /// By how much it is ahead of where it should be, in milliseconds.
+        by_ms: i64,
+    },
+    /// A step that has not begun is to be left out.
+    SkipRequested {
+        /// Which.
+        step: String,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A wish to stop, or to leave a step out, is taken back before anything came of it.
+    RequestWithdrawn {
+        /// The step that was to be left out; `None` takes back the wish to stop.
+        step: Option<String>,
+        /// Who.
+        by: String,
+    },
     /// A hook's steps are through.
     HookFinished {
         /// Which.
@@ -249,6 +358,38 @@ pub enum Event {
     /// A kind that this version does not know. Never written.
     #[serde(other)]
     Unknown,
+}
+
+/// One item of a loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// What stands in brackets after the names of its steps: its text, its `name`, or its number. Unique in the loop.
+    pub label: String,
+    /// What expressions see under the loop's name.
+    pub value: Value,
+}
+
+/// On which side of a step something was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// Right before it.
+    Before,
+    /// Right after it.
+    After,
+}
+
+/// A file that was copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Where it was.
+    pub path: String,
+    /// Where it is, within the run's folder.
+    pub kept: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, lower-case hex.
+    pub sha256: String,
 }
 
 /// Who will act in an attempt: enough to prove later that it is over.
