@@ -123,14 +123,11 @@ async fn kill(process: &ProcessIdentity) {
 #[tokio::test]
 async fn a_step_whose_supervisor_was_killed_is_not_over_while_anything_of_it_runs_wherever_it_went() {
     for scene in scenes() {
-        let (ready, go, gone) = (scene.fifo("ready"), scene.fifo("go"), scene.fifo("gone"));
-        let call = scene.shell(
-            "setsid sh -c 'exec 9> gone; echo $$ > ready; read x < go' & echo $$ > main; while :; do sleep 1000; done",
-        );
+        let (ready, go) = (scene.fifo("ready"), scene.fifo("go"));
+        let call = scene.shell("setsid sh -c 'echo $$ > ready; read x < go' & wait");
         let ticket = ticket();
         let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket).unwrap();
         let identity = identity(intent);
-        let over = tokio::spawn(async move { hear(&gone).await });
         let escaped = tokio::select! {
             ended = process::carry_out(prepared, &scene.control) => panic!("{ended:?}"),
             escaped = hear(&ready) => escaped,
@@ -140,22 +137,22 @@ async fn a_step_whose_supervisor_was_killed_is_not_over_while_anything_of_it_run
         for member in proc::session_members(identity.pid).unwrap() {
             kill(&proc::identify(member).unwrap()).await;
         }
-        let found = process::recover(&scene.launch, &identity, &ticket, &scene.control).await;
-        let End::Lost { may_run: true, evidence } = &found.end else { panic!("{found:?}") };
+        let recover = || process::recover(&scene.launch, &identity, &ticket, &scene.control);
+        let found = recover().await;
         let named = format!("of the step these processes still run: {} sh", escaped.trim());
+        let End::Lost { may_run: true, evidence } = &found.end else { panic!("{found:?}") };
         assert!(evidence.ends_with(&named), "{evidence}");
         tell(&go).await;
-        over.await.unwrap();
-        // The pipe is closed a moment before the process is gone.
-        let mut later = process::recover(&scene.launch, &identity, &ticket, &scene.control).await;
+        let is_over = |end: &End| matches!(end, End::Lost { may_run: false, .. });
+        let mut later = recover().await;
         for _ in 0..500 {
-            if matches!(later.end, End::Lost { may_run: false, .. }) {
+            if is_over(&later.end) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
-            later = process::recover(&scene.launch, &identity, &ticket, &scene.control).await;
+            later = recover().await;
         }
-        assert!(matches!(later.end, End::Lost { may_run: false, .. }), "{later:?}");
+        assert!(is_over(&later.end), "{later:?}");
     }
 }
 

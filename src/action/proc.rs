@@ -130,15 +130,12 @@ pub fn descendants(processes: &[Process], ancestor: i32) -> BTreeSet<i32> {
     found
 }
 
-/// Whether a process was started with all of these variables, as far as its environment can be read.
+/// Whether a process was started with that variable, as far as its environment can be read.
 #[must_use]
-pub fn was_given(pid: i32, variables: &[(&str, String)]) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-    let has = |(name, value): &(&str, String)| {
-        let wanted = format!("{name}={value}");
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-    };
-    variables.iter().all(has)
+pub fn was_given(pid: i32, name: &str, value: &str) -> bool {
+    let wanted = format!("{name}={value}");
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
 }
 
 /// Whether a process has one of these pipes open, as far as its files can be seen.

@@ -68,7 +68,8 @@ pub fn prepare(launch: &Launch, call: &ProcessCall, ticket: &Ticket) -> Result<(
         .map_err(failed)?;
     let pid = supervisor.id().map(u32::cast_signed).ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
     let identity = proc::identify(pid).map_err(failed)?;
-    let environment = spawn::environment(&launch.environment, call, ticket);
+    let mut environment = spawn::environment(&launch.environment, call, ticket);
+    environment.insert(MARK.to_owned(), mark(&identity));
     let specification = Specification {
         argv: call.argv.clone(),
         env: environment.into_iter().map(|(name, value)| (name, Hidden(value))).collect(),
@@ -107,7 +108,7 @@ pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
         }
     };
     until_over(ended, process.as_ref(), control, &mut screen).await;
-    settle(&files, &identity, &traces(&specification.env), specification.sensitive)
+    settle(&files, &identity, specification.sensitive)
 }
 
 /// Finds out what became of an attempt whose executor is gone, waiting for it while it is going on.
@@ -134,7 +135,7 @@ pub async fn recover(launch: &Launch, identity: &ProcessIdentity, ticket: &Ticke
             until_over(ended, Some(&process), control, &mut screen).await;
         }
     }
-    settle(&files, identity, &spawn::of_run(ticket), ticket.sensitive)
+    settle(&files, identity, ticket.sensitive)
 }
 
 /// Makes the folder for output, durably, when it is not there.
@@ -179,12 +180,12 @@ pub(super) async fn cancelled(mut cancel: watch::Receiver<bool>) {
     }
 }
 
-/// Reads what is left of an attempt, of which all processes were given these variables.
-fn settle(files: &Files, identity: &ProcessIdentity, given: &[(&str, String)], sensitive: bool) -> Ended {
+/// Reads what is left of an attempt.
+fn settle(files: &Files, identity: &ProcessIdentity, sensitive: bool) -> Ended {
     match read_status(files) {
         Some(status) => ended(files, status, sensitive),
         None => Ended {
-            end: without_status(files, identity, given),
+            end: without_status(files, identity),
             result: result(files, sensitive),
             output: None,
             duration: Duration::ZERO,
@@ -193,7 +194,7 @@ fn settle(files: &Files, identity: &ProcessIdentity, given: &[(&str, String)], s
 }
 
 /// What can be said when no supervisor wrote down how the step ended.
-fn without_status(files: &Files, identity: &ProcessIdentity, given: &[(&str, String)]) -> End {
+fn without_status(files: &Files, identity: &ProcessIdentity) -> End {
     let pid = identity.pid;
     if proc::is_elsewhere(identity) {
         let host = &identity.host;
@@ -216,7 +217,7 @@ fn without_status(files: &Files, identity: &ProcessIdentity, given: &[(&str, Str
         return End::NotStarted { evidence };
     }
     let gone = format!("the step's supervisor, process {pid}, is gone without having left a status");
-    match remains(files, identity, given) {
+    match remains(files, identity) {
         Ok(remains) if remains.is_empty() => {
             End::Lost { may_run: false, evidence: format!("{gone}; nothing of its session is left") }
         }
@@ -233,8 +234,9 @@ fn without_status(files: &Files, identity: &ProcessIdentity, given: &[(&str, Str
 
 /// What still runs of a step whose supervisor is gone: its own process, what is in its session or in its control
 /// group, and what was started with its environment.
-fn remains(files: &Files, identity: &ProcessIdentity, given: &[(&str, String)]) -> io::Result<Vec<Leftover>> {
+fn remains(files: &Files, identity: &ProcessIdentity) -> io::Result<Vec<Leftover>> {
     let began = read_began(files);
+    let mark = mark(identity);
     let group = began.as_ref().and_then(|began| began.group.clone()).map(Cgroup::at);
     let grouped = group.as_ref().and_then(|group| group.members().ok()).unwrap_or_default();
     let is_step =
@@ -243,7 +245,7 @@ fn remains(files: &Files, identity: &ProcessIdentity, given: &[(&str, String)]) 
         process.session == identity.pid
             || is_step(process)
             || grouped.contains(&process.pid)
-            || proc::was_given(process.pid, given)
+            || proc::was_given(process.pid, MARK, &mark)
     });
     let remains: Vec<Leftover> = remains.map(|process| process.leftover()).collect();
     if let Some(group) = group {
@@ -256,10 +258,12 @@ fn list(processes: &[Leftover]) -> String {
     processes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The variables by which the processes of an attempt are known.
-fn traces(environment: &BTreeMap<String, Hidden<String>>) -> Vec<(&'static str, String)> {
-    let value = |name: &str| environment.get(name).map(|value| value.0.clone()).unwrap_or_default();
-    spawn::OF_RUN.map(|name| (name, value(name))).into()
+/// The variable by which all processes of an attempt are known, wherever they go.
+const MARK: &str = "RUNBOOK_SUPERVISOR";
+
+/// What that variable says: within one start of the machine no other supervisor has the same.
+fn mark(identity: &ProcessIdentity) -> String {
+    format!("{}.{}", identity.pid, identity.start_time)
 }
 
 fn ended(files: &Files, status: Status, sensitive: bool) -> Ended {

@@ -31,24 +31,11 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 pub fn environment(own: &BTreeMap<String, String>, call: &ProcessCall, ticket: &Ticket) -> BTreeMap<String, String> {
     let mut environment = allowed(own);
     environment.extend(call.env.iter().map(|(name, value)| (name.clone(), value.0.clone())));
-    environment.extend(of_run(ticket).map(|(name, value)| (name.to_owned(), value)));
+    environment.insert("RUNBOOK_RUN".to_owned(), ticket.run.clone());
+    environment.insert("RUNBOOK_STEP".to_owned(), ticket.step.clone());
+    environment.insert("RUNBOOK_ATTEMPT".to_owned(), ticket.attempt.to_string());
+    environment.insert("RUNBOOK_DIRECTION".to_owned(), if ticket.undo.is_some() { "undo" } else { "do" }.to_owned());
     environment
-}
-
-/// The names of the variables that say which attempt a process belongs to.
-pub const OF_RUN: [&str; 4] = ["RUNBOOK_RUN", "RUNBOOK_STEP", "RUNBOOK_ATTEMPT", "RUNBOOK_DIRECTION"];
-
-/// What a step may know about its run.
-#[must_use]
-pub fn of_run(ticket: &Ticket) -> [(&'static str, String); 4] {
-    let direction = if ticket.undo.is_some() { "undo" } else { "do" };
-    let [run, step, attempt, of] = OF_RUN;
-    [
-        (run, ticket.run.clone()),
-        (step, ticket.step.clone()),
-        (attempt, ticket.attempt.to_string()),
-        (of, direction.to_owned()),
-    ]
 }
 
 /// What of an environment every process started here may see.
