@@ -212,18 +212,17 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Records what somebody elsewhere wants; whether all that is under way is to be ended. What cannot come now is
     /// refused, and changes nothing.
     fn obey(&self, command: Command) -> Result<bool, LogError> {
-        let recorded = self.log.append(command.event);
-        let said = recorded.as_ref().map(|()| ()).map_err(|error| match error {
-            LogError::Illegal(illegal) => illegal.why.clone(),
-            LogError::Journal(_) => error.to_string(),
-        });
-        let ends = said.is_ok() && command.end_now;
+        let (said, ends) = match self.log.append(command.event) {
+            Ok(()) => (Ok(()), command.end_now),
+            Err(LogError::Illegal(illegal)) => (Err(illegal.why), false),
+            Err(error) => {
+                let _gone = command.reply.send(Err(error.to_string()));
+                return Err(error);
+            }
+        };
         // Whoever asked may have gone.
         let _gone = command.reply.send(said);
-        match recorded {
-            Ok(()) | Err(LogError::Illegal(_)) => Ok(ends),
-            Err(error) => Err(error),
-        }
+        Ok(ends)
     }
 }
 

@@ -17,6 +17,9 @@ use crate::model::status::Status;
 use crate::model::step::Step;
 use crate::report::view::{Progress, View};
 
+/// A step by its name in the journal, and which part of its undo; `None` going forward.
+pub type Part = (String, Option<usize>);
+
 /// Everything that a run needs while it goes. All that is under way shares it.
 pub struct Session<H: Executor, V> {
     /// What is to be done.
@@ -35,8 +38,8 @@ pub struct Session<H: Executor, V> {
     pub stop: Stop,
     /// Where to stop for tests.
     pub crash: crate::journal::crash::CrashPlan,
-    /// Attempts that were made known and not let go yet, by their step and the part of its undo.
-    pub prepared: RefCell<HashMap<(String, Option<usize>), H::Prepared>>,
+    /// Attempts that were made known and not let go yet.
+    pub prepared: RefCell<HashMap<Part, H::Prepared>>,
 }
 
 impl<H: Executor, V: View> Session<H, V> {
