@@ -7,7 +7,7 @@ mod undo;
 
 use super::program::{Kind, Role};
 use super::state::{Direction, Standing, describe};
-use super::{Engine, Illegal};
+use super::{Decision, Engine, Illegal};
 use crate::model::event::{Answer, Event, Intent, Outcome, SettledBy, Settlement};
 use crate::model::question::Choice;
 use crate::model::result::Failure;
@@ -119,6 +119,7 @@ impl Engine {
 
     fn attempt_started(&mut self, step: &str, attempt: u32, intent: &Intent, at: &str) -> Applied {
         let index = self.may_begin(step)?;
+        allowed(self.is_its_turn(index), "it is not its turn")?;
         let fold = &mut self.state.steps[index];
         allowed(attempt == fold.attempts + 1, "it is not the next attempt")?;
         fold.attempts += 1;
@@ -261,13 +262,22 @@ impl Engine {
                 continue;
             }
             self.state.in_flight.remove(&index);
-            (fold.state, fold.reason) =
-                if yes == Some(index) { (Standing::Succeeded, None) } else { (Standing::Failed, Some(reason.to_owned())) };
+            (fold.state, fold.reason) = if yes == Some(index) {
+                (Standing::Succeeded, None)
+            } else {
+                (Standing::Failed, Some(reason.to_owned()))
+            };
         }
     }
 
     fn known(&self, step: &str) -> Result<usize, String> {
         self.program.index(step).ok_or_else(|| format!("the runbook has no step {step}"))
+    }
+
+    /// Whether everything that comes before an attempt of the step is through.
+    fn is_its_turn(&self, index: usize) -> bool {
+        let name = &self.program.steps[index].name;
+        self.next().iter().any(|decision| matches!(decision, Decision::Attempt { step, .. } if step == name))
     }
 
     /// The step's place, if an attempt of it may begin now.

@@ -201,7 +201,8 @@ impl Engine {
                 [("done", vec![]), ("failed", vec![]), ("begun", vec![]), ("untouched", vec![])];
             let items = each.batches.iter().flat_map(|batch| &batch.1);
             for (item, label) in items.zip(fold.items.iter().map(|item| item.label.as_str())) {
-                let failed = self.program.steps_within(*item).into_iter().any(|index| self.state.steps[index].has_failed());
+                let failed =
+                    self.program.steps_within(*item).into_iter().any(|index| self.state.steps[index].has_failed());
                 let group = match self.is_through(*item) {
                     true => 0,
                     false if failed => 1,

@@ -91,14 +91,16 @@ impl Engine {
     pub(super) fn is_unclean(&self, hold: &Held) -> bool {
         let folds: Vec<_> =
             self.program.steps_within(hold.acquire).into_iter().map(|index| &self.state.steps[index]).collect();
-        let broken = folds.iter().any(|fold| fold.has_failed() || fold.maybe_in_place && fold.state == Standing::Pending);
+        let broken =
+            folds.iter().any(|fold| fold.has_failed() || fold.maybe_in_place && fold.state == Standing::Pending);
         broken && folds.iter().any(|fold| fold.maybe_in_place || fold.state == Standing::InPlace)
     }
 
     /// The holds that a step stands in, the outermost first, with their blocks.
     pub(super) fn holds_around(&self, index: usize) -> Vec<(BlockId, &Held)> {
         let Some(block) = self.program.block_of(index) else { return Vec::new() };
-        let mut holds: Vec<_> = self.program.above(block).filter_map(|block| Some((block, self.hold_at(block)?))).collect();
+        let mut holds: Vec<_> =
+            self.program.above(block).filter_map(|block| Some((block, self.hold_at(block)?))).collect();
         holds.retain(|(_, hold)| self.program.above(block).any(|above| above == hold.inner));
         holds.reverse();
         holds
@@ -122,14 +124,10 @@ impl Engine {
     }
 
     pub(super) fn walk_guard(&self, block: BlockId, guard: &Guarded, mode: Mode, out: &mut Decisions) -> Walk {
-        let fold = &self.state.blocks[block];
-        let step = self.program.blocks[block].name.clone();
-        let mut answer = self.tripped(block, guard, mode, out);
-        if fold.limit_reached {
-            self.cancel(guard.inner, out);
-            let reason = "its time limit is over";
-            answer = Some(self.block_failed(block, guard.on_failure, reason, out)).filter(|walk| *walk != Walk::Through);
+        if self.state.blocks[block].limit_reached {
+            return self.walk_ended(block, guard, mode, out);
         }
+        let answer = self.tripped(block, guard, mode, out);
         let inner_mode = match &answer {
             Some(Walk::Failed(fault)) if mode == Mode::Begin => Mode::Fail { back: fault.back },
             Some(_) if mode == Mode::Begin => Mode::Wait,
@@ -137,25 +135,40 @@ impl Engine {
         };
         match (self.walk(guard.inner, inner_mode, out), answer) {
             (Walk::Busy, _) => {
-                self.guards(block, &step, guard, mode, out);
+                self.guards(block, guard, mode, out);
                 Walk::Busy
             }
-            (Walk::Through | Walk::Idle, Some(answer @ (Walk::Busy | Walk::Failed(_)))) => answer,
+            (_, Some(answer @ (Walk::Busy | Walk::Failed(_)))) => answer,
             (inner, _) => inner,
         }
     }
 
+    /// What has used up its time: all that is under way is ended, and then it has failed.
+    fn walk_ended(&self, block: BlockId, guard: &Guarded, mode: Mode, out: &mut Decisions) -> Walk {
+        let quiet = if mode == Mode::Begin { Mode::Fail { back: false } } else { mode };
+        match self.walk(guard.inner, quiet, out) {
+            Walk::Busy => {
+                self.cancel(guard.inner, out);
+                Walk::Busy
+            }
+            Walk::Idle if mode == Mode::Stop => Walk::Idle,
+            Walk::Through => Walk::Through,
+            Walk::Idle | Walk::Failed(_) => self.block_failed(block, guard.on_failure, "its time limit is over", out),
+        }
+    }
+
     /// Keeps the eyes open while something goes on.
-    fn guards(&self, block: BlockId, step: &str, guard: &Guarded, mode: Mode, out: &mut Decisions) {
+    fn guards(&self, block: BlockId, guard: &Guarded, mode: Mode, out: &mut Decisions) {
         let fold = &self.state.blocks[block];
+        let step = &self.program.blocks[block].name;
         if mode != Mode::Begin {
             return;
         }
         if guard.limited && !fold.limit_reached {
-            out.push(Decision::Limit { step: step.to_owned() });
+            out.push(Decision::Limit { step: step.clone() });
         }
         for watch in (0..guard.watches.len()).filter(|watch| !fold.tripped.contains_key(watch)) {
-            out.push(Decision::Watch { step: step.to_owned(), watch });
+            out.push(Decision::Watch { step: step.clone(), watch });
         }
     }
 

@@ -11,7 +11,7 @@ mod hold;
 pub mod program;
 mod rollback;
 mod settle;
-mod shape;
+pub mod shape;
 pub mod state;
 mod walk;
 

@@ -40,7 +40,10 @@ impl Engine {
         }
         if self.state.stopping {
             out.clear();
-            out.push(Decision::Append(Event::RunFinished { outcome: RunOutcome::Stopped, remaining: self.still_held() }));
+            out.push(Decision::Append(Event::RunFinished {
+                outcome: RunOutcome::Stopped,
+                remaining: self.still_held(),
+            }));
             return;
         }
         if self.state.question.is_some() {

@@ -120,11 +120,9 @@ fn shape(step: &Step) -> Shape {
     let core = match &step.action {
         Action::Group { steps, parallel: Some(at_once) } => Shape::Parallel { members: list(steps), at_once: *at_once },
         Action::Group { steps, parallel: None } => Shape::List(list(steps)),
-        Action::Include(included) => Shape::Include {
-            name: step.id.clone(),
-            members: list(&included.steps),
-            on_failure: step.on_failure,
-        },
+        Action::Include(included) => {
+            Shape::Include { name: step.id.clone(), members: list(&included.steps), on_failure: step.on_failure }
+        }
         _ => acting(step, step.id.clone(), Role::Own),
     };
     around(step, core)
@@ -231,6 +229,22 @@ fn node(step: &Step, name: String, role: Role) -> Node {
 }
 
 impl Shape {
+    /// The names of everything in it that acts.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Step { node, .. } => vec![&node.name],
+            Self::List(members)
+            | Self::Parallel { members, .. }
+            | Self::Include { members, .. }
+            | Self::Hold { members, .. } => members.iter().flat_map(Self::names).collect(),
+            Self::Loop { body, .. }
+            | Self::Repeat { body, .. }
+            | Self::Guard { body, .. }
+            | Self::Background { body, .. } => body.names(),
+        }
+    }
+
     /// Names everything after one item of a loop: `drain` becomes `drain[web-1]`.
     pub(super) fn of_item(&mut self, label: &str) {
         let each = |shapes: &mut Vec<Self>| shapes.iter_mut().for_each(|shape| shape.of_item(label));

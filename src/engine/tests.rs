@@ -261,7 +261,7 @@ fn an_event_that_cannot_follow_is_refused_and_changes_nothing() {
     engine.after([started("a", 1)]);
     let before = engine.state.clone();
     let refused = engine.apply(&started("b", 1), "").expect_err("one attempt is under way");
-    assert_eq!(refused.to_string(), "attempt_started of b cannot follow: another attempt is under way");
+    assert_eq!(refused.to_string(), "attempt_started of b cannot follow: it is not its turn");
     assert_eq!(engine.state, before);
 }
 

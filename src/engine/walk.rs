@@ -96,6 +96,11 @@ impl Engine {
             }
             Standing::Failed | Standing::TimedOut if mode == Mode::Stop => Walk::Idle,
             Standing::Failed | Standing::TimedOut if self.may_retry(index) => self.begin(index, mode, out),
+            // What the program ended was meant to be ended: whoever did it says what follows.
+            Standing::Failed | Standing::TimedOut if fold.was_cancelled() && fold.tries > 0 => {
+                let reason = fold.reason.clone().unwrap_or_default();
+                Walk::Failed(Fault { step: node.name.clone(), reason, back: false })
+            }
             Standing::Failed | Standing::TimedOut => self.after_failure(index, handler, mode, out),
             _ => self.begin(index, mode, out),
         }
@@ -129,6 +134,18 @@ impl Engine {
             let walk = self.walk(block, Mode::Begin, &mut Vec::new());
             !matches!(walk, Walk::Through | Walk::Failed(_))
         })
+    }
+
+    /// What failed of the steps in the background that a step waits for; `None` where all came to a good end.
+    #[must_use]
+    pub fn failed_behind(&self, step: &str) -> Option<String> {
+        let joins = self.program.index(step).map(|index| &self.program.steps[index].joins)?;
+        let failed = joins.iter().filter_map(|joined| {
+            let block = self.program.block(joined, |kind| matches!(kind, Kind::Background(..)))?;
+            fault(self.walk(block, Mode::Begin, &mut Vec::new()))
+        });
+        let said: Vec<String> = failed.map(|fault| format!("{} failed: {}", fault.step, fault.reason)).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// What follows a failure that is not tried again.
@@ -263,7 +280,8 @@ impl Engine {
             Some(_) if mode == Mode::Begin => Mode::Fail { back: faults.iter().any(|fault| fault.back) },
             _ => mode,
         };
-        let mut under_way = members.iter().filter(|member| self.is_begun(**member) && !self.is_through(**member)).count();
+        let mut under_way =
+            members.iter().filter(|member| self.is_begun(**member) && !self.is_through(**member)).count();
         let (mut busy, mut idle) = (false, false);
         for member in members {
             if !self.is_begun(*member) {
@@ -323,7 +341,8 @@ impl Engine {
         let mut done = 0;
         for (before, items) in &each.batches {
             let first = done == 0;
-            let asked = each.canary.is_some_and(|canary| !first && done == usize::try_from(canary).unwrap_or(usize::MAX));
+            let asked =
+                each.canary.is_some_and(|canary| !first && done == usize::try_from(canary).unwrap_or(usize::MAX));
             if asked && let Some(walk) = self.canary(block, fold, mode, out) {
                 return walk;
             }

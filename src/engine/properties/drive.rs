@@ -219,10 +219,13 @@ impl Drive<'_> {
                 Event::StepSettled { step, attempt, r#as, by: SettledBy::Supervisor, reason: String::new() }
             }
             // What was committed was not refused by the server.
-            1 if had_effect && self.engine.program.steps[index].atomic => finished(step, attempt, Outcome::Succeeded, None),
+            1 if had_effect && self.engine.program.steps[index].atomic => {
+                finished(step, attempt, Outcome::Succeeded, None)
+            }
             1 => self.attempt_ended(step, attempt),
             chance => {
-                self.truth[index].in_place = before || (self.chance(2) == 1 && !self.engine.program.steps[index].read_only);
+                self.truth[index].in_place =
+                    before || (self.chance(2) == 1 && !self.engine.program.steps[index].read_only);
                 self.truth[index].still_runs = chance == 3;
                 let outcome = if chance == 3 { Outcome::UnknownMayRun } else { Outcome::Unknown };
                 finished(step, attempt, outcome, None)

@@ -115,11 +115,13 @@ fn asides(role: Role, count: std::ops::Range<usize>) -> impl Strategy<Value = Ve
 }
 
 fn step() -> impl Strategy<Value = Shape> {
-    (node(), prop::option::weighted(0.15, asides(Role::Aside, 1..3)), any::<bool>()).prop_map(|(node, handler, retry)| {
-        let handler = handler.unwrap_or_default();
-        let tries_after_handler = retry && !handler.is_empty() && !node.by_person;
-        Shape::Step { node: Box::new(Node { tries_after_handler, ..node }), handler }
-    })
+    (node(), prop::option::weighted(0.15, asides(Role::Aside, 1..3)), any::<bool>()).prop_map(
+        |(node, handler, retry)| {
+            let handler = handler.unwrap_or_default();
+            let tries_after_handler = retry && !handler.is_empty() && !node.by_person;
+            Shape::Step { node: Box::new(Node { tries_after_handler, ..node }), handler }
+        },
+    )
 }
 
 fn policy() -> impl Strategy<Value = OnFailure> {
@@ -131,7 +133,8 @@ fn shape() -> impl Strategy<Value = Shape> {
         let list = || prop::collection::vec(inner.clone(), 1..4);
         let ways = prop::collection::btree_set(prop::sample::select(Way::ALL.to_vec()), 2..5);
         let held = (asides(Role::Acquire, 1..3), list(), asides(Role::Release, 1..2), ways, any::<bool>());
-        let watch = (prop::sample::select(vec![Trip::Warn, Trip::Ask, Trip::Stop, Trip::Rollback]), asides(Role::Aside, 0..2));
+        let watch =
+            (prop::sample::select(vec![Trip::Warn, Trip::Ask, Trip::Stop, Trip::Rollback]), asides(Role::Aside, 0..2));
         let name = String::new;
         prop_oneof![
             2 => list().prop_map(Shape::List),
@@ -196,7 +199,9 @@ fn name(shape: &mut Shape, number: &mut u32) {
             node.name = next();
             handler.iter_mut().for_each(|shape| name(shape, number));
         }
-        Shape::List(members) | Shape::Parallel { members, .. } => members.iter_mut().for_each(|shape| name(shape, number)),
+        Shape::List(members) | Shape::Parallel { members, .. } => {
+            members.iter_mut().for_each(|shape| name(shape, number))
+        }
         Shape::Include { name: own, members, .. } => {
             *own = next();
             members.iter_mut().for_each(|shape| name(shape, number));

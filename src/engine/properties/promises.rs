@@ -60,7 +60,11 @@ fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), Strin
                     let (name, Kind::Hold(hold)) = (&program.blocks[hold].name, &program.blocks[hold].kind) else {
                         continue;
                     };
-                    let needed = if back { hold.retake && ever.contains(name.as_str()) } else { was_acquired(drive, hold.acquire) };
+                    let needed = if back {
+                        hold.retake && ever.contains(name.as_str())
+                    } else {
+                        was_acquired(drive, hold.acquire)
+                    };
                     if needed && !held.contains(name.as_str()) {
                         return Err(format!("{step} begins although {name} is not held"));
                     }
@@ -100,7 +104,9 @@ fn beside_it(drive: &Drive, index: usize, running: &BTreeSet<usize>) -> Result<(
     let chain: Vec<usize> = program.above(block).collect();
     for pair in chain.windows(2) {
         let (inner, outer) = (pair[0], pair[1]);
-        let runs = |member: usize| program.steps_within(member).into_iter().any(|step| step != index && running.contains(&step));
+        let runs = |member: usize| {
+            program.steps_within(member).into_iter().any(|step| step != index && running.contains(&step))
+        };
         match &program.blocks[outer].kind {
             Kind::List(members) => {
                 let apart = |member: &usize| !matches!(program.blocks[*member].kind, Kind::Background(..));
@@ -147,11 +153,15 @@ fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
                 }
                 for name in &held {
                     let block = drive.engine.program.block(name, |kind| matches!(kind, Kind::Hold(_)));
-                    let Some(Kind::Hold(hold)) = block.map(|block| &drive.engine.program.blocks[block].kind) else { continue };
+                    let Some(Kind::Hold(hold)) = block.map(|block| &drive.engine.program.blocks[block].kind) else {
+                        continue;
+                    };
                     let failed = drive.engine.program.steps_within(hold.release).into_iter().any(|step| {
                         let name = &drive.engine.program.steps[step].name;
                         drive.records.iter().any(|event| match event {
-                            Event::AttemptFinished { step, outcome, .. } => step == name && *outcome != Outcome::Succeeded,
+                            Event::AttemptFinished { step, outcome, .. } => {
+                                step == name && *outcome != Outcome::Succeeded
+                            }
                             Event::StepRefused { step, .. } => step == name,
                             Event::StepSettled { step, .. } => step == name,
                             _ => false,
