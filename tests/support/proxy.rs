@@ -195,8 +195,8 @@ impl Link {
                 Some(start) => Ok(('0', start)),
                 None => tokio::select! {
                     message = message(&mut from) => message,
-                    _ = cut.wait_for(|cut| *cut) => return,
-                    _ = client_gone.wait_for(|gone| *gone), if way == Way::ToClient => {
+                    () = raised(&mut cut) => return,
+                    () = raised(&mut client_gone), if way == Way::ToClient => {
                         drop(to);
                         let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
                         return;
@@ -245,6 +245,10 @@ impl Link {
         drop(client);
         wire.await.unwrap().unwrap();
     }
+}
+
+async fn raised(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|raised| *raised).await;
 }
 
 async fn message(from: &mut (impl AsyncRead + Unpin)) -> io::Result<(char, Vec<u8>)> {
