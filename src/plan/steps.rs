@@ -88,7 +88,7 @@ impl<'a, O: Observer> Planner<'a, O> {
             let asked = look::ask(check, None, step, &self.scope, &self.context, self.observer).await;
             let action = render_call(&step.action, &self.scope, &self.context).ok().flatten();
             let ticket = look::ticket(step, check.limit(), &self.scope);
-            match believed(asked, action.as_ref(), &ticket, self.observer).await {
+            match believed(asked, false, action.as_ref(), &ticket, self.observer).await {
                 (Answer::Holds, seen) => return Said::new(PlanStatus::InPlace, format!("check holds now: {seen}")),
                 (Answer::DoesNotHold, _) => {}
                 (Answer::Unknown, seen) => {
