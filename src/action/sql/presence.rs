@@ -34,15 +34,17 @@ pub struct Who {
 
 impl Who {
     /// The condition that finds it. A statement may change the name of its session, so the process counts, unless it
-    /// is idle under another name: then a pooler gave it to somebody else.
-    fn condition(&self) -> String {
+    /// is idle under another name: then a pooler gave it to somebody else. What is to be `ended` has to be its own
+    /// beyond doubt.
+    fn condition(&self, ended: bool) -> String {
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let name = quoted(&self.name);
+        let busy = if ended { "" } else { " or state is distinct from 'idle'" };
         match &self.backend {
             None => format!("application_name = {name} and pid <> pg_catalog.pg_backend_pid()"),
             Some(backend) => format!(
                 "pid = {} and extract(epoch from backend_start)::text = {} \
-                 and (application_name = {name} or state is distinct from 'idle')",
+                 and (application_name = {name}{busy})",
                 backend.pid,
                 quoted(&backend.started),
             ),
@@ -144,7 +146,7 @@ pub async fn wait(
 /// Ends the session, as far as the server can be reached. A transaction of it is rolled back. Whether it is gone is
 /// another question.
 pub async fn terminate(place: &Place) {
-    let condition = place.who.condition();
+    let condition = place.who.condition(true);
     let text =
         format!("select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where {condition}");
     let ending = async {
@@ -177,7 +179,7 @@ async fn ask(place: &Place, session: &mut Option<postgres::Session>) -> Seen {
     let question = format!(
         "select pid, coalesce(state, '?'), coalesce(left(query, 200), '?') from pg_catalog.pg_stat_activity \
          where {} limit 1",
-        place.who.condition()
+        place.who.condition(false)
     );
     let name = place.who.name.clone();
     match open.client.query_opt(&question, &[]).await {
