@@ -18,18 +18,18 @@ use postgres::Cluster;
 use proxy::{Fault, Message, Plan, Proxy, Way};
 use scenario::Scenario;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet};
 
 /// A step that goes forward through the proxy.
 const FORWARD: &str = r#"
 runbook: 1
 name: forward
 targets: { orders: { postgres: "PROXIED" } }
+defaults: { timeout: 3s }
 steps:
   - id: count
     sql: update counter set n = n + 1 where name = 'NAME' returning n
     target: orders
-    timeout: 3s
     outputs: { now: "{{ rows[0].n }}" }
     verify: { query: select n = 1 from counter where name = 'NAME' }
     rollback: { sql: update counter set n = n - 1 where name = 'NAME' }
@@ -42,11 +42,11 @@ const BACK: &str = r#"
 runbook: 1
 name: back
 targets: { orders: { postgres: "PROXIED" }, beside: { postgres: "DIRECT" } }
+defaults: { timeout: 3s }
 steps:
   - id: count
     sql: update counter set n = n + 0 where name = 'NAME'
     target: beside
-    timeout: 3s
     verify: { query: select true }
     rollback: { sql: update counter set n = n + 1 where name = 'NAME', target: orders }
   - id: break
@@ -147,7 +147,7 @@ async fn around_commit(runbook: &'static str, code: i32) {
     let names = cases.iter().map(|case| format!("'{}'", case.name)).collect::<Vec<_>>().join(", ");
     for case in cases {
         let gate = gate.clone();
-        running.spawn(async move {
+        running.spawn_local(async move {
             let _permit = gate.acquire_owned().await.unwrap();
             case.run(code).await
         });
@@ -162,12 +162,12 @@ async fn around_commit(runbook: &'static str, code: i32) {
 
 #[tokio::test]
 async fn a_run_that_is_killed_or_loses_its_server_around_commit_takes_effect_once() {
-    around_commit(FORWARD, 0).await;
+    LocalSet::new().run_until(around_commit(FORWARD, 0)).await;
 }
 
 #[tokio::test]
 async fn an_undo_that_is_killed_or_loses_its_server_around_commit_takes_effect_once() {
-    around_commit(BACK, 4).await;
+    LocalSet::new().run_until(around_commit(BACK, 4)).await;
 }
 
 #[test]
@@ -193,12 +193,12 @@ const INDEX: &str = r#"
 runbook: 1
 name: index
 targets: { orders: { postgres: "DIRECT" } }
+defaults: { timeout: 30s }
 steps:
   - id: build
     sql: create index concurrently counter_name on counter (name)
     target: orders
     transaction: false
-    timeout: 30s
     check: { query: select to_regclass('counter_name') is not null }
     rollback: { sql: drop index concurrently if exists counter_name, transaction: false }
     on_failure: stop
