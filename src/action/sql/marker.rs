@@ -19,7 +19,7 @@ use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::sql::marker::{RIGHTS, Rights};
 
 /// Keeps two that make the table at once apart. Any number does that nobody else uses.
-const LOCK: i64 = 0x7275_6e62_6f6f_6b;
+const LOCK: i64 = 0x0072_756e_626f_6f6b;
 
 /// The most that is kept of a result, in bytes of JSON. A row is no store.
 const MOST_KEPT: usize = 64 * 1024;

@@ -159,13 +159,11 @@ pub async fn terminate(place: &Place) {
 }
 
 async fn look(place: &Place, session: &mut Option<postgres::Session>) -> Seen {
-    match timeout(ANSWER, ask(place, session)).await {
-        Ok(seen) => seen,
-        Err(_) => {
-            *session = None;
-            Seen::Unreachable { reason: format!("no answer within {} s", ANSWER.as_secs()) }
-        }
+    if let Ok(seen) = timeout(ANSWER, ask(place, session)).await {
+        return seen;
     }
+    *session = None;
+    Seen::Unreachable { reason: format!("no answer within {} s", ANSWER.as_secs()) }
 }
 
 async fn ask(place: &Place, session: &mut Option<postgres::Session>) -> Seen {
