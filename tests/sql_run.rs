@@ -4,6 +4,7 @@
 
 #[path = "support/postgres.rs"]
 mod postgres;
+#[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/proxy.rs"]
 mod proxy;
 #[expect(dead_code, reason = "every file of tests uses a part of it")]

@@ -2,7 +2,6 @@
 //! exactly one of them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot have its proxy has failed")]
-#![expect(dead_code, reason = "each test binary needs a part of it")]
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -215,7 +214,10 @@ impl Link {
             if let Some(plan) = plan {
                 self.shared.fired.notify_one();
                 match plan.fault {
-                    Fault::Cut => return drop(self.cut.send(true)),
+                    Fault::Cut => {
+                        self.cut.send_replace(true);
+                        return;
+                    }
                     Fault::Delay(late) => sleep(late).await,
                     Fault::BlackHole => return std::future::pending().await,
                     Fault::Late(late) => {
