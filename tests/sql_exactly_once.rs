@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/sql.rs"]
 mod calls;
 #[path = "support/postgres.rs"]

@@ -1,7 +1,5 @@
 //! Calls of SQL steps, and what a person and an executor have to do with them.
 
-#![expect(dead_code, reason = "each test binary needs a part of it")]
-
 use std::time::Duration;
 
 use runbook::action::execute::{Control, Ended};
