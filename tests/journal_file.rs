@@ -208,7 +208,7 @@ fn a_crash_at_any_point_of_any_record_leaves_whole_records_and_at_most_a_torn_li
     assert!(!CrashPlan::from_text(None).expect("no crash").is_at(1, "after_sync"));
 }
 
-/// A file system of 512 KiB. Only root may mount one: the tests on full disks show something there alone.
+/// A file system of 4 MiB. Only root may mount one: the tests on full disks show something there alone.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -216,7 +216,7 @@ impl SmallDisk {
     fn mount() -> Option<Self> {
         let folder = folder();
         let mounted = assert_cmd::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
             .arg(folder.path())
             .output()
             .expect("mount starts");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::environment::Environment;
-use super::exec::crash_plan;
+use super::exec::{NO_PLACE, crash_plan};
 use super::exit::{Exit, REFUSED, STOPPED};
 use super::{open, runtime};
 use crate::action::secret::Secrets;
@@ -82,9 +82,12 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         prepared: None,
     };
     // Without its first record nothing of a run has happened.
-    let code = if session.log.engine.state.begun { STOPPED } else { REFUSED };
+    let has_begun = session.log.engine.state.begun;
     for event in first {
-        session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
+        session.log.append(event).map_err(|error| {
+            let exit = Exit::from(error);
+            if has_begun { exit } else { exit.with_code(REFUSED).help(NO_PLACE) }
+        })?;
     }
     let started = session.log.engine.state.started.clone();
     session.log.values.set_run("started", &started);
