@@ -2,7 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test runs programs")]
 
-#[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/postgres.rs"]
 mod postgres;
 
@@ -169,10 +168,11 @@ fn nothing_is_said_to_a_database_before_its_record_is_synced() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let runbook = scratch.path().join("runbook.yaml");
     let text = format!(
-        "runbook: 1\nname: orders\ntargets: {{ db: {{ postgres: \"{}\" }} }}\ndefaults: {{ timeout: 30s, target: db }}\nsteps:\n  \
-         - id: make\n    sql: create table orders (id integer)\n    verify: {{ query: select 1 }}\n    \
+        "runbook: 1\nname: orders\ntargets: {{ db: {{ postgres: \"{}\" }} }}\ndefaults: {{ timeout: 30s }}\nsteps:\n  \
+         - id: make\n    sql: create table orders (id integer)\n    target: db\n    verify: {{ query: select true }}\n    \
          rollback: {{ sql: drop table orders }}\n  \
-         - id: break\n    sql: select 1 / 0\n    rollback: {{ not_needed: nothing }}\n    on_failure: rollback\n",
+         - id: break\n    sql: select 1 / 0\n    target: db\n    rollback: {{ not_needed: nothing }}\n    \
+         on_failure: rollback\n",
         database.connection()
     );
     fs::write(&runbook, text).expect("room");
