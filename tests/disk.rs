@@ -128,7 +128,7 @@ fn code_is_right(ran: &Output, records: &[Value]) {
         // So may that of the end.
         ("run_finished", _) if code == 6 => {}
         ("run_finished", outcome) => {
-            let wanted = if outcome == Some("succeeded") { 0 } else { 1 };
+            let wanted = i32::from(outcome != Some("succeeded"));
             assert_eq!(code, wanted, "{}", told(ran));
         }
         ("question_asked", _) => assert!(matches!(code, 6 | 7), "{code} {}", told(ran)),

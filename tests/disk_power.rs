@@ -62,7 +62,7 @@ fn text(path: &Path) -> &str {
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what} does not come");
+        assert!(began.elapsed() < Duration::from_mins(1), "{what} does not come");
         std::thread::sleep(Duration::from_micros(200));
     }
 }

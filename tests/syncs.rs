@@ -1,6 +1,7 @@
 //! Missing syncs, which no kill can find: the order of writes and syncs of a whole run, read from its system calls.
 
 #![expect(clippy::disallowed_methods, reason = "a test runs programs")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "support/postgres.rs"]
 mod postgres;
