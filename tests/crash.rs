@@ -286,18 +286,18 @@ impl Matrix {
         let mut ways = Vec::new();
         for depth in 0..=DEEP {
             ways.push(begins.len());
-            begins = begins.into_iter().flat_map(|kept| self.survives_from(kept, depth)).collect();
+            begins = begins.iter().flat_map(|kept| self.survives_from(kept, depth)).collect();
         }
-        let name = self.operator.scenario.id();
+        let (name, mut says) = (self.operator.scenario.id(), std::io::stderr());
         let crashes = self.tried.len();
-        writeln!(std::io::stderr(), "{name}: {crashes} crashes; gone on from, by their number: {ways:?}").unwrap();
+        writeln!(says, "{name}: {crashes} crashes; gone on from, by their number: {ways:?}").unwrap();
         self
     }
 
     /// Goes to the end from there, then crashes at every place on that way. What that left is given out.
-    fn survives_from(&mut self, kept: Kept, depth: usize) -> Vec<Kept> {
+    fn survives_from(&mut self, kept: &Kept, depth: usize) -> Vec<Kept> {
         let Self { operator, seen, .. } = self;
-        operator.put_back(&kept);
+        operator.put_back(kept);
         let mut ways = Vec::new();
         let end = operator.go_to_the_end(|operator| {
             if depth < DEEP {

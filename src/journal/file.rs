@@ -188,7 +188,7 @@ impl Journal {
             self.may_begin()?;
         } else {
             // What ends or undoes something is recorded as far as there is room.
-            let _kept = self.reserve();
+            let _kept = self.reserve.keep(&self.file, self.end, 0);
         }
         self.poisoned = true;
         self.check_end()?;
@@ -258,9 +258,9 @@ impl Journal {
         if found.len() == self.end { Ok(()) } else { Err(JournalError::Changed { path: self.path.clone() }) }
     }
 
-    /// Has room kept for what will have to be recorded.
+    /// Has room kept for what will have to be recorded when one attempt more begins.
     fn reserve(&mut self) -> io::Result<()> {
-        self.reserve.keep(&self.file, self.end)
+        self.reserve.keep(&self.file, self.end, 1)
     }
 }
 

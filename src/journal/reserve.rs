@@ -67,14 +67,9 @@ impl Reserve {
         }
     }
 
-    /// Enough for the ends of what is under way and of one attempt more.
-    fn wanted(&self) -> u64 {
-        END + ATTEMPT * (self.under_way.len() as u64 + 1) + STEP * self.begun
-    }
-
-    /// Has room kept behind the end of the journal.
-    pub(super) fn keep(&mut self, journal: &File, end: u64) -> io::Result<()> {
-        let wanted = self.wanted();
+    /// Has room kept behind the end of the journal: for the ends of what is under way, and of so many attempts more.
+    pub(super) fn keep(&mut self, journal: &File, end: u64, more: u64) -> io::Result<()> {
+        let wanted = END + ATTEMPT * (self.under_way.len() as u64 + more) + STEP * self.begun;
         if self.written.is_none() {
             if end + wanted <= self.kept {
                 return Ok(());
