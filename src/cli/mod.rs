@@ -1,8 +1,10 @@
 //! The command line: one file a command, wiring and exit codes. No decision about a step is made here.
 
+mod abort;
 mod answer;
 mod audit;
 mod completions;
+mod control;
 pub mod environment;
 mod exec;
 mod exit;
@@ -13,15 +15,19 @@ mod load;
 mod man;
 mod new;
 mod open;
+mod pause;
 mod plan;
 mod render;
 mod resume;
+mod retry;
 mod rollback;
 mod schema;
 mod shell;
+mod skip;
 mod status;
 mod turn;
 mod validate;
+mod watch;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -74,6 +80,16 @@ enum Command {
     Resume(resume::Resume),
     /// Undo what a run did, newest first.
     Rollback(rollback::Rollback),
+    /// Look at a run as it goes, and answer its questions.
+    Watch(watch::Watch),
+    /// Have a run stop after its running step.
+    Pause(pause::Pause),
+    /// End the running step of a run, and have the run stop.
+    Abort(abort::Abort),
+    /// Leave out a step, or leave what failed as it is.
+    Skip(skip::Skip),
+    /// Try a failed step once more.
+    Retry(retry::Retry),
     /// Answer a run's open question.
     Answer(answer::Answer),
     /// Show where a run stands.
@@ -114,6 +130,11 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Exec(command) => command.run(environment),
         Command::Resume(command) => command.run(environment),
         Command::Rollback(command) => command.run(environment),
+        Command::Watch(command) => command.run(environment),
+        Command::Pause(command) => command.run(environment),
+        Command::Abort(command) => command.run(environment),
+        Command::Skip(command) => command.run(environment),
+        Command::Retry(command) => command.run(environment),
         Command::Answer(command) => command.run(environment),
         Command::Status(command) => command.run(environment),
         Command::List(command) => command.run(environment),

@@ -7,6 +7,7 @@ mod alone;
 mod attempt;
 pub mod clock;
 mod conclude;
+pub mod control;
 pub mod log;
 pub mod person;
 mod probe;
