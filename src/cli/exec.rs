@@ -68,6 +68,7 @@ impl Exec {
             engine: Engine::new(&loaded.runbook),
             runbook: loaded.runbook,
             parameters: loaded.parameters,
+            pending: Vec::new(),
             folder,
             journal,
             locks,

@@ -35,6 +35,10 @@ use environment::Environment;
 use exit::{Exit, STOPPED, USAGE};
 
 use crate::report::terminal;
+use crate::run::signals;
+
+/// By then text is out that somebody reads.
+const SOON: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Below the commands in `--help`.
 const AFTER: &str = "\
@@ -145,9 +149,26 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Man(command) => command.run(),
     };
     let code = done.unwrap_or_else(Exit::show);
+    let_out();
     match terminal::lost() {
         Some(why) if !is_run => Exit::new(USAGE, format!("cannot write to standard output: {why}")).show(),
         _ => code,
+    }
+}
+
+/// Waits until whoever reads has read it all, or a signal says that nobody will. What had to be done is done by then.
+fn let_out() {
+    if terminal::drain(Some(SOON)) {
+        return;
+    }
+    if let Ok(runtime) = runtime() {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = tokio::task::spawn_blocking(|| terminal::drain(None)) => {}
+                _ = signals::end_asked() => {}
+            }
+        });
+        runtime.shutdown_background();
     }
 }
 

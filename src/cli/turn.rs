@@ -1,9 +1,11 @@
 //! One executor's turn with a run: everything is put together, and the loop goes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::environment::Environment;
 use super::exec::crash_plan;
@@ -17,9 +19,13 @@ use crate::journal::lock::Locks;
 use crate::journal::store::RunFolder;
 use crate::model::event::Event;
 use crate::model::runbook::Runbook;
-use crate::report::human::Human;
-use crate::report::json::Json;
+use crate::model::status::Pending;
+use crate::report::human::{self, Human};
+use crate::report::json::{self, Json};
+use crate::report::terminal;
 use crate::report::view::View;
+use crate::run::control::board::{Board, Mirrored};
+use crate::run::control::server::{Owner, Server};
 use crate::run::log::Log;
 use crate::run::person::Person;
 use crate::run::session::Session;
@@ -34,6 +40,8 @@ pub struct Turn {
     pub runbook: Runbook,
     /// Typed values.
     pub parameters: BTreeMap<String, Value>,
+    /// What people asked of it and nothing came of yet.
+    pub pending: Vec<Pending>,
     /// Where it lies.
     pub folder: RunFolder,
     /// Where it is recorded.
@@ -49,6 +57,7 @@ pub struct Turn {
 /// Takes the turn: records the first events, then goes on until the run ends or halts. The exit code.
 pub fn take(turn: Turn, first: Vec<Event>, environment: &Environment) -> Result<u8, Exit> {
     let runtime = runtime()?;
+    terminal::write_behind(if turn.json { json::dropped } else { human::dropped });
     let code = if turn.json {
         runtime.block_on(go(turn, first, Json, environment))
     } else {
@@ -64,13 +73,18 @@ pub fn take(turn: Turn, first: Vec<Event>, environment: &Environment) -> Result<
 async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Environment) -> Result<u8, Exit> {
     let stop = signals::listen().map_err(|error| Exit::new(STOPPED, format!("cannot listen to signals: {error}")))?;
     let name = environment.user();
+    let owner = Owner { uid: rustix::process::getuid().as_raw(), name: name.clone() };
     let person = if turn.json { Person::absent(name, turn.yes) } else { Person::at_terminal(name, turn.yes) };
+    let board = Board::new(&turn.folder.id, &turn.runbook, &turn.engine, turn.pending).shared();
+    let view = Mirrored::new(view, board.clone());
+    let (sender, commands) = mpsc::unbounded_channel();
+    let path = turn.folder.path.clone();
     let folder = std::path::PathBuf::from(&turn.runbook.folder);
     let secrets = Secrets::new(turn.runbook.secrets.clone(), folder, environment.variables.clone());
-    let mut values = Values::new(&turn.runbook, &turn.parameters, secrets);
+    let values = Values::new(&turn.runbook, &turn.parameters, secrets);
     values.set_run("id", &turn.folder.id);
     values.set_run("operator", &environment.user());
-    let mut session = Session {
+    let session = Session {
         hands: World::new(&turn.folder.path, open::executable(), environment.variables.clone()),
         folder: turn.folder,
         crash: crash_plan(environment)?,
@@ -79,17 +93,22 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         runbook: turn.runbook,
         person,
         stop,
-        prepared: None,
+        prepared: RefCell::default(),
     };
     // Without its first record nothing of a run has happened.
-    let code = if session.log.engine.state.begun { STOPPED } else { REFUSED };
+    let code = if session.log.read(|engine| engine.state.begun) { STOPPED } else { REFUSED };
     for event in first {
         session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
     }
-    let started = session.log.engine.state.started.clone();
+    let started = session.log.read(|engine| engine.state.started.clone());
     session.log.values.set_run("started", &started);
     session.remember_secrets().await;
-    let state = session.drive().await?;
+    let server = Server::open(&path, board, sender, owner);
+    if let Err(error) = &server {
+        terminal::err(&format!("this run cannot be reached from other terminals: {error}\n"));
+    }
+    let state = session.drive(commands).await?;
+    drop(server);
     drop(turn.locks);
     Ok(state.exit_code())
 }

@@ -73,11 +73,8 @@ pub fn open(notice: Notice, written: fn(Stream, &io::Result<()>)) -> io::Result<
 /// Puts text into its lane. False where there is none.
 pub fn put(stream: Stream, text: &str) -> bool {
     let Some([out, err]) = LANES.get() else { return false };
-    if stream == Stream::Out {
-        out.put(stream, text)
-    } else {
-        err.put(stream, text)
-    }
+    let lane = if stream == Stream::Out { out } else { err };
+    lane.put(stream, text);
     true
 }
 

@@ -14,6 +14,7 @@ pub mod plan;
 mod progress;
 mod question;
 pub mod render;
+mod requests;
 pub mod status;
 pub mod terminal;
 pub mod text;

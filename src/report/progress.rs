@@ -13,6 +13,7 @@ use super::view::Progress;
 pub struct Live {
     bar: ProgressBar,
     looks: Looks,
+    step: String,
     name: String,
     estimate: Option<Duration>,
     last: String,
@@ -32,6 +33,7 @@ impl Live {
         Self {
             bar,
             looks,
+            step: String::new(),
             name: String::new(),
             estimate: None,
             last: String::new(),
@@ -47,6 +49,7 @@ impl Live {
                 if std::mem::take(&mut self.paused) {
                     self.bar.reset();
                 }
+                self.step.clone_from(step);
                 let name = if step == name { step.clone() } else { format!("{step}  {}", one_line(name)) };
                 self.name = cut(&name, self.looks.width / 2);
                 self.estimate = *estimate;
@@ -55,7 +58,8 @@ impl Live {
                 self.bar.reset_elapsed();
             }
             Progress::Began(ago) => self.ago = *ago,
-            Progress::Output(line) => self.last = one_line(line),
+            Progress::Output { step, line } if *step == self.step => self.last = one_line(line),
+            Progress::Output { step, line } => self.last = format!("{step}: {}", one_line(line)),
             Progress::Waiting(what) => self.last = format!("waits: {}", one_line(what)),
             Progress::Tick => {}
             Progress::Idle => return self.pause(),

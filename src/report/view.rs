@@ -37,8 +37,13 @@ pub enum Progress {
     },
     /// It began so long ago.
     Began(Duration),
-    /// A line that it printed.
-    Output(String),
+    /// A line that a step printed.
+    Output {
+        /// Its name in the journal.
+        step: String,
+        /// The line.
+        line: String,
+    },
     /// It waits for something.
     Waiting(String),
     /// Time went by.

@@ -15,18 +15,3 @@ pub mod socket;
 pub mod tail;
 pub mod translate;
 pub mod watching;
-
-use tokio::sync::oneshot;
-
-use crate::model::event::Event;
-
-/// What somebody at another terminal wants of the loop.
-#[derive(Debug)]
-pub struct Command {
-    /// To be recorded, if it may come now.
-    pub event: Event,
-    /// The running step is to be ended.
-    pub end_now: bool,
-    /// Whether it is durable, or why it cannot come.
-    pub reply: oneshot::Sender<Result<(), String>>,
-}

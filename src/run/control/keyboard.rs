@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 use tokio::sync::mpsc;
 
@@ -40,9 +41,7 @@ impl Keyboard {
     /// Drops what was typed before: it cannot be meant as the answer to what is asked now.
     pub fn forget(&mut self) {
         while self.lines.try_recv().is_ok() {}
-        if is_in_foreground(&self.terminal) {
-            let _gone = tcflush(&self.terminal, QueueSelector::IFlush);
-        }
+        forget(&self.terminal);
     }
 
     /// The next line; `None` where the terminal is gone.
@@ -52,28 +51,41 @@ impl Keyboard {
 }
 
 fn follow(terminal: &File, lines: &mpsc::UnboundedSender<String>) {
-    while !lines.is_closed() {
+    while let Some(line) = read_line(terminal, || lines.is_closed()) {
+        let _left = lines.send(line);
+    }
+}
+
+/// The next line of a terminal; `None` where it is gone, or nobody waits for the line any more.
+pub fn read_line(mut terminal: &File, is_given_up: impl Fn() -> bool) -> Option<String> {
+    while !is_given_up() {
         let mut ready = [PollFd::new(terminal, PollFlags::IN)];
         match poll(&mut ready, Some(&EVERY)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+            Ok(0) | Err(Errno::INTR) => continue,
             Ok(_) => {}
-            Err(_) => return,
+            Err(_) => return None,
         }
-        if ready[0].revents().contains(PollFlags::IN) && !is_in_foreground(terminal) {
-            // Somebody else's line: it is not for this program before it comes to the foreground.
-            let _passed = poll(&mut [], Some(&EVERY));
+        if ready[0].revents().contains(PollFlags::HUP) {
+            return None;
+        }
+        if !is_in_foreground(terminal) {
+            // The line is for whoever is in the foreground.
+            let _time = poll(&mut [], Some(&EVERY));
             continue;
         }
         let mut bytes = [0; LONGEST];
-        match (&mut &*terminal).read(&mut bytes) {
-            Ok(0) | Err(_) => return,
-            Ok(read) => {
-                let line = String::from_utf8_lossy(&bytes[..read]).into_owned();
-                if lines.send(line).is_err() {
-                    return;
-                }
-            }
-        }
+        return match terminal.read(&mut bytes) {
+            Ok(0) | Err(_) => None,
+            Ok(read) => Some(String::from_utf8_lossy(&bytes[..read]).into_owned()),
+        };
+    }
+    None
+}
+
+/// Drops what was typed and not read yet. From the background nothing can be dropped.
+pub fn forget(terminal: &File) {
+    if is_in_foreground(terminal) {
+        let _gone = tcflush(terminal, QueueSelector::IFlush);
     }
 }
 

@@ -15,14 +15,18 @@ use tokio::time::timeout;
 
 use super::board::Shared;
 use super::protocol::{self, MAX_REQUEST, Refusal, Request, Response};
+use super::socket;
 use super::translate::{Wish, translate};
-use super::{Command, socket};
+use crate::run::drive::Command;
 
 /// How many are answered at once; the others wait their turn before they are accepted. Each has a file open.
-const SEATS: usize = 64;
+const SEATS: u32 = 64;
 
 /// How long somebody may take to say what they want, and to hear the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long those that are being answered may take once the run is at its end.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// How long the loop may take to record something.
 const RECORDED: Duration = Duration::from_secs(30);
@@ -89,7 +93,7 @@ async fn serve(bound: Bound, desk: Arc<Desk>, mut closed: oneshot::Receiver<()>)
         Ok(listener) => listener,
         Err(error) => return tracing::warn!(%error, "nobody listens at the run's socket"),
     };
-    let seats = Arc::new(Semaphore::new(SEATS));
+    let seats = Arc::new(Semaphore::new(SEATS as usize));
     loop {
         let next = async {
             let seat = Arc::clone(&seats).acquire_owned().await;
@@ -97,7 +101,7 @@ async fn serve(bound: Bound, desk: Arc<Desk>, mut closed: oneshot::Receiver<()>)
         };
         let (seat, accepted) = tokio::select! {
             next = next => next,
-            _ = &mut closed => return,
+            _ = &mut closed => break,
         };
         match accepted {
             Ok((stream, _)) => {
@@ -114,6 +118,8 @@ async fn serve(bound: Bound, desk: Arc<Desk>, mut closed: oneshot::Receiver<()>)
             }
         }
     }
+    // What was recorded last, such as a wish to stop, may be what ended the run: whoever asked is told.
+    let _told = timeout(GRACE, seats.acquire_many(SEATS)).await;
 }
 
 impl Desk {

@@ -200,8 +200,10 @@ impl<V: View> Watching<V> {
                 None => {}
             }
         }
-        for line in self.running.values_mut().flat_map(|running| running.tail.lines()) {
-            self.view.progress(&Progress::Output(line));
+        for ((step, _), running) in &mut self.running {
+            for line in running.tail.lines() {
+                self.view.progress(&Progress::Output { step: step.clone(), line });
+            }
         }
         self.view.progress(&Progress::Tick);
     }
