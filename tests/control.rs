@@ -5,6 +5,9 @@
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/scenario.rs"]
 mod scenario;
+#[expect(dead_code, reason = "every file of tests uses a part of it")]
+#[path = "support/screen.rs"]
+mod screen;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -15,6 +18,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use scenario::{Scenario, user};
+use screen::Screen;
 use serde_json::{Value, json};
 
 /// The first step waits for the file `go`.
@@ -73,7 +77,10 @@ fn ask(socket: &Path, bytes: &[u8]) -> Value {
 #[test]
 fn a_wish_to_stop_is_seen_taken_back_and_carried_out() {
     let (scenario, executor) = held();
-    scenario.run(&["pause", "--reason", "the network team calls"]).exits(0).says("take that back with: runbook pause RUN");
+    scenario
+        .run(&["pause", "--reason", "the network team calls"])
+        .exits(0)
+        .says("take that back with: runbook pause RUN");
     let pending = scenario.status()["pending"].clone();
     assert_eq!((&pending[0]["request"], &pending[0]["by"]), (&json!("stop"), &json!(user())));
     assert_eq!(pending[0]["reason"], "the network team calls");
@@ -83,7 +90,11 @@ fn a_wish_to_stop_is_seen_taken_back_and_carried_out() {
     scenario.run(&["pause"]).exits(0).says("it stops after the running step already");
     scenario.run(&["pause", "--cancel"]).exits(0).says("the wish to stop is taken back");
     assert_eq!(scenario.status()["pending"], json!([]));
-    scenario.run(&["pause", "--cancel"]).exits(3).warns("nobody asked for it").warns("runbook watch RUN shows what it does");
+    scenario
+        .run(&["pause", "--cancel"])
+        .exits(3)
+        .warns("nobody asked for it")
+        .warns("runbook watch RUN shows what it does");
     scenario.run(&["pause", &scenario.id()]).exits(0);
     go(&scenario);
     scenario.wait(executor).exits(6);
@@ -177,7 +188,7 @@ fn bad_input_is_answered_and_harms_nothing() {
 fn hundreds_at_once_and_silent_ones_hold_nothing_up() {
     let (scenario, executor) = held();
     let path = socket(&scenario);
-    let silent: Vec<UnixStream> = (0..50).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let silent: Vec<UnixStream> = (0..100).map(|_| UnixStream::connect(&path).unwrap()).collect();
     let mut slow = UnixStream::connect(&path).unwrap();
     slow.write_all(b"{\"format\":").unwrap();
     let answers = std::thread::scope(|scope| {
@@ -230,4 +241,86 @@ fn without_a_run_that_is_meant_the_one_that_goes_on_is() {
     scenario.run(&["pause"]).exits(0);
     go(&scenario);
     scenario.wait(executor).exits(6);
+}
+
+/// A step that fails until `mended` is there, and asks.
+const ASKING: &str = r#"
+runbook: 1
+name: asking
+defaults: { timeout: 1m, on_failure: ask }
+steps:
+  - id: bad
+    shell: ./witness; test -e mended
+    rollback: { command: [./witness] }
+  - id: after
+    command: [./witness]
+    rollback: { command: [./witness] }
+"#;
+
+#[test]
+fn a_step_that_failed_is_tried_again_or_left_out_from_another_terminal() {
+    let scenario = Scenario::new(ASKING);
+    let mut screen = Screen::of(&scenario.path("."), "runbook exec runbook.yaml", "C.UTF-8");
+    screen.wait_for("retry / skip / rollback / stop? ");
+    scenario.run(&["skip", "bad"]).exits(2).warns("needs a reason");
+    scenario.run(&["retry", "after"]).exits(3).warns("it is pending").warns("it asks about bad");
+    scenario.run(&["answer", "bad", "perhaps"]).exits(2).warns("type one of: retry, skip, rollback, stop");
+    scenario.run(&["retry", "bad", "--reason", "once more"]).exits(0).says("Recorded: bad retry.");
+    screen.wait_for("retry / skip / rollback / stop? ");
+    scenario.run(&["skip", &scenario.id(), "bad", "--reason", "by hand"]).exits(0).says("Recorded: bad skip.");
+    let (lines, code) = screen.end();
+    assert_eq!(code, Some(0), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains(&format!("{} answered skip: by hand", user()))), "{lines:#?}");
+    assert_eq!(scenario.witness(), ["do bad 1", "do bad 2", "do after 1"]);
+}
+
+#[test]
+fn a_run_that_has_halted_at_its_question_records_what_is_typed_for_when_it_goes_on() {
+    let scenario = Scenario::new(ASKING);
+    scenario.exec(&[]).exits(7);
+    scenario.run(&["pause"]).exits(3).warns("nobody executes RUN, so nothing is running: it is blocked");
+    scenario.run(&["retry", "after"]).exits(3).warns("it asks about bad");
+    scenario.run(&["skip", "bad"]).exits(2).warns("needs a reason");
+    scenario.run(&["retry", "bad"]).exits(0).says("Recorded: bad retry. Next: runbook resume RUN");
+    scenario.run(&["resume"]).exits(7);
+    scenario.run(&["skip", "bad", "--reason", "by hand"]).exits(0).says("Next: runbook resume RUN");
+    scenario.resume().exits(0);
+    assert_eq!(scenario.witness(), ["do bad 1", "do bad 2", "do after 1"]);
+}
+
+#[test]
+fn a_step_that_has_not_begun_is_left_out_once_it_is_its_turn() {
+    let (scenario, executor) = held();
+    scenario.run(&["skip", "two", "--reason", "done last night"]).exits(0).says("two is left out once it is its turn");
+    scenario.run(&["skip", "three", "--reason", "too"]).exits(0);
+    let pending = scenario.status()["pending"].clone();
+    assert_eq!(
+        (&pending[0]["request"], &pending[0]["step"], &pending[1]["step"]),
+        (&json!("skip"), &json!("two"), &json!("three"))
+    );
+    scenario.run(&["skip", "three", "--reason", "again"]).exits(0).says("to be left out already");
+    scenario.run(&["status"]).exits(0).says("take it back: runbook skip RUN three --cancel");
+    scenario.run(&["skip", "three", "--cancel"]).exits(0).says("the wish to leave three out is taken back");
+    go(&scenario);
+    scenario.wait(executor).exits(0);
+    assert_eq!(scenario.steps(), ["slow succeeded", "two skipped", "three succeeded"]);
+    assert_eq!(scenario.witness(), ["do slow 1", "do three 1"]);
+    assert_eq!(scenario.status()["pending"], json!([]));
+    scenario.run(&["audit", "show"]).exits(0).says("skip_requested two  by=").says("done last night");
+}
+
+#[test]
+fn an_undo_that_failed_is_left_as_it_is_for_a_reason() {
+    let scenario = Scenario::new(
+        "runbook: 1\nname: stuck\ndefaults: { timeout: 1m }\nsteps:\n  - id: one\n    command: [./witness]\n    \
+         rollback: { command: [./witness] }\n  - id: two\n    command: [./witness]\n    rollback: { shell: exit 4 }\n  - id: \
+         three\n    shell: exit 3\n    on_failure: rollback\n    rollback: { not_needed: nothing is kept }\n",
+    );
+    scenario.exec(&[]).exits(5);
+    scenario.run(&["skip", "two"]).exits(2).warns("needs a reason");
+    scenario.run(&["retry", "two"]).exits(3).warns("runbook rollback RUN tries its undo again");
+    scenario.run(&["skip", "two", "--reason", "it may stay"]).exits(0).says("Next: runbook rollback RUN");
+    scenario.run(&["rollback"]).exits(5).says("two");
+    assert_eq!(scenario.witness(), ["do one 1", "do two 1", "undo one 1"]);
+    assert_eq!(scenario.state(), "partly_rolled_back");
 }

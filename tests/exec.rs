@@ -636,7 +636,7 @@ fn json_is_the_records_one_a_line_and_the_status_last() {
     assert_eq!(lines, trial.records());
     assert_eq!(status, trial.status());
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!(keys(&status), "format run runbook state steps question remaining");
+    assert_eq!(keys(&status), "format run runbook state steps question remaining pending");
     assert_eq!(keys(&status["steps"][0]), "id state attempts started finished");
     assert_eq!(keys(&status["steps"][1]), "id state attempts started finished reason");
     let fixed = json!([status["format"], status["runbook"], status["state"], status["question"], status["run"]]);

@@ -6,7 +6,6 @@
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/scenario.rs"]
 mod scenario;
-#[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/screen.rs"]
 mod screen;
 
@@ -189,7 +188,8 @@ fn a_signal_ends_a_program_that_waits_only_for_its_reader() {
     let scenario = Scenario::new(&format!("{HELD}{many}"));
     let mut unread = scenario.start(&["exec", "runbook.yaml", "--json"]);
     go(&scenario);
-    until("its lock", || scenario.runs().len() == 1 && scenario.run(&["pause"]).output.status.code() == Some(3));
+    until("the end of the run", || scenario.journal().last().is_some_and(|last| last == "run_finished"));
+    until("its lock", || scenario.run(&["pause"]).output.status.code() == Some(3));
     let began = Instant::now();
     while unread.try_wait().unwrap().is_none() {
         send(&unread, Signal::INT);

@@ -5,7 +5,6 @@
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/scenario.rs"]
 mod scenario;
-#[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/screen.rs"]
 mod screen;
 
