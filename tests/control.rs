@@ -8,6 +8,8 @@ mod scenario;
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/screen.rs"]
 mod screen;
+#[path = "support/until.rs"]
+mod until;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -15,14 +17,14 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::time::{Duration, Instant};
 
 use scenario::{Scenario, user};
 use screen::Screen;
 use serde_json::{Value, json};
+use until::until;
 
 /// The first step waits for the file `go`.
-const HELD: &str = r#"
+const HELD: &str = r"
 runbook: 1
 name: held
 defaults: { timeout: 1m }
@@ -36,17 +38,7 @@ steps:
   - id: three
     command: [./witness]
     rollback: { command: [./witness] }
-"#;
-
-/// Waits until something is so. A test that waits in vain fails.
-#[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what} never came about");
-        std::thread::yield_now();
-    }
-}
+";
 
 /// The run, with its first step under way.
 fn held() -> (Scenario, Child) {
@@ -161,7 +153,7 @@ fn only_the_owner_reaches_the_socket() {
 fn bad_input_is_answered_and_harms_nothing() {
     let (scenario, executor) = held();
     let long = vec![b'x'; 1 << 20];
-    let deep = [b"{\"format\":1,\"request\":".as_slice(), &[b'['; 60_000], b"\n"].concat();
+    let deep = [b"{\"format\":1,\"request\":".as_slice(), &vec![b'['; 60_000], b"\n"].concat();
     for (bytes, why) in [
         (b"\n".as_slice(), "not a line of JSON"),
         (b"\xff\xfe\x00\n", "not a line of JSON"),
@@ -244,7 +236,7 @@ fn without_a_run_that_is_meant_the_one_that_goes_on_is() {
 }
 
 /// A step that fails until `mended` is there, and asks.
-const ASKING: &str = r#"
+const ASKING: &str = r"
 runbook: 1
 name: asking
 defaults: { timeout: 1m, on_failure: ask }
@@ -255,7 +247,7 @@ steps:
   - id: after
     command: [./witness]
     rollback: { command: [./witness] }
-"#;
+";
 
 #[test]
 fn a_step_that_failed_is_tried_again_or_left_out_from_another_terminal() {

@@ -8,18 +8,20 @@
 mod scenario;
 #[path = "support/screen.rs"]
 mod screen;
+#[path = "support/until.rs"]
+mod until;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Child;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use scenario::{Scenario, command};
 use screen::Screen;
+use until::until;
 
 /// The first step waits for the file `go`.
-const HELD: &str = r#"
+const HELD: &str = r"
 runbook: 1
 name: held
 defaults: { timeout: 1m }
@@ -30,16 +32,7 @@ steps:
   - id: two
     command: [./witness]
     rollback: { command: [./witness] }
-"#;
-
-#[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what} never came about");
-        std::thread::yield_now();
-    }
-}
+";
 
 fn runs(scenario: &Scenario) -> bool {
     scenario.path("running").exists()
@@ -190,12 +183,13 @@ fn a_signal_ends_a_program_that_waits_only_for_its_reader() {
     go(&scenario);
     until("the end of the run", || scenario.journal().last().is_some_and(|last| last == "run_finished"));
     until("its lock", || scenario.run(&["pause"]).output.status.code() == Some(3));
-    let began = Instant::now();
-    while unread.try_wait().unwrap().is_none() {
-        send(&unread, Signal::INT);
-        assert!(began.elapsed() < Duration::from_secs(60), "it never ends");
-        std::thread::yield_now();
-    }
+    until("its end", || {
+        let ended = unread.try_wait().unwrap().is_some();
+        if !ended {
+            send(&unread, Signal::INT);
+        }
+        ended
+    });
     assert_eq!(scenario.state(), "succeeded");
 }
 

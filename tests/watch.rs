@@ -7,18 +7,20 @@
 mod scenario;
 #[path = "support/screen.rs"]
 mod screen;
+#[path = "support/until.rs"]
+mod until;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Child;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use scenario::{Scenario, user};
 use screen::Screen;
+use until::until;
 
 /// The first step waits for the file `go`.
-const HELD: &str = r#"
+const HELD: &str = r"
 runbook: 1
 name: held
 defaults: { timeout: 1m }
@@ -35,20 +37,11 @@ steps:
     manual: { instructions: Call the network team., evidence: required, inputs: { port: integer } }
     estimate: 1m
     rollback: { not_needed: it was only a call }
-"#;
+";
 
 /// The same without questions.
 fn plain() -> String {
     HELD.split("  - id: ask").next().unwrap().to_owned()
-}
-
-#[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what} never came about");
-        std::thread::yield_now();
-    }
 }
 
 fn started(scenario: &Scenario, arguments: &[&str]) -> Child {

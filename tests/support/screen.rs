@@ -12,7 +12,7 @@ use std::time::Duration;
 use regex::Regex;
 
 /// How long something may take to come to the screen.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The program on a terminal.
 pub struct Screen {
@@ -59,7 +59,7 @@ impl Screen {
         while !self.seen[self.place..].contains(text) {
             match self.output.recv_timeout(LIMIT) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("`{text}` never came:\n{}", self.seen),
+                Err(error) => panic!("`{text}` never came ({error}):\n{}", self.seen),
             }
         }
         self.place += self.seen[self.place..].find(text).expect("it is there") + text.len();
