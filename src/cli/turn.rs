@@ -79,8 +79,8 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     let view = Mirrored::new(view, board.clone());
     let (sender, commands) = mpsc::unbounded_channel();
     let path = turn.folder.path.clone();
-    let folder = std::path::PathBuf::from(&turn.runbook.folder);
-    let secrets = Secrets::new(turn.runbook.secrets.clone(), folder, environment.variables.clone());
+    let variables = environment.variables.clone();
+    let secrets = move |sources, folder: &str| Secrets::new(sources, folder.into(), variables.clone());
     let values = Values::new(&turn.runbook, &turn.parameters, secrets);
     values.set_run("id", &turn.folder.id);
     values.set_run("operator", &environment.user());
