@@ -26,7 +26,7 @@ pub const NO_PLACE: &str = "nothing was run; make room, or name another folder w
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: runbook exec upgrade.yaml -p lag_limit=0 -p hosts=web-1,web-2\nCtrl-C once stops after the running step, twice ends that step; either can be resumed."
+    after_help = "Example: runbook exec upgrade.yaml -p lag_limit=0 -p hosts=web-1,web-2\nCtrl-C once stops after the running step, twice ends that step; either can be resumed.\nA terminal that goes away stops nothing: the run waits at its next question for runbook watch or answer."
 )]
 pub struct Exec {
     /// The runbook.
@@ -68,6 +68,7 @@ impl Exec {
             engine: Engine::new(&loaded.runbook),
             runbook: loaded.runbook,
             parameters: loaded.parameters,
+            pending: Vec::new(),
             folder,
             journal,
             locks,

@@ -71,12 +71,12 @@ pub fn take_up(
     if opened.engine.state.is_over() {
         return Ok(ended(&opened.status(), how.json));
     }
-    let Opened { folder, runbook, engine, .. } = opened;
+    let Opened { folder, runbook, engine, pending, .. } = opened;
     let held = lock(store, std::slice::from_ref(&runbook.name), &holder(&folder, environment))?;
     let mut first = vec![Event::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), intent }];
     first.extend(more);
     let parameters = engine.state.parameters.clone();
     let locks = vec![run_lock, held];
-    let turn = Turn { engine, runbook, parameters, folder, journal, locks, yes: how.yes, json: how.json };
+    let turn = Turn { engine, runbook, parameters, pending, folder, journal, locks, yes: how.yes, json: how.json };
     take(turn, first, environment)
 }

@@ -13,7 +13,7 @@ use super::progress::Live;
 use super::terminal::{Looks, err, out};
 use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
 use super::view::{Progress, Prompt, View};
-use super::{failure, question};
+use super::{failure, question, requests};
 use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
 use crate::model::question::{Choice, OpenQuestion};
@@ -247,6 +247,12 @@ impl Human {
     }
 }
 
+/// Stands for lines that were left out because nobody read for long. What they said is in the log.
+#[must_use]
+pub fn dropped(count: u64) -> String {
+    format!("... {count} lines were left out here while nobody read; runbook audit show has all of it\n")
+}
+
 impl View for Human {
     fn record(&mut self, record: &Record) {
         let at = record.at.as_str();
@@ -287,8 +293,13 @@ impl View for Human {
                 self.step_line(at, Mark::Failed, step, &format!("its undo did not begin: {}", failure.message));
             }
             Event::UndoSettled { step, reason, .. } => self.step_line(at, Mark::Passed, step, reason),
-            Event::StopRequested { .. } => {
-                self.note(at, "stopping after this step; Ctrl-C once more ends the step itself");
+            Event::StopRequested { by, reason } => self.note(at, &requests::stop(by, reason)),
+            Event::SkipRequested { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} wants it left out: {reason}"));
+            }
+            Event::RequestWithdrawn { step, by } => self.note(at, &requests::withdrawn(step.as_deref(), by)),
+            Event::UndoAbandoned { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
             }
             Event::RollbackStarted { reason, .. } => self.note(at, &format!("rolling back: {reason}")),
             Event::HookFinished { hook, outcome: Outcome::Failed, detail } => {

@@ -1,6 +1,7 @@
 //! Eyes: the only place that prints. Human and JSON views of the same events.
 
 pub mod audit;
+mod canvas;
 pub mod diagnostics;
 pub mod diff;
 pub mod ending;
@@ -8,10 +9,12 @@ pub mod explain;
 mod failure;
 pub mod human;
 pub mod json;
+mod lane;
 pub mod plan;
 mod progress;
 mod question;
 pub mod render;
+mod requests;
 pub mod status;
 pub mod terminal;
 pub mod text;

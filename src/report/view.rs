@@ -35,6 +35,8 @@ pub enum Progress {
         /// What it normally takes.
         estimate: Option<Duration>,
     },
+    /// It began so long ago.
+    Began(Duration),
     /// A line that a step printed.
     Output {
         /// Its name in the journal.

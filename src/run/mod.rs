@@ -8,6 +8,7 @@ mod alone;
 mod attempt;
 pub mod clock;
 mod conclude;
+pub mod control;
 pub mod drive;
 mod flow;
 pub mod log;
