@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use runbook::action::supervisor;
 use runbook::cli::{self, Arguments, environment::Environment};
+use runbook::run::clock;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
         return supervisor::supervise();
     }
     let environment = Environment::read();
+    clock::shift_by(environment.get("RUNBOOK_TEST_CLOCK"));
     let filter = EnvFilter::new(environment.get("RUNBOOK_LOG").unwrap_or("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     ExitCode::from(cli::run(Arguments::parse(), &environment))

@@ -1,5 +1,6 @@
 //! The command line: one file a command, wiring and exit codes. No decision about a step is made here.
 
+mod admission;
 mod answer;
 mod audit;
 mod completions;

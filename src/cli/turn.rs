@@ -25,6 +25,7 @@ use crate::run::person::Person;
 use crate::run::session::Session;
 use crate::run::signals;
 use crate::run::values::Values;
+use crate::run::window::Gate;
 
 /// A run, and how it is to be shown and answered.
 pub struct Turn {
@@ -40,6 +41,8 @@ pub struct Turn {
     pub journal: Journal,
     /// Held until the turn is over.
     pub locks: Vec<Locks>,
+    /// What its steps have to fit into.
+    pub gate: Option<Gate>,
     /// Plain go/no-go questions are answered with yes.
     pub yes: bool,
     /// Records instead of text.

@@ -161,7 +161,8 @@ fn planned_with(steps: Vec<Step>, world: &World) -> Plan {
     let parameters = BTreeMap::from([("on".to_owned(), json!(true)), ("hosts".to_owned(), json!(["a b", "c"]))]);
     let secrets = BTreeMap::from([("token".to_owned(), Hidden("hunter2-hunter2".to_owned()))]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(plan(&runbook(steps), &parameters, &secrets, "sha256:00", world))
+    let given = Given { parameters: &parameters, secrets: &secrets, digest: "sha256:00", now: Timestamp::UNIX_EPOCH };
+    runtime.block_on(plan(&runbook(steps), given, world))
 }
 
 fn only(step: Step, world: &World) -> PlannedStep {

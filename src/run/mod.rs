@@ -17,3 +17,4 @@ pub mod signals;
 pub mod status;
 mod undo;
 pub mod values;
+pub mod window;
