@@ -10,7 +10,7 @@ use super::steps::{Kind, Role, StepAt};
 use super::tree::NodeId;
 use crate::model::diagnostic::{Diagnostic, Span};
 
-const ROOT: &[&str] = &["window", "review", "groups", "locks"];
+const ROOT: &[&str] = &["review", "groups"];
 const STEP: &[&str] = &[
     "http",
     "runbook",
@@ -128,19 +128,17 @@ impl Refusals<'_> {
     fn texts(&mut self) {
         let context = self.context;
         for at in &context.durations {
-            if context.is_template(at.node) && self.reaches(at.step) {
+            if context.is_template(at.node) && self.is_never_found(at.step) {
                 self.step = at.step;
                 self.refuse(context.span(at.node), "a duration from a template");
             }
         }
-        for reference in context.references.iter().filter(|reference| reference.root == "window") {
-            self.step = reference.step;
-            self.refuse(reference.span, "`window`");
-        }
     }
 
-    fn reaches(&self, step: Option<usize>) -> bool {
-        step.is_none_or(|step| is_carried_out(self.context, &self.context.steps[step]))
+    /// Whether a duration is a part's, whose templates are not read: those of a step are, when it begins.
+    fn is_never_found(&self, step: Option<usize>) -> bool {
+        let step = step.map(|step| &self.context.steps[step]).filter(|step| is_carried_out(self.context, step));
+        step.is_some_and(|step| matches!(step.role, Role::Part(..)))
     }
 
     fn target(&mut self, node: NodeId) {

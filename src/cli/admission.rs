@@ -11,7 +11,7 @@ use crate::expression::{Scope, render_text};
 use crate::model::event::Event;
 use crate::model::runbook::Runbook;
 use crate::run::clock;
-use crate::run::window::Gate;
+use crate::run::window::{Gate, Outside as Closed};
 
 /// The operator's word about the window.
 #[derive(Debug, Clone, Default, Args)]
@@ -50,9 +50,10 @@ impl Outside {
             .ok_or_else(|| Exit::new(REFUSED, "the window never opens again, so nothing was run"))?;
         gate.admits(now).map_err(|outside| {
             let told = outside.told(now, clock::local().time_zone());
+            let wait = if matches!(outside, Closed::NotOpen(_)) { "wait for it, or " } else { "" };
             let back = if began.is_some() { "; going back is always allowed: runbook rollback" } else { "" };
             Exit::new(REFUSED, format!("{told}, so nothing was run"))
-                .help(format!("wait for it, or type: {again} --outside-window \"WHY\"{back}"))
+                .help(format!("{wait}type: {again} --outside-window \"WHY\"{back}"))
         })?;
         let allowed = gate.lifted.as_str().zip(why).map(|(what, why)| {
             let (what, by, reason) = (what.to_owned(), by.to_owned(), why.to_owned());

@@ -1,7 +1,6 @@
 //! How long it takes at worst to undo what was really done, step by step as it was done.
 //!
-//! [`super::time`] and [`super::fit`] reckon with all that a runbook would do; this with what a run did so far. It knows
-//! steps by their ids: the items of a loop are told apart by whoever asks.
+//! [`super::time`] and [`super::fit`] reckon with all that a runbook would do; this with what a run did so far.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,10 +20,8 @@ pub struct WayBack {
 /// A step that was begun, or is to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Done<'a> {
-    /// Its id, without an item.
-    pub id: &'a str,
-    /// Its item, in whatever words tell one from another; empty for a step that is no loop.
-    pub item: &'a str,
+    /// Its name in the journal.
+    pub name: &'a str,
     /// Whether a question was answered with a go: only then nothing before it is undone. True for other steps.
     pub went: bool,
 }
@@ -47,6 +44,8 @@ struct Leaf {
 #[derive(Debug, Clone)]
 pub struct Going<'w> {
     way: &'w WayBack,
+    /// Whether a point of no return was passed.
+    pub past_return: bool,
     members: Duration,
     again: Duration,
     back: Duration,
@@ -56,9 +55,11 @@ pub struct Going<'w> {
 
 impl<'w> Going<'w> {
     /// One step more was begun.
-    pub fn add(&mut self, Done { id, item, went }: Done<'_>) {
+    pub fn add(&mut self, Done { name, went }: Done<'_>) {
+        let (id, item) = split(name);
         let Some(leaf) = self.way.leaves.get(id) else { return };
         if leaf.ends && went {
+            self.past_return = true;
             (self.members, self.again) = (Duration::ZERO, Duration::ZERO);
             self.taken.clear();
             return;
@@ -114,8 +115,8 @@ impl WayBack {
     /// Whether a step is one of those that do the work: a member of the runbook or of what it includes, what a hold
     /// takes, or what stands between the items of a loop. What gives back, clears up or runs around the steps is not.
     #[must_use]
-    pub fn is_work(&self, id: &str) -> bool {
-        self.leaves.contains_key(id)
+    pub fn is_work(&self, name: &str) -> bool {
+        self.leaves.contains_key(split(name).0)
     }
 
     /// What undoing these takes at worst, given in the order in which they began.
@@ -130,7 +131,8 @@ impl WayBack {
     #[must_use]
     pub fn begin(&self) -> Going<'_> {
         let (taken, given_back) = (BTreeSet::new(), BTreeSet::new());
-        Going { way: self, members: Duration::ZERO, again: Duration::ZERO, back: Duration::ZERO, taken, given_back }
+        let [members, again, back] = [Duration::ZERO; 3];
+        Going { way: self, past_return: false, members, again, back, taken, given_back }
     }
 
     fn held(&self, name: &str) -> Held {
@@ -147,13 +149,15 @@ impl WayBack {
                 self.hold(reckoner, step, hold, &own);
             }
             if let Some(each) = &step.each {
-                self.list(reckoner, &each.between, &holds);
+                for (at, between) in each.between.iter().enumerate() {
+                    self.leaf(reckoner, between, format!("{}.between{}", step.id, at + 1), holds.clone(), false);
+                }
             }
             match &step.action {
                 Action::Group { steps, .. } => self.list(reckoner, steps, &own),
                 Action::Include(included) => self.list(Reckoner::within(included), &included.steps, &own),
                 Action::Hold => holds = own,
-                _ => self.leaf(reckoner, step, own, false),
+                _ => self.leaf(reckoner, step, step.id.clone(), own, false),
             }
         }
     }
@@ -161,17 +165,25 @@ impl WayBack {
     fn hold(&mut self, reckoner: Reckoner<'_>, step: &Step, hold: &Hold, own: &[String]) {
         let (acquire, release) = (reckoner.known(&hold.acquire), reckoner.known(&hold.release));
         self.holds.insert(step.id.clone(), Held { acquire, release, retake: hold.retake });
-        for part in &hold.acquire {
-            self.leaf(reckoner, part, own.to_vec(), true);
+        for (at, part) in hold.acquire.iter().enumerate() {
+            self.leaf(reckoner, part, half(&step.id, "acquire", at, hold.acquire.len()), own.to_vec(), true);
         }
-        // The half as a whole is a step of the journal too.
-        let half = Leaf { undo: Duration::ZERO, ends: false, acquires: true, holds: own.to_vec() };
-        self.leaves.insert(format!("{}.acquire", step.id), half);
     }
 
-    fn leaf(&mut self, reckoner: Reckoner<'_>, step: &Step, holds: Vec<String>, acquires: bool) {
+    fn leaf(&mut self, reckoner: Reckoner<'_>, step: &Step, name: String, holds: Vec<String>, acquires: bool) {
         let ends = matches!(step.undo, Undo::PointOfNoReturn { .. });
         let undo = if acquires { Duration::ZERO } else { reckoner.undo_once(step) };
-        self.leaves.insert(step.id.clone(), Leaf { undo, ends, acquires, holds });
+        self.leaves.insert(name, Leaf { undo, ends, acquires, holds });
     }
+}
+
+/// The name of one step of a half of a hold: `<owner>.acquire`, or where there are several, `<owner>.acquire1`.
+#[must_use]
+pub fn half(owner: &str, half: &str, at: usize, count: usize) -> String {
+    if count == 1 { format!("{owner}.{half}") } else { format!("{owner}.{half}{}", at + 1) }
+}
+
+/// A name of the journal as it is written, and the items in brackets that the journal adds.
+fn split(name: &str) -> (&str, &str) {
+    name.split_at(name.find('[').unwrap_or(name.len()))
 }

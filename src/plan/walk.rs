@@ -17,6 +17,7 @@ use crate::model::plan::{PlanStatus, PlannedGroup, PlannedStep, PlannedUndo};
 use crate::model::runbook::Runbook;
 use crate::model::step::{Action, Step};
 use crate::model::time::Reckoner;
+use crate::model::way_back;
 
 /// Items that are named where a loop is described; of more, their number.
 const MAX_NAMED: usize = 6;
@@ -25,8 +26,6 @@ const MAX_NAMED: usize = 6;
 pub(super) struct Row<'a> {
     /// The step.
     pub step: &'a Step,
-    /// Its item, as its name has it.
-    pub item: String,
     /// What would become of it.
     pub planned: PlannedStep,
     /// How it would be undone.
@@ -248,9 +247,9 @@ impl<'a, O: Observer> Walk<'a, O> {
 
     /// One half of a hold. The halves are steps of the journal by names of their own.
     async fn parts(&mut self, step: &'a Step, parts: &'a [Step], half: &str) {
-        for part in parts {
+        for (at, part) in parts.iter().enumerate() {
             let planned = self.planned(part).await;
-            let name = if parts.len() == 1 { format!("{}.{half}", step.id) } else { part.id.clone() };
+            let name = way_back::half(&step.id, half, at, parts.len());
             self.push(part, PlannedStep { id: format!("{name}{}", self.place.item), ..planned }, None);
         }
     }
@@ -280,8 +279,8 @@ impl<'a, O: Observer> Walk<'a, O> {
     }
 
     fn push(&mut self, step: &'a Step, planned: PlannedStep, undo: Option<PlannedUndo>) {
-        let (item, holds) = (self.place.item.clone(), self.place.holds.clone());
-        self.rows.push(Row { step, item, planned, undo, holds });
+        let holds = self.place.holds.clone();
+        self.rows.push(Row { step, planned, undo, holds });
     }
 
     fn retaken(&self, step: &Step, hold: &Hold) -> Retaken {

@@ -1,8 +1,9 @@
 //! Eyes: the only place that prints. Human and JSON views of the same events.
 
 pub mod audit;
+mod countdown;
 pub mod diagnostics;
-pub mod diff;
+mod diff;
 pub mod ending;
 pub mod explain;
 mod failure;

@@ -12,6 +12,7 @@ use crate::model::event::Event;
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::Runbook;
 use crate::model::status::StepState;
+use crate::model::window::Occasion;
 
 /// The scope of a run, kept as its records grow.
 pub struct Values {
@@ -33,6 +34,14 @@ impl Values {
     /// Gives `run.<name>` a value.
     pub fn set_run(&self, name: &str, value: &str) {
         self.scope.borrow_mut().set_run(name, value);
+    }
+
+    /// Gives `window.opens` and `window.closes` their values.
+    pub fn set_window(&self, occasion: &Occasion) {
+        let mut scope = self.scope.borrow_mut();
+        for (name, moment) in [("opens", &occasion.opens), ("closes", &occasion.closes)] {
+            scope.set_window(name, &moment.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
+        }
     }
 
     /// The values of all secrets that were needed so far.
