@@ -111,7 +111,7 @@ steps:
     shell: \"true\"
     estimate: 1s
     verify: { shell: \"true\", timeout: \"{{ parameters.limit }}\" }
-    rollback: { not_needed: it ends with the window, at the latest }
+    rollback: { not_needed: it ends by itself }
   - { id: b, wait: \"{{ parameters.limit }}\", estimate: 1s }
   - { id: c, confirm: { message: \"Until {{ window.closes }}?\" }, estimate: 1s }
 ";

@@ -73,7 +73,8 @@ fn planned(rest: &str) -> Plan {
         ("it is there", json!(0)),
         ("it is not there", json!(1)),
     ]));
-    let (parameters, secrets) = (BTreeMap::from([("on".to_owned(), json!(true))]), BTreeMap::new());
+    let (parameters, secrets) =
+        (BTreeMap::from([("on".to_owned(), json!(true)), ("nobody".to_owned(), json!([]))]), BTreeMap::new());
     let now = "2026-01-30T12:00:00Z".parse().unwrap();
     let given = Given { parameters: &parameters, secrets: &secrets, digest: "sha256:0123456789abcdef", now };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -114,7 +115,7 @@ fn a_hold_is_taken_and_given_back_and_taken_again_for_the_way_back() {
     hold:
       acquire: {{ command: [psql, -c, PAUSE], timeout: 2s }}
       release: {{ command: [psql, -c, RESUME], timeout: 5s }}
-      expires: 110s
+      expires: 10m
     release_on: [success, rollback]
     steps: [ {ONE} ]
   - id: rule
@@ -162,7 +163,7 @@ steps:
         timeout: 1m
         check: { command: [\"{{ 'it is there' if member.leader else 'it is not there' }}\"], timeout: 5s }
         rollback: { command: [fill, \"{{ member.name }}\"], timeout: 40s }
-      - { id: seen, query: 'select name, leader from members', target: db, timeout: 5s, effect: read_only }
+      - { id: seen, query: 'select name, leader from members', target: db, timeout: 5s }
   - { id: sure, assert: [{ that: \"steps.drain['items'] is defined\" }] }
 ";
     shows(steps, include_str!("plan_shapes/loop.txt"));
@@ -171,6 +172,7 @@ steps:
 #[test]
 fn a_loop_over_what_is_found_later_stands_there_once() {
     let steps = "
+parameters: { nobody: { type: list, default: [] } }
 steps:
   - { id: find, command: [find], effect: read_only, timeout: 5s }
   - id: roll
@@ -178,7 +180,7 @@ steps:
     steps:
       - { id: drain, command: [drain, \"{{ item }}\"], timeout: 1m, verify: { command: [x], timeout: 1s }, rollback: { command: [fill, \"{{ item }}\"], timeout: 40s } }
       - { id: rest, command: [rest], timeout: 1m, effect: read_only }
-  - { id: none, for_each: [], command: [never], timeout: 1m, effect: read_only }
+  - { id: none, for_each: \"{{ parameters.nobody }}\", command: [never], timeout: 1m, effect: read_only }
 ";
     shows(steps, include_str!("plan_shapes/loop-later.txt"));
 }

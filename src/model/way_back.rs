@@ -15,6 +15,8 @@ use super::time::Reckoner;
 pub struct WayBack {
     leaves: BTreeMap<String, Leaf>,
     holds: BTreeMap<String, Held>,
+    /// The hold that each step gives back.
+    releases: BTreeMap<String, String>,
 }
 
 /// A step that was begun, or is to begin.
@@ -57,6 +59,12 @@ impl<'w> Going<'w> {
     /// One step more was begun.
     pub fn add(&mut self, Done { name, went }: Done<'_>) {
         let (id, item) = split(name);
+        if let Some(hold) = self.way.releases.get(id) {
+            let hold = (hold.as_str(), item.to_owned());
+            if !self.taken.contains(&hold) && self.given_back.remove(&hold) {
+                self.back = self.back.saturating_sub(self.way.held(hold.0).release);
+            }
+        }
         let Some(leaf) = self.way.leaves.get(id) else { return };
         if leaf.ends && went {
             self.past_return = true;
@@ -165,6 +173,9 @@ impl WayBack {
     fn hold(&mut self, reckoner: Reckoner<'_>, step: &Step, hold: &Hold, own: &[String]) {
         let (acquire, release) = (reckoner.known(&hold.acquire), reckoner.known(&hold.release));
         self.holds.insert(step.id.clone(), Held { acquire, release, retake: hold.retake });
+        // It is given back when the last of it is done.
+        let last = hold.release.len().saturating_sub(1);
+        self.releases.insert(half(&step.id, "release", last, hold.release.len()), step.id.clone());
         for (at, part) in hold.acquire.iter().enumerate() {
             self.leaf(reckoner, part, half(&step.id, "acquire", at, hold.acquire.len()), own.to_vec(), true);
         }

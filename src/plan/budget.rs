@@ -1,25 +1,31 @@
 //! How long it takes: by estimates, and at worst. People, who are seldom given a limit, count by their estimates.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::model::flow::Items;
 use crate::model::plan::{Budget, PlannedUndo, PlannedWindow, UndoKind};
 use crate::model::step::{Action, Step, Undo};
 use crate::model::time::{Kind, Reckoner};
 
-/// The steps without those that would not begin: they take no time.
+/// The steps without those that would not begin, because they take no time, and with the items of loops that are known.
 #[must_use]
-pub fn kept(steps: &[Step], acting: &BTreeSet<&str>) -> Vec<Step> {
+pub fn kept(steps: &[Step], acting: &BTreeSet<&str>, items: &BTreeMap<&str, Vec<Value>>) -> Vec<Step> {
     let mut kept = steps.to_vec();
-    keep(&mut kept, acting);
+    keep(&mut kept, acting, items);
     kept
 }
 
-fn keep(steps: &mut Vec<Step>, acting: &BTreeSet<&str>) {
+fn keep(steps: &mut Vec<Step>, acting: &BTreeSet<&str>, items: &BTreeMap<&str, Vec<Value>>) {
     steps.retain_mut(|step| {
+        if let (Some(each), Some(known)) = (&mut step.each, items.get(step.id.as_str())) {
+            each.items = Items::List(known.clone());
+        }
         match &mut step.action {
-            Action::Group { steps, .. } => keep(steps, acting),
-            Action::Include(included) => keep(&mut included.steps, acting),
+            Action::Group { steps, .. } => keep(steps, acting, items),
+            Action::Include(included) => keep(&mut included.steps, acting, items),
             Action::Hold => {}
             _ => return acting.contains(step.id.as_str()),
         }
@@ -57,7 +63,7 @@ pub fn budget(
     Budget {
         work_expected_s: expected.as_secs_f64(),
         work_worst_s: worst.map(|worst| worst.as_secs_f64()),
-        rollback_worst_s: limited.then(|| undo.as_secs_f64()),
+        rollback_worst_s: limited.then_some(undo.as_secs_f64()),
         window_s: length,
         people_by_estimate: !every(steps, &|step| !unlimited_person(step)),
         spare_s: length.map(|length| length - needed),

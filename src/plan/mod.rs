@@ -57,7 +57,7 @@ pub async fn plan(runbook: &Runbook, given: Given<'_>, observer: &impl Observer)
     if let Some(window) = &window {
         window::latest_starts(runbook, &window.occasion, &mut rows);
     }
-    let kept = budget::kept(&runbook.steps, &acting);
+    let kept = budget::kept(&runbook.steps, &acting, &walk.items);
     let rollback = undo::rollback(&rows);
     let budget = budget::budget(&kept, &rollback, Reckoner::new(runbook), window.as_ref());
     let mut plan = Plan {

@@ -12,8 +12,8 @@ use crate::model::step::{Action, OnFailure, Probe, Step, WaitAction};
 pub(super) fn lines(step: &Step, beside: &[Step], scope: &Scope) -> Vec<String> {
     let mut lines = Vec::new();
     match &step.action {
-        Action::Group { parallel: Some(lanes), .. } if *lanes > 1 => {
-            lines.push(format!("side by side, {lanes} at a time"));
+        Action::Group { parallel: Some(abreast), .. } if *abreast > 1 => {
+            lines.push(format!("side by side, {abreast} at a time"));
         }
         Action::Include(included) => {
             lines.push(format!("the steps of {}", included.path));

@@ -62,6 +62,8 @@ pub(super) struct Walk<'a, O> {
     pub rows: Vec<Row<'a>>,
     pub groups: Vec<PlannedGroup>,
     pub scope: Scope,
+    /// The items of loops as far as they are known; of a loop in a loop, the most.
+    pub items: BTreeMap<&'a str, Vec<Value>>,
     observer: &'a O,
     place: Place<'a>,
 }
@@ -77,7 +79,7 @@ impl<'a, O: Observer> Walk<'a, O> {
             prefix: String::new(),
             passed: None,
         };
-        Self { rows: Vec::new(), groups: Vec::new(), scope, observer, place }
+        Self { rows: Vec::new(), groups: Vec::new(), scope, items: BTreeMap::new(), observer, place }
     }
 
     /// Goes through all of it.
@@ -148,6 +150,10 @@ impl<'a, O: Observer> Walk<'a, O> {
             self.place.passed = before;
             return self.scope.forget_item(&each.name);
         }
+        let most = self.items.entry(&step.id).or_default();
+        if most.len() < items.len() {
+            *most = items.iter().map(|item| item.value.clone()).collect();
+        }
         let mut lines = Some(lines);
         for Item { label, value } in items {
             let outer = self.place.item.clone();
@@ -163,7 +169,6 @@ impl<'a, O: Observer> Walk<'a, O> {
     fn outside(&mut self, step: &'a Step) {
         match &step.action {
             Action::Group { steps, .. } => steps.iter().for_each(|step| self.outside(step)),
-            Action::Include(_) => self.scope.set_unknown(self.local(&step.id)),
             _ => self.scope.set_unknown(self.local(&step.id)),
         }
     }
@@ -267,13 +272,12 @@ impl<'a, O: Observer> Walk<'a, O> {
 
     async fn planned(&mut self, step: &'a Step) -> PlannedStep {
         let groups = self.place.groups.clone();
-        let planned = match self.place.passed.clone() {
-            Some((status, reason)) => steps::passed(step, status, reason, groups),
-            None => {
-                let name = self.local(&step.id).to_owned();
-                let mut planner = Planner::new(&self.place.context, &mut self.scope, self.observer);
-                planner.step(step, &name, groups).await
-            }
+        let planned = if let Some((status, reason)) = self.place.passed.clone() {
+            steps::passed(step, status, reason, groups)
+        } else {
+            let name = self.local(&step.id).to_owned();
+            let mut planner = Planner::new(&self.place.context, &mut self.scope, self.observer);
+            planner.step(step, &name, groups).await
         };
         PlannedStep { id: format!("{}{}", step.id, self.place.item), ..planned }
     }
@@ -317,6 +321,8 @@ fn inner_scope(included: &Included, outer: &Scope) -> Scope {
         }
     }
     let mut inner = Scope::new(&values, &included.vars);
-    unknown.into_iter().for_each(|name| inner.set_unknown_parameter(name));
+    for name in unknown {
+        inner.set_unknown_parameter(name);
+    }
     inner
 }

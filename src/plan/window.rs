@@ -28,13 +28,16 @@ pub(super) fn tell(scope: &mut Scope, occasion: &Occasion) {
 pub(super) fn latest_starts(runbook: &Runbook, occasion: &Occasion, rows: &mut [Row<'_>]) {
     let way = WayBack::of(runbook);
     let mut going = way.begin();
-    for row in rows.iter_mut().filter(|row| acts(&row.planned) && way.is_work(&row.planned.id)) {
+    for row in rows.iter_mut().filter(|row| acts(&row.planned)) {
         let asks = matches!(row.step.action, Action::Confirm(_));
         let done = |went| Done { name: &row.planned.id, went };
         // Until it is answered with a go, a question leaves the way back open.
         let mut begun = going.clone();
         begun.add(done(!asks));
         going.add(done(true));
+        if !way.is_work(&row.planned.id) {
+            continue;
+        }
         row.planned.latest_start = before(&occasion.closes, time::attempt(row.step).saturating_add(begun.undo()));
     }
 }

@@ -240,11 +240,17 @@ impl Human {
     fn window(&mut self, countdown: &Countdown) {
         let (stage, said) = (countdown.stage(), countdown.line(&self.zone));
         if self.looks.is_terminal {
-            self.live.set_window(said);
+            self.live.set_window(&said);
         } else if self.stage.is_none_or(|before| before < stage) {
             self.stage = Some(stage);
             self.note(&countdown.now.to_string(), &said);
         }
+    }
+
+    fn jumped(&mut self, at: &str, by_ms: i64) {
+        let by = duration(Duration::from_millis(by_ms.unsigned_abs()).as_secs_f64());
+        let way = if by_ms > 0 { "forward" } else { "back" };
+        self.note(at, &format!("the wall clock jumped {way} by {by}"));
     }
 
     fn began(&mut self, run: &str, more: &str) {
@@ -303,11 +309,7 @@ impl View for Human {
                 self.note(at, &format!("stopping: {reason}"));
             }
             Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),
-            Event::ClockJumped { by_ms } => {
-                let by = duration(Duration::from_millis(by_ms.unsigned_abs()).as_secs_f64());
-                let way = if *by_ms > 0 { "forward" } else { "back" };
-                self.note(at, &format!("the wall clock jumped {way} by {by}"));
-            }
+            Event::ClockJumped { by_ms } => self.jumped(at, *by_ms),
             Event::StopRequested { .. } => {
                 self.note(at, "stopping after this step; Ctrl-C once more ends the step itself");
             }

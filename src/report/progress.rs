@@ -67,13 +67,13 @@ impl Live {
     }
 
     /// Says below the line what is left of the window.
-    pub fn set_window(&mut self, said: String) {
+    pub fn set_window(&mut self, said: &str) {
         if self.window.is_empty() {
             let two = ProgressStyle::with_template(" {spinner} {wide_msg}\n   {prefix}");
             let two = two.unwrap_or_else(|_| ProgressStyle::default_spinner());
             self.bar.set_style(if self.looks.unicode { two } else { two.tick_chars("-\\|/ ") });
         }
-        self.window = cut(&said, self.looks.width.saturating_sub(4));
+        self.window = cut(said, self.looks.width.saturating_sub(4));
         if !self.paused {
             let said = &self.window;
             self.bar.set_prefix(if self.looks.unicode { said.clone() } else { ascii(said) });

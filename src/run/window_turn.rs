@@ -71,16 +71,16 @@ impl<H: Executor, V: View> Session<H, V> {
             let going = window.done(engine, Some(name));
             (going.undo(), going.past_return)
         });
-        let stop = |reason| Event::StopRequested { by: "window".to_owned(), reason };
+        let halt = |reason| Event::StopRequested { by: "window".to_owned(), reason };
         Ok(match gate.may_begin(clock::now(), limit, undo) {
             Verdict::Fits { .. } => None,
-            Verdict::NotOpen { opens } => Some(stop(format!("the window opens only at {}", gate.shown(opens)))),
+            Verdict::NotOpen { opens } => Some(halt(format!("the window opens only at {}", gate.shown(opens)))),
             Verdict::TooLate(late) => {
                 let reason = late.told(name, gate.zone());
                 match gate.overrun {
                     _ if past_return => self.overrun(reason + ", and a point of no return was passed"),
                     Overrun::Finish => self.overrun(reason),
-                    Overrun::Stop => Some(stop(reason)),
+                    Overrun::Stop => Some(halt(reason)),
                     Overrun::Rollback => Some(Event::RollbackStarted { reason, to: None }),
                 }
             }

@@ -203,10 +203,11 @@ fn a_plan_with_a_window_says_until_when_each_step_can_begin_and_what_is_to_spare
         ["Plan for sunday-database-upgrade  ·  sha256 4f1c…9a02", "window Sun 1 Feb 22:00 – 02:00 EST, 4 h"]
     );
     assert!(
-        tight.contains("  5  switch-traffic      shell     unknown                      latest start 01:12\n"),
+        tight.contains("  5  switch-traffic      shell     unknown                    latest start 01:12\n"),
         "{tight}"
     );
-    assert!(text.contains("rollback 18 m at worst; window 4 h: fits, 1 h 02 m to spare"), "{text}");
+    let wide = human(&windowed(), Looks { width: 200, ..LOOKS });
+    assert!(wide.contains("rollback 18 m at worst; window 4 h: fits, 1 h 02 m to spare"), "{wide}");
 }
 
 #[test]

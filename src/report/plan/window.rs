@@ -31,7 +31,7 @@ pub(super) fn latest_start(step: &PlannedStep, window: &PlannedWindow) -> Option
     if !matches!(step.status, PlanStatus::Changes | PlanStatus::Unknown | PlanStatus::Person) {
         return None;
     }
-    if latest < &window.occasion.opens {
+    if *latest < window.occasion.opens {
         return Some("can never begin".to_owned());
     }
     let format = if is_short(window) { "%H:%M" } else { "%a %-d %b %H:%M" };
