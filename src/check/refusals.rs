@@ -7,46 +7,24 @@ use std::path::Path;
 use super::catalogue::REFUSED;
 use super::context::Context;
 use super::steps::{Kind, Role, StepAt};
+use super::texts::DurationAt;
 use super::tree::NodeId;
 use crate::model::diagnostic::{Diagnostic, Span};
 
 const ROOT: &[&str] = &["review", "groups"];
-const STEP: &[&str] = &[
-    "http",
-    "runbook",
-    "rehearse",
-    "preview",
-    "observe",
-    "become",
-    "parallel",
-    "hold",
-    "artifacts",
-    "for_each",
-    "repeat",
-    "background",
-    "watch",
-];
-/// Keys that mean something beside another: said only where that one is not there to be refused.
-const BESIDE: &[(&str, &str)] = &[
-    ("as", "for_each"),
-    ("serial", "for_each"),
-    ("canary", "for_each"),
-    ("between", "for_each"),
-    ("max_failures", "for_each"),
-    ("release_on", "hold"),
-    ("retake", "hold"),
-    ("until_end", "background"),
-];
+const STEP: &[&str] = &["http", "rehearse", "preview", "observe", "become", "artifacts"];
+/// What makes more than one attempt of a step: carried out among the runbook's own steps, and not in what belongs to one.
+const SHAPES: &[&str] = &["runbook", "parallel", "hold", "for_each", "repeat", "background", "watch"];
 const QUESTION: &[&str] = &["http", "become"];
 /// Parts whose questions are refused as a whole.
-const REFUSED_PARTS: [&str; 3] = ["preview", "observe", "watch"];
+const REFUSED_PARTS: [&str; 2] = ["preview", "observe"];
 
 /// Every key and every value that cannot be carried out, by place.
 #[must_use]
 pub fn refusals(context: &Context, file: &Path) -> Vec<Diagnostic> {
     let mut refusals = Refusals { context, file, step: None, found: Vec::new() };
     refusals.document();
-    for (at, step) in context.steps.iter().enumerate().filter(|(_, step)| is_carried_out(context, step)) {
+    for (at, step) in context.steps.iter().enumerate() {
         refusals.step = Some(at);
         refusals.step(step);
     }
@@ -58,13 +36,11 @@ pub fn refusals(context: &Context, file: &Path) -> Vec<Diagnostic> {
     found
 }
 
-/// Whether a step stands in no list that is refused with the key that holds it.
-fn is_carried_out(context: &Context, step: &StepAt) -> bool {
-    match step.role {
-        Role::Forward | Role::Hook(_) => true,
-        Role::AnyFailure => false,
-        Role::Part(..) => step.role.undone().is_some_and(|undone| is_carried_out(context, &context.steps[undone])),
-    }
+/// What of an included runbook cannot be carried out: what is there for the runbook as a whole does not count.
+#[must_use]
+pub fn of_included(refusals: &[Diagnostic]) -> Vec<Diagnostic> {
+    let counts = |refusal: &&Diagnostic| !ROOT.iter().any(|key| refusal.message.starts_with(&format!("`{key}` is")));
+    refusals.iter().filter(counts).cloned().collect()
 }
 
 struct Refusals<'c> {
@@ -87,33 +63,23 @@ impl Refusals<'_> {
                 }
             }
         }
-        if let Some(defaults) = context.field(root, "defaults") {
-            self.handler(defaults);
-        }
     }
 
     fn step(&mut self, step: &StepAt) {
         let (context, node) = (self.context, step.node);
         self.keys(node, STEP);
-        for (key, principal) in BESIDE {
-            if context.field(node, principal).is_none() {
-                self.keys(node, &[*key]);
-            }
+        if step.role != Role::Forward {
+            self.keys(node, SHAPES);
+            self.handler(node);
         }
-        self.handler(node);
         if step.role.undone().is_some() {
             self.keys(node, &["preconditions", "outputs", "on_failure"]);
         }
         if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
             self.keys(node, &["timeout"]);
         }
-        if step.kind == Some(Kind::Group) {
-            self.keys(node, &["timeout", "estimate"]);
-        }
-        for (part, keys) in [("confirm", &["by", "second_person"][..]), ("wait", &["for"])] {
-            if let Some(part) = context.field(node, part) {
-                self.keys(part, keys);
-            }
+        if let Some(confirm) = context.field(node, "confirm") {
+            self.keys(confirm, &["by", "second_person"]);
         }
         self.target(node);
         for (name, question) in context.questions(node) {
@@ -128,17 +94,20 @@ impl Refusals<'_> {
     fn texts(&mut self) {
         let context = self.context;
         for at in &context.durations {
-            if context.is_template(at.node) && self.is_never_found(at.step) {
+            if context.is_template(at.node) && self.is_never_found(at) {
                 self.step = at.step;
                 self.refuse(context.span(at.node), "a duration from a template");
             }
         }
     }
 
-    /// Whether a duration is a part's, whose templates are not read: those of a step are, when it begins.
-    fn is_never_found(&self, step: Option<usize>) -> bool {
-        let step = step.map(|step| &self.context.steps[step]).filter(|step| is_carried_out(self.context, step));
-        step.is_some_and(|step| matches!(step.role, Role::Part(..)))
+    /// Whether nobody reads the template of a duration: those of a step are read when it begins.
+    fn is_never_found(&self, at: &DurationAt) -> bool {
+        let context = self.context;
+        let Some(step) = at.step.map(|step| &context.steps[step]) else { return false };
+        let watches = context.field(step.node, "watch").map(|node| context.items(node)).unwrap_or_default();
+        let mut looks = watches.iter().filter_map(|node| context.field(*node, "timeout"));
+        step.role.undone().is_some() || looks.any(|node| node == at.node)
     }
 
     fn target(&mut self, node: NodeId) {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::flow::Hold;
+use super::parts::{Part, written};
 use super::runbook::Runbook;
 use super::step::{Action, Step, Undo};
 use super::time::Reckoner;
@@ -158,7 +159,13 @@ impl WayBack {
             }
             if let Some(each) = &step.each {
                 for (at, between) in each.between.iter().enumerate() {
-                    self.leaf(reckoner, between, format!("{}.between{}", step.id, at + 1), holds.clone(), false);
+                    self.leaf(
+                        reckoner,
+                        between,
+                        Part::Between.step_name(&step.id, at, each.between.len()),
+                        holds.clone(),
+                        false,
+                    );
                 }
             }
             match &step.action {
@@ -175,9 +182,9 @@ impl WayBack {
         self.holds.insert(step.id.clone(), Held { acquire, release, retake: hold.retake });
         // It is given back when the last of it is done.
         let last = hold.release.len().saturating_sub(1);
-        self.releases.insert(half(&step.id, "release", last, hold.release.len()), step.id.clone());
+        self.releases.insert(Part::Release.step_name(&step.id, last, hold.release.len()), step.id.clone());
         for (at, part) in hold.acquire.iter().enumerate() {
-            self.leaf(reckoner, part, half(&step.id, "acquire", at, hold.acquire.len()), own.to_vec(), true);
+            self.leaf(reckoner, part, Part::Acquire.step_name(&step.id, at, hold.acquire.len()), own.to_vec(), true);
         }
     }
 
@@ -188,13 +195,7 @@ impl WayBack {
     }
 }
 
-/// The name of one step of a half of a hold: `<owner>.acquire`, or where there are several, `<owner>.acquire1`.
-#[must_use]
-pub fn half(owner: &str, half: &str, at: usize, count: usize) -> String {
-    if count == 1 { format!("{owner}.{half}") } else { format!("{owner}.{half}{}", at + 1) }
-}
-
 /// A name of the journal as it is written, and the items in brackets that the journal adds.
 fn split(name: &str) -> (&str, &str) {
-    name.split_at(name.find('[').unwrap_or(name.len()))
+    name.split_at(written(name).len())
 }

@@ -1,5 +1,7 @@
 //! The items of a loop, where they are known now.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::expression::render::Context;
@@ -27,7 +29,15 @@ pub(super) fn items(each: &Loop, scope: &Scope, context: &Context<'_>) -> Result
             _ => return Err(ExpressionError::failed(target, "there is no target of this name with hosts")),
         },
     };
-    Ok(labelled(values))
+    let items = labelled(values);
+    let mut labels = BTreeSet::new();
+    match items.iter().find(|item| !labels.insert(&item.label)) {
+        None => Ok(items),
+        Some(item) => {
+            let message = format!("two items are called {}, so their records could not be told apart", item.label);
+            Err(ExpressionError::failed(&written(each), message))
+        }
+    }
 }
 
 fn list(template: &str, scope: &Scope) -> Result<Vec<Value>, ExpressionError> {

@@ -6,6 +6,7 @@ use super::{acts, budget};
 use crate::expression::render::{Context, arguments};
 use crate::expression::{Scope, render_text};
 use crate::model::flow::Hold;
+use crate::model::parts::Part;
 use crate::model::plan::{PlannedUndo, UndoKind};
 use crate::model::runbook::Template;
 use crate::model::step::{Action, FileAction, SqlAction, Step, Undo};
@@ -72,15 +73,15 @@ pub(super) fn retaken(
     scope: &Scope,
     reckoner: Reckoner<'_>,
 ) -> (PlannedUndo, PlannedUndo) {
-    let part = |kind, half: &str, steps: &[Step]| PlannedUndo {
-        step: format!("{}.{half}{item}", step.id),
+    let part = |kind, half: Part, steps: &[Step]| PlannedUndo {
+        step: format!("{}{item}", half.step_name(&step.id, 0, steps.len())),
         kind,
         detail: steps.iter().map(|step| line(step, scope)).collect(),
         worst_ms: budget::millis(reckoner.known(steps)),
     };
     // One that is not taken again is not given back either: nothing is done about it.
     let again = if hold.retake { UndoKind::TakenAgain } else { UndoKind::GivenBack };
-    (part(again, "acquire", &hold.acquire), part(UndoKind::GivenBack, "release", &hold.release))
+    (part(again, Part::Acquire, &hold.acquire), part(UndoKind::GivenBack, Part::Release, &hold.release))
 }
 
 fn restore_line(file: &FileAction, scope: &Scope, context: &Context<'_>) -> String {

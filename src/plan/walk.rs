@@ -13,11 +13,11 @@ use crate::action::observe::Observer;
 use crate::expression::render::Context;
 use crate::expression::{Scope, render_value, truth};
 use crate::model::flow::{Hold, Included, Loop};
+use crate::model::parts::Part;
 use crate::model::plan::{PlanStatus, PlannedGroup, PlannedStep, PlannedUndo};
 use crate::model::runbook::Runbook;
 use crate::model::step::{Action, Step};
 use crate::model::time::Reckoner;
-use crate::model::way_back;
 
 /// Items that are named where a loop is described; of more, their number.
 const MAX_NAMED: usize = 6;
@@ -107,7 +107,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         while let Some((step, hold, passed)) = open.pop() {
             self.place.holds.pop();
             let before = std::mem::replace(&mut self.place.passed, passed);
-            self.parts(step, &hold.release, "release").await;
+            self.parts(step, &hold.release, Part::Release).await;
             self.place.passed = before;
         }
         self.place.holds = outer;
@@ -191,7 +191,7 @@ impl<'a, O: Observer> Walk<'a, O> {
                     let outer = self.place.passed.clone();
                     self.place.passed = self.passed(step);
                     let first = self.rows.len();
-                    self.parts(step, &hold.acquire, "acquire").await;
+                    self.parts(step, &hold.acquire, Part::Acquire).await;
                     if let Some(row) = self.rows.get_mut(first) {
                         row.planned.detail.extend(lines);
                     }
@@ -211,7 +211,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         if let Some(hold) = &step.hold {
             let inner = self.place.passed.clone();
             self.place.passed = self.passed(step);
-            self.parts(step, &hold.acquire, "acquire").await;
+            self.parts(step, &hold.acquire, Part::Acquire).await;
             self.place.passed = inner;
             self.place.holds.push(self.retaken(step, hold));
         }
@@ -222,7 +222,7 @@ impl<'a, O: Observer> Walk<'a, O> {
         if let Some(hold) = &step.hold {
             self.place.holds.pop();
             self.place.passed = self.passed(step);
-            self.parts(step, &hold.release, "release").await;
+            self.parts(step, &hold.release, Part::Release).await;
         }
         self.place = outer;
     }
@@ -251,10 +251,10 @@ impl<'a, O: Observer> Walk<'a, O> {
     }
 
     /// One half of a hold. The halves are steps of the journal by names of their own.
-    async fn parts(&mut self, step: &'a Step, parts: &'a [Step], half: &str) {
+    async fn parts(&mut self, step: &'a Step, parts: &'a [Step], half: Part) {
         for (at, part) in parts.iter().enumerate() {
             let planned = self.planned(part).await;
-            let name = way_back::half(&step.id, half, at, parts.len());
+            let name = half.step_name(&step.id, at, parts.len());
             self.push(part, PlannedStep { id: format!("{name}{}", self.place.item), ..planned }, None);
         }
     }

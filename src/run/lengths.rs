@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::session::Session;
 use crate::action::execute::Executor;
-use crate::expression::{duration, render_text};
 use crate::model::length::Length;
-use crate::model::result::{Failure, FailureKind};
+use crate::model::result::Failure;
 use crate::model::step::{Action, Probe, Step, Until, WaitAction};
 use crate::report::view::View;
 
@@ -18,12 +17,8 @@ impl<H: Executor, V: View> Session<H, V> {
         let mut timed = Step::clone(&step);
         let mut found = false;
         for length in lengths(&mut timed) {
-            if let Length::Template(template) = length {
-                let text = self.log.values.evaluate(name, None, |scope| render_text(&template.0, scope)).await?;
-                let known = duration::parse(&text).map_err(|error| {
-                    Failure::new(FailureKind::Expression, format!("{}: {error}; {}", template.0, error.help()))
-                })?;
-                *length = Length::Known(known);
+            if matches!(length, Length::Template(_)) {
+                *length = Length::Known(self.length(name, length).await?);
                 found = true;
             }
         }

@@ -9,6 +9,7 @@ mod attempt;
 pub mod clock;
 mod conclude;
 pub mod drive;
+mod flow;
 mod lengths;
 pub mod log;
 pub mod person;

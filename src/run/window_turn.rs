@@ -66,7 +66,7 @@ impl<H: Executor, V: View> Session<H, V> {
         if self.log.read(|engine| engine.state.is_going_back()) {
             return Ok(None);
         }
-        let limit = self.limit(name, step).await?;
+        let limit = self.worst(name, step).await?;
         let (undo, past_return) = self.log.read(|engine| {
             let going = window.done(engine, Some(name));
             (going.undo(), going.past_return)
@@ -94,7 +94,7 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// What one attempt takes at worst.
-    async fn limit(&self, name: &str, step: &Step) -> Result<Duration, Failure> {
+    async fn worst(&self, name: &str, step: &Step) -> Result<Duration, Failure> {
         let limit = time::attempt(step);
         let Action::Wait(WaitAction::Until(moment)) = &step.action else { return Ok(limit) };
         let until = self.log.values.evaluate(name, None, |scope| render_text(&moment.0, scope)).await?;
