@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::exit::{Exit, REFUSED, USAGE};
-use crate::expression::{Scope, render_text};
 use crate::model::event::Event;
 use crate::model::runbook::Runbook;
 use crate::run::clock;
+use crate::run::locks::names;
 use crate::run::window::{Gate, Outside as Closed};
 
 /// The operator's word about the window.
@@ -65,13 +65,5 @@ impl Outside {
 
 /// The names that no two runs have at once: the runbook's own, and those that it lists.
 pub fn locks(runbook: &Runbook, parameters: &BTreeMap<String, Value>) -> Result<Vec<String>, Exit> {
-    let scope = Scope::new(parameters, &runbook.vars);
-    let mut names = vec![runbook.name.clone()];
-    for lock in &runbook.locks {
-        let name = render_text(&lock.0, &scope).map_err(|error| {
-            Exit::new(USAGE, format!("the lock `{}` has no name: {error}", lock.0)).help("nothing was run")
-        })?;
-        names.push(name);
-    }
-    Ok(names)
+    names(runbook, parameters).map_err(|why| Exit::new(USAGE, why).help("nothing was run"))
 }

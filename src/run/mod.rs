@@ -11,6 +11,7 @@ mod conclude;
 pub mod drive;
 mod flow;
 mod lengths;
+pub mod locks;
 pub mod log;
 pub mod person;
 mod probe;
