@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Given;
+use super::admission::{Admitted, Outside, locks};
 use super::environment::Environment;
 use super::exit::{Exit, REFUSED};
 use super::load::{Loaded, load};
@@ -36,6 +37,8 @@ pub struct Exec {
     /// Answer plain go/no-go questions with yes.
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    outside: Outside,
     /// Plan only, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -50,6 +53,8 @@ impl Exec {
             return super::plan::plan(&self.file, &self.given, self.json, false, environment);
         }
         let loaded = load(&self.file, &self.given, environment)?;
+        let again = format!("runbook exec {}", self.file.display());
+        let Admitted { gate, allowed } = self.outside.admit(&loaded.runbook, None, &environment.user(), &again)?;
         let store = open::store(environment)?;
         let started = clock::local();
         let folder = store.create_run(&loaded.runbook.name, &started)?;
@@ -72,10 +77,11 @@ impl Exec {
             folder,
             journal,
             locks,
+            gate,
             yes: self.yes,
             json: self.json,
         };
-        take(turn, vec![first], environment)
+        take(turn, [first].into_iter().chain(allowed).collect(), environment)
     }
 }
 
@@ -87,8 +93,8 @@ fn begin(
     environment: &Environment,
 ) -> Result<(Vec<Locks>, Journal), Exit> {
     let holder = holder(folder, environment);
-    let name = lock(store, std::slice::from_ref(&loaded.runbook.name), &holder)?;
-    let locks = vec![name, lock_run(store, folder, &holder)?];
+    let names = lock(store, &locks(&loaded.runbook, &loaded.parameters)?, &holder)?;
+    let locks = vec![names, lock_run(store, folder, &holder)?];
     keep(folder, loaded)?;
     let journal = Journal::create(&folder.path, author(folder, environment), crash_plan(environment)?)
         .map_err(|error| Exit::of(REFUSED, &error).help(NO_PLACE))?;

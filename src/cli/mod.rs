@@ -1,6 +1,7 @@
 //! The command line: one file a command, wiring and exit codes. No decision about a step is made here.
 
 mod abort;
+mod admission;
 mod answer;
 mod audit;
 mod completions;

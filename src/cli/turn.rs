@@ -31,6 +31,8 @@ use crate::run::person::Person;
 use crate::run::session::Session;
 use crate::run::signals;
 use crate::run::values::Values;
+use crate::run::window::Gate;
+use crate::run::window_turn::WindowTurn;
 
 /// A run, and how it is to be shown and answered.
 pub struct Turn {
@@ -48,6 +50,8 @@ pub struct Turn {
     pub journal: Journal,
     /// Held until the turn is over.
     pub locks: Vec<Locks>,
+    /// What its steps have to fit into.
+    pub gate: Option<Gate>,
     /// Plain go/no-go questions are answered with yes.
     pub yes: bool,
     /// Records instead of text.
@@ -84,12 +88,16 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     let values = Values::new(&turn.runbook, &turn.parameters, secrets);
     values.set_run("id", &turn.folder.id);
     values.set_run("operator", &environment.user());
+    if let Some(gate) = &turn.gate {
+        values.set_window(&gate.occasion);
+    }
     let session = Session {
         hands: World::new(&turn.folder.path, open::executable(), environment.variables.clone()),
         folder: turn.folder,
         crash: crash_plan(environment)?,
         log: Log::new(turn.engine, values, view, turn.journal),
         steps: turn.runbook.steps_by_name().into_iter().map(|(name, step)| (name, Arc::new(step.clone()))).collect(),
+        window: WindowTurn::new(turn.gate, &turn.runbook),
         runbook: turn.runbook,
         person,
         stop,

@@ -2,8 +2,9 @@
 
 pub mod audit;
 mod canvas;
+mod countdown;
 pub mod diagnostics;
-pub mod diff;
+mod diff;
 pub mod ending;
 pub mod explain;
 mod failure;

@@ -18,6 +18,7 @@ pub struct Live {
     estimate: Option<Duration>,
     last: String,
     ago: Duration,
+    window: String,
     paused: bool,
 }
 
@@ -38,6 +39,7 @@ impl Live {
             estimate: None,
             last: String::new(),
             ago: Duration::ZERO,
+            window: String::new(),
             paused: false,
         }
     }
@@ -61,11 +63,25 @@ impl Live {
             Progress::Output { step, line } if *step == self.step => self.last = one_line(line),
             Progress::Output { step, line } => self.last = format!("{step}: {}", one_line(line)),
             Progress::Waiting(what) => self.last = format!("waits: {}", one_line(what)),
-            Progress::Tick => {}
+            Progress::Tick | Progress::Window(_) => {}
             Progress::Idle => return self.pause(),
         }
         if !self.paused {
             self.draw();
+        }
+    }
+
+    /// Says below the line what is left of the window.
+    pub fn set_window(&mut self, said: &str) {
+        if self.window.is_empty() {
+            let two = ProgressStyle::with_template(" {spinner} {wide_msg}\n   {prefix}");
+            let two = two.unwrap_or_else(|_| ProgressStyle::default_spinner());
+            self.bar.set_style(if self.looks.unicode { two } else { two.tick_chars("-\\|/ ") });
+        }
+        self.window = cut(said, self.looks.width.saturating_sub(4));
+        if !self.paused {
+            let said = &self.window;
+            self.bar.set_prefix(if self.looks.unicode { said.clone() } else { ascii(said) });
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::model::event::Record;
 use crate::model::question::OpenQuestion;
 use crate::model::runbook::ParameterType;
@@ -48,8 +50,21 @@ pub enum Progress {
     Waiting(String),
     /// Time went by.
     Tick,
+    /// What is left of the window.
+    Window(Countdown),
     /// Nothing runs.
     Idle,
+}
+
+/// What is left of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Countdown {
+    /// This moment.
+    pub now: Timestamp,
+    /// When it closes.
+    pub closes: Timestamp,
+    /// The last moment at which a rollback of all that was done can begin; none where nothing would be undone.
+    pub rollback_by: Option<Timestamp>,
 }
 
 /// What a person is asked to type.

@@ -142,6 +142,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 heard = true;
                 self.stop_by_signal()?;
             }
+            self.look_at_clock()?;
             let wanted = self.wanted()?;
             if wanted.iter().any(|decision| matches!(decision, Decision::End(_))) {
                 break;
@@ -173,7 +174,10 @@ impl<H: Executor, V: View> Session<H, V> {
                         self.came(done)?;
                     }
                 }
-                _ = tick.tick() => self.log.show(&Progress::Tick),
+                _ = tick.tick() => {
+                    self.log.show(&Progress::Tick);
+                    self.show_window();
+                }
             }
         }
         let status = self.status();
