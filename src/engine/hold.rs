@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// Whether any of what takes a hold was done.
-    fn is_taken(&self, hold: &Held) -> bool {
+    pub(super) fn is_taken(&self, hold: &Held) -> bool {
         let standing = |index: usize| self.state.steps[index].state;
         let mut steps = self.program.steps_within(hold.acquire).into_iter();
         steps.any(|index| matches!(standing(index), Standing::Succeeded | Standing::InPlace))
@@ -189,7 +189,12 @@ impl Engine {
                 (Trip::Stop, _) => false,
                 (Trip::Rollback, _) => true,
             };
-            return Some(Walk::Failed(Fault { step, reason: format!("its watch tripped: {seen}"), back, ordered: true }));
+            return Some(Walk::Failed(Fault {
+                step,
+                reason: format!("its watch tripped: {seen}"),
+                back,
+                ordered: true,
+            }));
         }
         None
     }

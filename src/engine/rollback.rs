@@ -49,6 +49,10 @@ impl Engine {
         if self.state.question.is_some() {
             return;
         }
+        if let Some(unsaid) = self.unsaid_of_holds() {
+            out.push(unsaid);
+            return;
+        }
         let mut remaining = Vec::new();
         let order = self.undone_in_order();
         let end = order.iter().position(|index| to.is_some_and(|to| self.is_before(*index, to))).unwrap_or(order.len());
@@ -125,6 +129,21 @@ impl Engine {
         if !self.hook(Hook::OnRollback, out) && !self.hook(Hook::Always, out) {
             out.push(Decision::Append(Event::RunFinished { outcome, remaining }));
         }
+    }
+
+    /// What became of a hold and is not said yet, because the executor died in between: its release is through, or what
+    /// takes it is. Nothing can be undone before it is known which holds are held.
+    fn unsaid_of_holds(&self) -> Option<Decision> {
+        (0..self.program.blocks.len()).find_map(|block| {
+            let hold = self.hold_at(block)?;
+            let step = self.program.blocks[block].name.clone();
+            if self.state.blocks[block].held {
+                let released = self.is_begun(hold.release) && self.is_through(hold.release);
+                return released.then_some(Decision::Append(Event::HoldReleased { step }));
+            }
+            let taken = !self.is_unclean(block) && self.is_taken(hold) && self.is_through(hold.acquire);
+            taken.then_some(Decision::Held { step })
+        })
     }
 
     /// Holds that are held, or may be, the innermost first.

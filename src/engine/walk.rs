@@ -96,7 +96,11 @@ impl Engine {
                 self.put(self.settle(index), out);
                 Walk::Busy
             }
-            Standing::Failed | Standing::TimedOut if mode == Mode::Stop => Walk::Idle,
+            // What follows a failure and is under way is seen to its end.
+            Standing::Failed | Standing::TimedOut if mode == Mode::Stop => {
+                let busy = handler.is_some_and(|handler| self.walk(handler, mode, out) == Walk::Busy);
+                if busy { Walk::Busy } else { Walk::Idle }
+            }
             Standing::Failed | Standing::TimedOut if self.may_retry(index) => self.begin(index, mode, out),
             // What the program ended was meant to be ended: whoever did it says what follows.
             Standing::Failed | Standing::TimedOut if fold.was_cancelled() && fold.tries > 0 => {
