@@ -80,6 +80,19 @@ steps:
   - { id: gone, file: { path: /x, absent: true } }
   - { id: pause, wait: 1s }
   - { id: later, wait: { time: "{{ run.started }}" }, estimate: 1s }
+  - { id: ask-web, http: https://x.example }
+  - id: tell-web
+    http:
+      url: https://x.example
+      method: PUT
+      headers: { a: b }
+      json: {}
+      expect: { status: 200, body: x, json: {} }
+      ca: a
+      cert: b
+      key: c
+    verify: { http: https://x.example }
+    rollback: { http: { url: https://x.example, method: POST, body: x } }
   - { id: go, confirm: { message: go, show: [parameters.count] }, estimate: 1m, point_of_no_return: moved }
   - id: person
     manual: { instructions: do it, evidence: required, inputs: { a: string } }
@@ -250,6 +263,7 @@ fn steps() -> Vec<Mapping> {
                 "database",
                 "query",
                 "file",
+                "http",
                 "wait",
                 "confirm",
                 "manual",
@@ -257,7 +271,6 @@ fn steps() -> Vec<Mapping> {
                 "steps",
             ],
             &[
-                (&["http"], "steps: [{ id: a, http: https://x.example }]", "http"),
                 (&["runbook"], "steps: [{ id: a, runbook: { path: other.yaml } }]", "runbook"),
                 (
                     &["rehearse"],
@@ -299,6 +312,7 @@ steps: [{ id: a, sql: select 1, target: db, rehearse: true, rollback: { not_need
         of::<Probe>(
             "a probe",
             &[
+                "http",
                 "shell",
                 "interpreter",
                 "command",
@@ -316,7 +330,6 @@ steps: [{ id: a, sql: select 1, target: db, rehearse: true, rollback: { not_need
                 "message",
             ],
             &[
-                (&["http"], "steps: [{ id: a, ACT, check: { http: https://x.example } }]", "http"),
                 (&["become"], "steps: [{ id: a, ACT, check: { shell: x, become: root } }]", "become"),
                 (
                     &["trip_when", "action", "do"],
@@ -400,33 +413,8 @@ fn actions() -> Vec<Mapping> {
         ),
         of::<Manual>("manual", &["instructions", "evidence", "inputs"], &[]),
         of::<Condition>("a condition", &["that", "message"], &[]),
-        of::<Http>(
-            "http",
-            &[],
-            &[
-                (
-                    &["url", "method", "headers", "json", "expect", "ca", "cert", "key"],
-                    "steps: [{ id: a, http: { url: https://x.example, method: PUT, headers: { a: b }, json: {},
-  expect: { status: 200 }, ca: a, cert: b, key: c }, rollback: { not_needed: x } }]",
-                    "http",
-                ),
-                (
-                    &["body"],
-                    "steps: [{ id: a, http: { url: https://x.example, method: PUT, body: x, expect: { status: 200 } },
-  rollback: { not_needed: x } }]",
-                    "http",
-                ),
-            ],
-        ),
-        of::<Expect>(
-            "expect",
-            &[],
-            &[(
-                &["status", "body", "json"],
-                "steps: [{ id: a, http: { url: https://x.example, expect: { status: 200, body: x, json: {} } } }]",
-                "http",
-            )],
-        ),
+        of::<Http>("http", &["url", "method", "headers", "body", "json", "expect", "ca", "cert", "key"], &[]),
+        of::<Expect>("expect", &["status", "body", "json"], &[]),
         of::<Include>(
             "runbook",
             &[],

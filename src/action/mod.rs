@@ -6,6 +6,7 @@
 pub mod capture;
 pub mod execute;
 pub mod file;
+pub mod http;
 pub mod lint;
 pub mod observe;
 pub mod probe;

@@ -8,7 +8,7 @@ use super::file::Shelf;
 use super::observe::{FilePreview, Observer};
 use super::process::Launch;
 use super::target::Environment;
-use super::{file, probe, process, sql};
+use super::{file, http, probe, process, sql};
 use crate::model::call::{Call, FileCall, Ticket};
 use crate::model::event::Intent;
 use crate::model::result::{Failure, FailureKind, StepResult};
@@ -49,6 +49,8 @@ pub enum Prepared {
     File(file::Prepared),
     /// In a session.
     Sql(sql::Prepared),
+    /// Connected.
+    Http(http::Prepared),
 }
 
 impl Observer for Eyes {
@@ -56,6 +58,7 @@ impl Observer for Eyes {
         match call {
             Call::Process(call) => probe::look(&self.environment, call, ticket).await,
             Call::Sql(call) | Call::Query(call) => sql::look(&self.environment, call, ticket).await,
+            Call::Http(call) => http::look(call, ticket).await,
             Call::File(_) | Call::Restore(_) => {
                 Err(Failure::new(FailureKind::Check, "a file action cannot be asked as a question"))
             }
@@ -86,6 +89,7 @@ impl Executor for World {
             Call::File(call) => file::prepare(&self.shelf, call, ticket).map(wrap(Prepared::File)),
             Call::Restore(call) => file::prepare_restore(&self.shelf, call, ticket).map(wrap(Prepared::File)),
             Call::Sql(call) => sql::prepare(&self.eyes.environment, call, ticket).await.map(wrap(Prepared::Sql)),
+            Call::Http(call) => http::prepare(&self.launch.output, call, ticket).await.map(wrap(Prepared::Http)),
             Call::Query(_) => Err(Failure::new(FailureKind::Sql, "a query is looked at, and never carried out")),
         }
     }
@@ -95,6 +99,7 @@ impl Executor for World {
             Prepared::Process(prepared) => process::carry_out(prepared, control).await,
             Prepared::File(prepared) => file::carry_out(prepared, control).await,
             Prepared::Sql(prepared) => sql::carry_out(prepared, control).await,
+            Prepared::Http(prepared) => http::carry_out(prepared, control).await,
         }
     }
 
@@ -114,6 +119,7 @@ impl Executor for World {
             (Intent::Session { application_name }, Call::Sql(call)) => {
                 sql::recover(&self.eyes.environment, application_name, call, ticket, control).await
             }
+            (Intent::Request { .. }, Call::Http(_)) => http::recover(intent),
             _ => mismatch(),
         }
     }

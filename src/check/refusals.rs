@@ -12,7 +12,6 @@ use crate::model::diagnostic::{Diagnostic, Span};
 
 const ROOT: &[&str] = &["window", "review", "groups", "locks"];
 const STEP: &[&str] = &[
-    "http",
     "runbook",
     "rehearse",
     "preview",
@@ -37,7 +36,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("retake", "hold"),
     ("until_end", "background"),
 ];
-const QUESTION: &[&str] = &["http", "become"];
+const QUESTION: &[&str] = &["become"];
 /// Parts whose questions are refused as a whole.
 const REFUSED_PARTS: [&str; 3] = ["preview", "observe", "watch"];
 

@@ -9,7 +9,10 @@ use super::error::ExpressionError;
 use super::evaluation::{render, render_text, render_value};
 use super::scope::Scope;
 use super::value::json_to_text;
-use crate::model::call::{Call, Connection, Desired, DesiredEdit, FileCall, Hidden, ProcessCall, SqlCall};
+use crate::model::call::{
+    Call, Connection, Desired, DesiredEdit, FileCall, Hidden, HttpCall, HttpWanted, ProcessCall, SqlCall,
+};
+use crate::model::http::{HttpAction, HttpBody};
 use crate::model::runbook::{Runbook, Target, Template};
 use crate::model::step::{Action, FileAction, FileContent, Place, ProcessOptions, SqlAction};
 
@@ -58,7 +61,8 @@ pub fn render_call(action: &Action, scope: &Scope, context: &Context<'_>) -> Ren
         Action::Wait(_) | Action::Confirm(_) | Action::Manual(_) | Action::Assert { .. } | Action::Group { .. } => {
             return Ok(None);
         }
-        Action::Http(_) | Action::Include(_) | Action::Hold => return Err(not_yet(action.kind())),
+        Action::Http(action) => Call::Http(http_call(action, scope, context)?),
+        Action::Include(_) | Action::Hold => return Err(not_yet(action.kind())),
     }))
 }
 
@@ -154,6 +158,35 @@ fn file_call(action: &FileAction, scope: &Scope, context: &Context<'_>) -> Rende
         reload: argv(&action.reload)?,
         backup: optional(action.backup.as_ref(), scope)?.map(|path| context.absolute(&path)),
         cwd: context.folder.to_path_buf(),
+    })
+}
+
+fn http_call(action: &HttpAction, scope: &Scope, context: &Context<'_>) -> Rendered<HttpCall> {
+    let mut headers = BTreeMap::new();
+    for (name, value) in &action.headers {
+        let failed = |message| ExpressionError::failed(&format!("header {name}"), message);
+        headers.insert(name.clone(), Hidden(json_to_text(&render_value(value, scope)?).map_err(failed)?));
+    }
+    let body = match &action.body {
+        None => None,
+        Some(HttpBody::Text(text)) => Some(render_text(&text.0, scope)?),
+        Some(HttpBody::Json(value)) => Some(render_value(value, scope)?.to_string()),
+    };
+    let file = |path: &Option<Template>| Ok(optional(path.as_ref(), scope)?.map(|path| context.absolute(&path)));
+    Ok(HttpCall {
+        method: action.method.clone(),
+        url: render_text(&action.url.0, scope)?,
+        headers,
+        body: body.map(Hidden),
+        is_json: matches!(action.body, Some(HttpBody::Json(_))),
+        expect: HttpWanted {
+            status: action.expect.status.clone(),
+            body: optional(action.expect.body.as_ref(), scope)?,
+            json: action.expect.json.as_ref().map(|value| render_value(value, scope)).transpose()?,
+        },
+        ca: file(&action.ca)?,
+        cert: file(&action.cert)?,
+        key: file(&action.key)?,
     })
 }
 

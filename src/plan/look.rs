@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::action::observe::{Observer, answer};
+use crate::action::observe::{Observer, answer, differs};
 use crate::expression::render::{Context, render_call};
 use crate::expression::{Scope, render_text, truth};
 use crate::model::call::{Hidden, Ticket};
@@ -40,6 +40,7 @@ pub(super) async fn ask(
     };
     let looked = observer.look(&call, &ticket(step, probe.limit(), scope)).await;
     match (that.or(probe.until.as_ref().map(|until| &until.that)), looked) {
+        (Some(_), Ok(result)) if differs(&probe.action, &result).is_some() => answer(&Ok(result)),
         (Some(that), Ok(result)) => {
             let seen = if step.sensitive { "an answer that is not shown".to_owned() } else { summary(&result) };
             holds(that, &scope.with_result(result), &seen)
@@ -88,6 +89,9 @@ pub(super) fn summary(result: &StepResult) -> String {
             [row] => fields(row.iter().map(|(name, value)| (name.as_str(), value))),
             rows => format!("{} rows", rows.len()),
         };
+    }
+    if let Some(status) = result.status {
+        return format!("status {status}");
     }
     match (&result.exit_code, result.stdout.as_deref().and_then(|text| text.lines().next())) {
         (Some(code), Some(line)) if !line.is_empty() => format!("exit {code}: {line}"),

@@ -6,6 +6,7 @@
 pub mod budget;
 mod file;
 mod look;
+mod request;
 mod steps;
 pub mod undo;
 

@@ -1,6 +1,6 @@
 //! What would become of one step.
 
-use crate::action::observe::Observer;
+use crate::action::observe::{Observer, differs};
 use crate::expression::render::{Context, render_call};
 use crate::expression::{ExpressionError, Scope, SeenStep, evaluate, render_text, render_value, truth};
 use crate::model::call::{Call, FileCall, ProcessCall, SqlCall};
@@ -11,7 +11,7 @@ use crate::model::result::StepResult;
 use crate::model::runbook::{Runbook, Template};
 use crate::model::step::{Action, Condition, Effect, SqlAction, Step, Undo, WaitAction};
 
-use super::{file, look};
+use super::{file, look, request};
 
 /// Goes through the steps in order and keeps what it has seen.
 pub(super) struct Planner<'a, O> {
@@ -140,6 +140,18 @@ impl<'a, O: Observer> Planner<'a, O> {
                 _ => arguments(status, process),
             },
             Call::File(call) => self.file(step, call).await,
+            Call::Http(http) => match &step.action {
+                Action::Http(action) if action.only_looks() && step.effect == Effect::ReadOnly => {
+                    let mut said = self.query(step, call).await;
+                    said.reason = said.reason.map(|reason| format!("{}: {reason}", request::line(http)));
+                    said
+                }
+                Action::Http(action) => {
+                    let detail = request::detail(step, action, http, &self.scope);
+                    Said::new(status, request::line(http)).detail(detail)
+                }
+                _ => Said::new(status, request::line(http)),
+            },
             Call::Restore(restore) => Said::new(status, format!("restore {}", restore.intent.path)),
         }
     }
@@ -151,7 +163,8 @@ impl<'a, O: Observer> Planner<'a, O> {
             Err(failure) => return Said::new(PlanStatus::Unknown, failure.message),
         };
         let scope = self.scope.with_result(result.clone());
-        let mut detail = criteria(step, &scope);
+        let unmet = if step.until.is_some() { differs(&step.action, &result) } else { result.unmet.as_deref() };
+        let mut detail = criteria(step, unmet, &scope);
         for (name, value) in &step.outputs {
             match render_value(value, &scope) {
                 Ok(value) => drop(result.outputs.insert(name.clone(), value)),
@@ -244,20 +257,24 @@ impl<'a, O: Observer> Planner<'a, O> {
 }
 
 /// What of the result would not let the step go on now.
-fn criteria(step: &Step, scope: &Scope) -> Vec<String> {
+fn criteria(step: &Step, unmet: Option<&str>, scope: &Scope) -> Vec<String> {
     let until = step.until.as_ref().map(|until| ("it would wait until", &until.that));
     let success = step.success.that.as_ref().map(|that| ("it would fail now:", that));
     let wanted = until.into_iter().chain(success.filter(|_| step.until.is_none()));
-    wanted
-        .filter_map(|(said, that)| match truth(&that.0, scope) {
-            Ok(true) => None,
-            Ok(false) => Some(format!("{said} `{}`", that.0)),
-            Err(error) => Some(format!("`{}`: {error}", that.0)),
-        })
-        .collect()
+    let unmet =
+        unmet.map(|unmet| format!("it would {} now: {unmet}", if step.until.is_some() { "wait" } else { "fail" }));
+    let wanted = wanted.filter_map(|(said, that)| match truth(&that.0, scope) {
+        Ok(true) => None,
+        Ok(false) => Some(format!("{said} `{}`", that.0)),
+        Err(error) => Some(format!("`{}`: {error}", that.0)),
+    });
+    unmet.into_iter().chain(wanted).collect()
 }
 
 fn seen(step: &Step, result: &StepResult) -> String {
+    if step.sensitive && result.rows.is_none() {
+        return "an answer that is not shown".to_owned();
+    }
     if step.sensitive {
         return format!("{} rows, which are not shown", result.rows.as_ref().map_or(0, Vec::len));
     }

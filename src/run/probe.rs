@@ -6,9 +6,10 @@ use tokio::time::Instant;
 
 use super::session::Session;
 use crate::action::execute::Executor;
-use crate::action::observe::answer;
+use crate::action::observe::{answer, differs};
+use crate::engine::state::Standing;
 use crate::expression::truth;
-use crate::model::event::{Answer, Event};
+use crate::model::event::{Answer, Event, Intent};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{Probe, Step};
 use crate::report::view::{Progress, View};
@@ -27,7 +28,10 @@ impl<H: Executor, V: View> Session<H, V> {
                 Err(failure) => (Answer::Unknown, failure.message),
                 Ok(result) => {
                     match self.log.values.evaluate(Some(&result), |scope| truth(&until.that.0, scope)).await {
-                        Ok(true) => return (Answer::Holds, format!("{} is true", until.that.0)),
+                        Ok(true) => match differs(&probe.action, &result) {
+                            Some(differs) => (Answer::DoesNotHold, differs.to_owned()),
+                            None => return (Answer::Holds, format!("{} is true", until.that.0)),
+                        },
                         Ok(false) => (Answer::DoesNotHold, format!("{} is false", until.that.0)),
                         Err(failure) => (Answer::Unknown, failure.message),
                     }
@@ -73,6 +77,15 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             (answer, detail) = (Answer::Unknown, format!("{detail}; {}", failure.message));
         }
+        // Its server may still act on a request that nobody waits for any more.
+        if answer == Answer::DoesNotHold && !step.idempotent && self.is_request(name) {
+            (answer, detail) = (Answer::Unknown, format!("{detail}; the server may still act on the request"));
+        }
         Event::CheckAnswered { step: name.to_owned(), answer, detail }
+    }
+    /// Whether what became of a step's request is not known.
+    fn is_request(&self, name: &str) -> bool {
+        let fold = self.log.engine.fold(name);
+        fold.is_some_and(|fold| fold.state == Standing::Unknown && matches!(fold.intent, Some(Intent::Request { .. })))
     }
 }
