@@ -62,6 +62,9 @@ steps:
     idempotent: true
     sensitive: false
     notes: for people
+    preview: { shell: "true" }
+    observe: { shell: "true" }
+    artifacts: ["/x/**"]
   - { id: polls, shell: "true", effect: read_only, until: exit_code == 0, every: 1s }
   - id: statements
     sql: { file: a.sql }
@@ -250,6 +253,9 @@ fn steps() -> Vec<Mapping> {
                 "idempotent",
                 "sensitive",
                 "notes",
+                "preview",
+                "observe",
+                "artifacts",
                 "target",
                 "env",
                 "stdin",
@@ -278,8 +284,6 @@ fn steps() -> Vec<Mapping> {
 steps: [{ id: a, sql: select 1, target: db, rehearse: true, rollback: { not_needed: x } }]",
                     "rehearse",
                 ),
-                (&["preview"], "steps: [{ id: a, ACT, preview: { shell: x } }]", "preview"),
-                (&["observe"], "steps: [{ id: a, ACT, observe: /x }]", "observe"),
                 (&["become"], "steps: [{ id: a, ACT, become: root }]", "become"),
                 (&["parallel"], "steps: [{ id: a, parallel: 2, steps: [{ id: b, ACT }] }]", "parallel"),
                 (
@@ -288,7 +292,6 @@ steps: [{ id: a, sql: select 1, target: db, rehearse: true, rollback: { not_need
   retake: false, steps: [{ id: b, ACT }] }]",
                     "hold",
                 ),
-                (&["artifacts"], "steps: [{ id: a, ACT, artifacts: [x] }]", "artifacts"),
                 (
                     &["for_each", "as", "serial", "canary", "between", "max_failures"],
                     "steps: [{ id: a, ACT, for_each: [1, 2], as: x, serial: 1, canary: 1, between: { wait: 1s },

@@ -335,6 +335,6 @@ mod tests {
             sensitive: false,
             secrets: crate::model::call::Hidden(Vec::new()),
         };
-        assert_eq!(named(&ticket), "r a[x__1_____].2");
+        assert_eq!(named(&ticket), "r a[x__1____].2");
     }
 }

@@ -3,6 +3,7 @@
 //! [`observe::Observer`] can only look; [`execute::Executor`] can also change. A dry run is handed the first.
 //! Nothing here knows of the journal, of steps that come next, or of a screen.
 
+pub mod artifacts;
 pub mod capture;
 pub mod execute;
 pub mod file;
@@ -12,6 +13,7 @@ pub mod observe;
 pub mod probe;
 pub mod proc;
 pub mod process;
+pub mod reading;
 pub mod redact;
 pub mod screen;
 pub mod secret;

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::artifacts::{self, Kept};
 use super::execute::{Control, End, Ended, Executor};
 use super::file::Shelf;
 use super::observe::{FilePreview, Observer};
 use super::process::Launch;
+use super::reading::{self, Reading};
 use super::target::Environment;
 use super::{file, http, probe, process, sql};
 use crate::model::call::{Call, FileCall, Ticket};
@@ -24,6 +26,7 @@ pub struct Eyes {
 #[derive(Debug, Clone)]
 pub struct World {
     eyes: Eyes,
+    folder: PathBuf,
     launch: Launch,
     shelf: Shelf,
 }
@@ -34,6 +37,7 @@ impl World {
     #[must_use]
     pub fn new(run_folder: &Path, executable: PathBuf, environment: Environment) -> Self {
         Self {
+            folder: run_folder.to_owned(),
             launch: Launch { executable, output: run_folder.join("output"), environment: environment.clone() },
             shelf: Shelf { backup: run_folder.join("backup"), environment: environment.clone() },
             eyes: Eyes { environment },
@@ -101,6 +105,19 @@ impl Executor for World {
             Prepared::Sql(prepared) => sql::carry_out(prepared, control).await,
             Prepared::Http(prepared) => http::carry_out(prepared, control).await,
         }
+    }
+
+    async fn read_file(&self, path: &Path, ticket: &Ticket) -> Result<Reading, Failure> {
+        let (path, ticket) = (path.to_owned(), ticket.clone());
+        let read = tokio::task::spawn_blocking(move || reading::file(&path, &ticket)).await;
+        read.unwrap_or_else(|error| Err(Failure::of(FailureKind::File, &error)))
+    }
+
+    async fn keep(&self, from: &Path, patterns: &[String], ticket: &Ticket) -> Kept {
+        let (folder, from, patterns, ticket) =
+            (self.folder.clone(), from.to_owned(), patterns.to_vec(), ticket.clone());
+        let kept = tokio::task::spawn_blocking(move || artifacts::keep(&folder, &from, &patterns, &ticket)).await;
+        kept.unwrap_or_else(|error| Kept { files: Vec::new(), missing: vec![error.to_string()] })
     }
 
     async fn recover(&self, intent: &Intent, call: &Call, ticket: &Ticket, control: &Control) -> Ended {

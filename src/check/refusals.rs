@@ -11,20 +11,8 @@ use super::tree::NodeId;
 use crate::model::diagnostic::{Diagnostic, Span};
 
 const ROOT: &[&str] = &["window", "review", "groups", "locks"];
-const STEP: &[&str] = &[
-    "runbook",
-    "rehearse",
-    "preview",
-    "observe",
-    "become",
-    "parallel",
-    "hold",
-    "artifacts",
-    "for_each",
-    "repeat",
-    "background",
-    "watch",
-];
+const STEP: &[&str] =
+    &["runbook", "rehearse", "become", "parallel", "hold", "for_each", "repeat", "background", "watch"];
 /// Keys that mean something beside another: said only where that one is not there to be refused.
 const BESIDE: &[(&str, &str)] = &[
     ("as", "for_each"),
@@ -38,7 +26,7 @@ const BESIDE: &[(&str, &str)] = &[
 ];
 const QUESTION: &[&str] = &["become"];
 /// Parts whose questions are refused as a whole.
-const REFUSED_PARTS: [&str; 3] = ["preview", "observe", "watch"];
+const REFUSED_PARTS: [&str; 1] = ["watch"];
 
 /// Every key and every value that cannot be carried out, by place.
 #[must_use]
@@ -101,7 +89,7 @@ impl Refusals<'_> {
         }
         self.handler(node);
         if step.role.undone().is_some() {
-            self.keys(node, &["preconditions", "outputs", "on_failure"]);
+            self.keys(node, &["preconditions", "outputs", "on_failure", "observe", "preview"]);
         }
         if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
             self.keys(node, &["timeout"]);

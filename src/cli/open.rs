@@ -39,7 +39,7 @@ pub struct Opened {
 impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
-        status(&self.folder.id, &self.runbook.name, &self.engine)
+        status(&self.folder, &self.runbook.name, &self.engine)
     }
 
     /// By whom and when.

@@ -80,6 +80,19 @@ fn here(place: &Place, r#become: Option<&Template>) -> Rendered<()> {
     }
 }
 
+/// Where the relative paths of a step's evidence begin: the folder that it runs in, else the runbook's.
+///
+/// # Errors
+///
+/// As [`render_text`].
+pub fn folder_of(action: &Action, scope: &Scope, context: &Context<'_>) -> Rendered<PathBuf> {
+    let cwd = match action {
+        Action::Shell { process, .. } | Action::Command { process, .. } => process.cwd.as_ref(),
+        _ => None,
+    };
+    Ok(optional(cwd, scope)?.map_or_else(|| context.folder.to_path_buf(), |cwd| context.absolute(&cwd)))
+}
+
 /// Arguments; an element that is exactly one template with a list value becomes that many.
 ///
 /// # Errors

@@ -22,6 +22,9 @@ pub struct Status {
     pub question: Option<OpenQuestion>,
     /// What is still in place after a rollback, or failed and was passed over.
     pub remaining: Vec<Remaining>,
+    /// Where copies of files are that steps left, when there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub artifacts: Option<String>,
 }
 
 /// Where a run stands.

@@ -49,6 +49,31 @@ pub(super) async fn ask(
     }
 }
 
+/// What a step's preview printed, whatever code it ended with: `diff` says by it that there is one.
+pub(super) async fn preview(
+    probe: &Probe,
+    step: &Step,
+    scope: &Scope,
+    context: &Context<'_>,
+    observer: &impl Observer,
+) -> Result<Option<String>, String> {
+    let call = render_call(&probe.action, scope, context).map_err(|error| error.to_string())?;
+    let call = call.ok_or_else(|| format!("{} cannot be asked", probe.action.kind()))?;
+    let looked = observer.look(&call, &ticket(step, probe.limit(), scope)).await;
+    let result = looked.map_err(|failure| failure.message)?;
+    if step.sensitive {
+        return Err("it is not shown, because the step is sensitive".to_owned());
+    }
+    let rows = result.rows.iter().flatten().map(|row| Value::Object(row.clone()).to_string());
+    let printed = [result.stdout.as_deref(), result.body.as_deref(), result.stderr.as_deref()];
+    let lines = rows.chain(printed.into_iter().flatten().map(|text| text.trim_end().to_owned()));
+    let text = lines.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
+    match result.exit_code {
+        Some(code) if text.is_empty() && code != 0 => Err(format!("exit {code}, and it printed nothing")),
+        _ => Ok(Some(text).filter(|text| !text.is_empty())),
+    }
+}
+
 fn holds(that: &Expression, scope: &Scope, seen: &str) -> (Answer, String) {
     match truth(&that.0, scope) {
         Ok(true) => (Answer::Holds, seen.to_owned()),

@@ -135,10 +135,19 @@ impl<'a, O: Observer> Planner<'a, O> {
         match call {
             Call::Query(_) if step.effect == Effect::ReadOnly => self.query(step, call).await,
             Call::Sql(sql) | Call::Query(sql) => statements(status, sql, &step.action),
-            Call::Process(process) => match &step.action {
-                Action::Shell { script, .. } => script_lines(status, script, process),
-                _ => arguments(status, process),
-            },
+            Call::Process(process) => {
+                let mut said = match &step.action {
+                    Action::Shell { script, .. } => script_lines(status, script, process),
+                    _ => arguments(status, process),
+                };
+                if let Some(preview) = &step.preview {
+                    match look::preview(preview, step, &self.scope, &self.context, self.observer).await {
+                        Ok(diff) => said.diff = diff,
+                        Err(why) => said.detail.push(format!("preview: {why}")),
+                    }
+                }
+                said
+            }
             Call::File(call) => self.file(step, call).await,
             Call::Http(http) => match &step.action {
                 Action::Http(action) if action.only_looks() && step.effect == Effect::ReadOnly => {

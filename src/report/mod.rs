@@ -8,6 +8,7 @@ pub mod explain;
 mod failure;
 pub mod human;
 pub mod json;
+mod observed;
 pub mod plan;
 mod progress;
 mod question;

@@ -1,12 +1,13 @@
 //! Where a run stands: the fold as people and programs read it.
 
 use crate::engine::Engine;
+use crate::journal::store::RunFolder;
 use crate::model::event::RunOutcome;
 use crate::model::status::{RunState, Status, StepStatus};
 
 /// The status of a run.
 #[must_use]
-pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
+pub fn status(folder: &RunFolder, runbook: &str, engine: &Engine) -> Status {
     let steps = engine.program.steps.iter().zip(&engine.state.steps).enumerate();
     let steps = steps
         .filter(|(index, (_, fold))| *index < engine.program.own || fold.attempts > 0)
@@ -21,12 +22,15 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         .collect();
     Status {
         format: 1,
-        run: run.to_owned(),
+        run: folder.id.clone(),
         runbook: runbook.to_owned(),
         state: state(engine),
         steps,
         question: engine.state.question.clone(),
         remaining: engine.state.remaining.clone(),
+        artifacts: Some(folder.path.join("artifacts"))
+            .filter(|kept| kept.is_dir())
+            .map(|kept| kept.display().to_string()),
     }
 }
 

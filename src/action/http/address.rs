@@ -155,7 +155,8 @@ mod tests {
     fn what_cannot_be_asked_is_refused() {
         for (url, why) in [
             ("ftp://x/", "neither"),
-            ("x/y", "neither"),
+            ("x/y", "not a URL"),
+            ("/path", "neither"),
             ("http://x/a b", "%XX"),
             ("http://x/a\r\nHost: y", "%XX"),
             ("http://ü.example/", "%XX"),
@@ -164,7 +165,7 @@ mod tests {
             ("http://x:0/", "not a port"),
             ("http://x:65536/", "65535"),
             ("http:///path", ""),
-            ("", "neither"),
+            ("", "not a URL"),
         ] {
             let failure = Address::read(url).unwrap_err();
             assert!(failure.message.contains(why), "{url}: {}", failure.message);
