@@ -10,9 +10,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
+use runbook::model::digest::sha256;
 use scenario::{Scenario, kind, step};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 fn runbook(steps: &str) -> String {
     format!("runbook: 1\nname: trial\ndefaults: {{ timeout: 30s }}\nsteps:\n{steps}")
@@ -38,7 +38,7 @@ fn copies(scenario: &Scenario) -> Vec<(String, PathBuf)> {
         .map(|file| {
             let (path, kept) = (file["path"].as_str().unwrap(), run.join(file["kept"].as_str().unwrap()));
             let bytes = fs::read(&kept).unwrap();
-            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = sha256(&[&bytes]);
             assert_eq!((&file["sha256"], &file["bytes"]), (&json!(digest), &json!(bytes.len())), "{path}");
             assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600, "{path}");
             (path.strip_prefix(&format!("{}/", base.display())).unwrap_or(path).to_owned(), kept)
@@ -248,7 +248,7 @@ fn a_file_is_observed_with_its_mode_and_without_secrets_also_where_it_is_not_the
     assert!(before.contains("conf cannot be read: No such file"), "{before}");
     let journal = fs::read_to_string(scenario.runs()[0].join("journal.jsonl")).unwrap();
     assert!(!journal.contains("hunter2"), "{journal}");
-    let digest: String = Sha256::digest(b"again\n").iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = sha256(&[b"again\n"]);
     assert_eq!(of(&scenario, "observed")[5]["detail"], format!("it is not shown; SHA-256 {digest}"));
 }
 

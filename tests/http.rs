@@ -15,11 +15,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use runbook::model::digest::sha256;
 use rustix::process::{Pid, Signal, kill_process};
 use scenario::{Scenario, kind, step};
 use serde_json::{Value, json};
 use server::{Certificates, Line, Server, reply};
-use sha2::{Digest as _, Sha256};
 
 const NOTHING: &str = "rollback: { not_needed: a trial }, verify: { command: [\"true\"] }";
 
@@ -91,7 +91,7 @@ fn a_request_is_sent_as_it_is_written_and_its_response_is_read_by_later_steps() 
     assert_eq!(started["intent"]["request"], json!({ "method": "POST", "url": url, "user_agent": agent }));
     let kept = fs::read_to_string(scenario.runs()[0].join("output/make.1.body")).unwrap();
     assert_eq!(kept, r#"{"id": 7, "ok": true}"#);
-    let digest: String = Sha256::digest(kept.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = sha256(&[kept.as_bytes()]);
     assert_eq!(end(&scenario, "make")["output"], json!({ "bytes": 21, "sha256": digest }));
 }
 
@@ -340,7 +340,7 @@ fn a_body_is_read_whole_and_kept_in_part() {
     )));
     scenario.exec(&[]).exits(0);
     let ended = end(&scenario, "tell");
-    let digest: String = Sha256::digest(vec![b'x'; WHOLE]).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = sha256(&[&vec![b'x'; WHOLE]]);
     assert_eq!(ended["output"], json!({ "bytes": WHOLE, "sha256": digest }));
     assert_eq!(ended["result"]["body"].as_str().unwrap().len(), 512 * 1024);
     assert_eq!(ended["result"]["truncated"], true);

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use self::pattern::{Pattern, Search};
 use super::redact::redact;
 use crate::model::call::Ticket;
+use crate::model::digest::hex;
 use crate::model::event::Artifact;
 
 /// The most files that are copied for one attempt.
@@ -30,7 +31,7 @@ const MOST_BYTES: u64 = 256 * 1024 * 1024;
 /// The most reasons that are given.
 const MOST_REASONS: usize = 50;
 /// How long all of it may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How much is read at once.
 const CHUNK: usize = 128 * 1024;
 
@@ -264,5 +265,5 @@ fn copy(from: &mut File, target: &Path, room: u64) -> io::Result<(u64, String)> 
         bytes += read as u64;
     }
     to.sync_data()?;
-    Ok((bytes, digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok((bytes, hex(&digest.finalize())))
 }

@@ -205,11 +205,11 @@ impl Ready {
             match self.leads(&answer, &address) {
                 Some(Ok(_)) if followed == MOST_REDIRECTS => {
                     let why = format!("status {}: it was redirected {followed} times, and again", answer.status);
-                    return Ok(self.result(&answer, Some(why)));
+                    return Ok(result(&answer, Some(why)));
                 }
                 Some(Ok(next)) => (address, followed) = (next, followed + 1),
-                Some(Err(why)) => return Ok(self.result(&answer, Some(why))),
-                None => return Ok(self.result(&answer, self.wanted.unmet(&answer, self.ticket.sensitive))),
+                Some(Err(why)) => return Ok(result(&answer, Some(why))),
+                None => return Ok(result(&answer, self.wanted.unmet(&answer, self.ticket.sensitive))),
             }
         }
     }
@@ -234,25 +234,12 @@ impl Ready {
         })
     }
 
-    fn result(&self, answer: &Answer, unmet: Option<String>) -> StepResult {
-        let shown = &answer.body[..answer.body.len().min(SHOWN)];
-        let (body, cut) = text(shown);
-        StepResult {
-            status: Some(answer.status),
-            headers: Some(answer.headers.clone()),
-            body: Some(body),
-            unmet,
-            truncated: cut || answer.bytes > shown.len() as u64,
-            ..StepResult::default()
-        }
-    }
-
     fn ended(&self, answer: &Answer, output: &Path, control: &Control, began: Instant) -> Ended {
-        let led = self.leads(answer, &self.address).and_then(|led| match led {
-            Ok(to) => Some(format!("status {}: it redirects to {to}, and what changes is not followed", answer.status)),
-            Err(why) => Some(why),
+        let led = self.leads(answer, &self.address).map(|led| match led {
+            Ok(to) => format!("status {}: it redirects to {to}, and what changes is not followed", answer.status),
+            Err(why) => why,
         });
-        let mut result = self.result(answer, led.or_else(|| self.wanted.unmet(answer, self.ticket.sensitive)));
+        let mut result = result(answer, led.or_else(|| self.wanted.unmet(answer, self.ticket.sensitive)));
         // Nobody looks at the screen any more where this fails.
         let _unseen = control.output.send(format!("status {}, {} bytes", answer.status, answer.bytes));
         if !self.ticket.sensitive
@@ -289,6 +276,19 @@ impl Ready {
         let evidence =
             format!("{method} {} was sent. {why}. The server may have acted on it, or still act{log}", self.address);
         End::Lost { may_run: false, evidence }
+    }
+}
+
+fn result(answer: &Answer, unmet: Option<String>) -> StepResult {
+    let shown = &answer.body[..answer.body.len().min(SHOWN)];
+    let (body, cut) = text(shown);
+    StepResult {
+        status: Some(answer.status),
+        headers: Some(answer.headers.clone()),
+        body: Some(body),
+        unmet,
+        truncated: cut || answer.bytes > shown.len() as u64,
+        ..StepResult::default()
     }
 }
 

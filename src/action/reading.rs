@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::redact::Redactor;
 use crate::model::call::Ticket;
-use crate::model::digest::sha256;
+use crate::model::digest::{hex, sha256};
 use crate::model::result::{Failure, FailureKind, StepResult};
 
 /// How much text is kept, in bytes.
@@ -57,7 +57,7 @@ pub fn file(path: &Path, ticket: &Ticket) -> Result<Reading, Failure> {
             break;
         }
     }
-    let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&digest.finalize());
     let head = format!("mode {:04o}, owner {}, group {}\n", kind.mode() & 0o7777, kind.uid(), kind.gid());
     Ok(Reading { text: head + &beginning(&kept), sha256 })
 }

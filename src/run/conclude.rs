@@ -57,8 +57,8 @@ impl<H: Executor, V: View> Session<H, V> {
             }
         }
         if step.sensitive {
-            let StepResult { outputs, exit_code, status, .. } = result;
-            result = StepResult { outputs, exit_code, status, ..StepResult::default() };
+            let StepResult { exit_code, status, outputs, .. } = result;
+            result = StepResult { exit_code, status, outputs, ..StepResult::default() };
         }
         if serde_json::to_vec(&result).map_or(usize::MAX, |bytes| bytes.len()) > RESULT_LIMIT {
             let StepResult { exit_code, status, .. } = result;

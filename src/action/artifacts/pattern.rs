@@ -194,7 +194,7 @@ mod tests {
 
     fn found(folder: &Path, pattern: &str) -> Vec<String> {
         let pattern = Pattern::read(folder, pattern).unwrap();
-        let search = Search::of(&pattern, Instant::now() + Duration::from_secs(60));
+        let search = Search::of(&pattern, Instant::now() + Duration::from_mins(1));
         let base = folder.canonicalize().unwrap();
         search.map(|path| path.unwrap().strip_prefix(&base).unwrap().display().to_string()).collect()
     }

@@ -13,6 +13,7 @@ use super::address::Address;
 use super::connect::{Trace, Wire};
 use crate::action::redact::{Redactor, redact};
 use crate::model::call::{Hidden, HttpCall, Ticket};
+use crate::model::digest::hex;
 use crate::model::result::{Failure, FailureKind};
 
 /// How much of a body is kept, in bytes. The rest is read, counted and dropped.
@@ -157,7 +158,7 @@ async fn take(
         keep(&redactor.write(&data));
     }
     keep(&redactor.finish());
-    let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&digest.finalize());
     Ok(Answer { status, headers, location, body: kept, bytes, sha256 })
 }
 

@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    fn unmet(wanted: HttpWanted, status: u16, body: &str) -> Option<String> {
+    fn unmet(wanted: &HttpWanted, status: u16, body: &str) -> Option<String> {
         let answer = Answer {
             status,
             headers: std::collections::BTreeMap::new(),
@@ -125,27 +125,27 @@ mod tests {
             bytes: body.len() as u64,
             sha256: String::new(),
         };
-        Wanted::read(&wanted).unwrap().unmet(&answer, false)
+        Wanted::read(wanted).unwrap().unmet(&answer, false)
     }
 
     fn json_of(wanted: Value, body: &str) -> String {
-        unmet(HttpWanted { json: Some(wanted), ..HttpWanted::default() }, 200, body).unwrap_or_default()
+        unmet(&HttpWanted { json: Some(wanted), ..HttpWanted::default() }, 200, body).unwrap_or_default()
     }
 
     #[test]
     fn a_status_is_any_2xx_or_one_of_those_that_are_said() {
-        assert_eq!(unmet(HttpWanted::default(), 204, ""), None);
-        assert_eq!(unmet(HttpWanted::default(), 304, "").unwrap(), "status 304, 2xx was wanted");
+        assert_eq!(unmet(&HttpWanted::default(), 204, ""), None);
+        assert_eq!(unmet(&HttpWanted::default(), 304, "").unwrap(), "status 304, 2xx was wanted");
         let some = |status| HttpWanted { status, ..HttpWanted::default() };
-        assert_eq!(unmet(some(vec![404, 410]), 410, ""), None);
-        assert_eq!(unmet(some(vec![404, 410]), 200, "").unwrap(), "status 200, 404 or 410 was wanted");
+        assert_eq!(unmet(&some(vec![404, 410]), 410, ""), None);
+        assert_eq!(unmet(&some(vec![404, 410]), 200, "").unwrap(), "status 200, 404 or 410 was wanted");
     }
 
     #[test]
     fn a_body_is_searched() {
         let wanted = || HttpWanted { body: Some("^ok$".to_owned()), ..HttpWanted::default() };
-        assert_eq!(unmet(wanted(), 200, "ok"), None);
-        assert_eq!(unmet(wanted(), 200, "not ok").unwrap(), "status 200, but the body does not match `^ok$`");
+        assert_eq!(unmet(&wanted(), 200, "ok"), None);
+        assert_eq!(unmet(&wanted(), 200, "not ok").unwrap(), "status 200, but the body does not match `^ok$`");
         assert!(Wanted::read(&HttpWanted { body: Some("(".to_owned()), ..HttpWanted::default() }).is_err());
     }
 
