@@ -47,7 +47,8 @@ impl<H: Executor, V: View> Session<H, V> {
         self.keep_artifacts(task, step, &ticket).await;
         self.observed(task, attempt, step, Moment::After).await;
         let (mut outcome, mut failure) = self.judge(&task.step, step, &end, &result).await;
-        if outcome == Outcome::Succeeded {
+        // What is repeated is verified once, after its last round.
+        if outcome == Outcome::Succeeded && step.repeat.is_none() {
             (outcome, failure) = self.verify(task, step).await;
         }
         if outcome == Outcome::Succeeded {

@@ -10,6 +10,7 @@ pub mod clock;
 mod conclude;
 pub mod drive;
 mod evidence;
+mod flow;
 pub mod log;
 pub mod person;
 mod probe;
