@@ -13,7 +13,7 @@ use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use runbook::model::digest::sha256;
 use rustix::process::{Pid, Signal, kill_process};
@@ -254,7 +254,7 @@ fn an_answer_that_is_too_slow_ends_with_the_timeout_of_the_step() {
         let _gone = line.write_all(begin);
         line.until_gone();
     });
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     for path in ["/nothing", "/headers", "/body"] {
         let url = server.url(path);
         let look = Scenario::new(&runbook(&format!("  - {{ id: look, http: \"{url}\", timeout: 1s }}\n")));
@@ -282,7 +282,7 @@ fn the_operator_ends_the_wait_at_once() {
         let action = action.replace("URL", &server.url("/"));
         let more = if action.contains("POST") { format!(", {NOTHING}") } else { String::new() };
         let scenario = Scenario::new(&runbook(&format!("  - {{ id: it, http: {action}, timeout: 5m{more} }}\n")));
-        let began = Instant::now();
+        let began = tokio::time::Instant::now();
         let child = scenario.start(&["exec", "runbook.yaml"]);
         server.until_asked();
         let id = Pid::from_raw(child.id().cast_signed()).unwrap();

@@ -249,7 +249,8 @@ impl Ready {
             tracing::debug!(%error, "the body could not be stored");
             result.truncated = true;
         }
-        let output = Some(OutputDigest { bytes: answer.bytes, sha256: answer.sha256.clone() });
+        let output =
+            Some(OutputDigest { bytes: answer.bytes, sha256: answer.sha256.clone(), ..OutputDigest::default() });
         let end = observe::unmet(&result, self.ticket.sensitive).map_or(End::Returned, End::Failed);
         Ended { end, result, output, duration: began.elapsed() }
     }

@@ -5,6 +5,8 @@
 
 pub mod artifacts;
 pub mod capture;
+pub mod cgroup;
+pub mod deadline;
 pub mod execute;
 pub mod file;
 pub mod http;
@@ -19,6 +21,7 @@ pub mod screen;
 pub mod secret;
 pub mod spawn;
 pub mod sql;
+pub mod stored;
 pub mod supervisor;
 pub mod target;
 pub mod world;

@@ -9,6 +9,7 @@ use super::file::Shelf;
 use super::observe::{FilePreview, Observer};
 use super::process::Launch;
 use super::reading::{self, Reading};
+use super::supervisor::Limits;
 use super::target::Environment;
 use super::{file, http, probe, process, sql};
 use crate::model::call::{Call, FileCall, Ticket};
@@ -38,7 +39,12 @@ impl World {
     pub fn new(run_folder: &Path, executable: PathBuf, environment: Environment) -> Self {
         Self {
             folder: run_folder.to_owned(),
-            launch: Launch { executable, output: run_folder.join("output"), environment: environment.clone() },
+            launch: Launch {
+                executable,
+                output: run_folder.join("output"),
+                environment: environment.clone(),
+                limits: Limits::default(),
+            },
             shelf: Shelf { backup: run_folder.join("backup"), environment: environment.clone() },
             eyes: Eyes { environment },
         }
@@ -133,8 +139,9 @@ impl Executor for World {
                 let reload = (call.reload.as_ref(), call.cwd.as_path());
                 file::recover(&self.shelf, intent, reload, ticket, control).await
             }
-            (Intent::Session { application_name }, Call::Sql(call)) => {
-                sql::recover(&self.eyes.environment, application_name, call, ticket, control).await
+            (Intent::Session { application_name, backend, marker }, Call::Sql(call)) => {
+                let session = (application_name.as_str(), backend.as_ref(), marker.as_ref());
+                sql::recover(&self.eyes.environment, session, call, ticket, control).await
             }
             (Intent::Request { .. }, Call::Http(_)) => http::recover(intent),
             _ => mismatch(),

@@ -12,7 +12,7 @@ pub fn sha256(parts: &[&[u8]]) -> String {
     hex(&hasher.finalize())
 }
 
-/// Bytes as lower-case hex, two digits each.
+/// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
