@@ -7,25 +7,31 @@ use crate::journal::store::RunFolder;
 use crate::model::event::RunOutcome;
 use crate::model::status::{RunState, Status, StepState, StepStatus};
 
-/// The status of a run.
+/// The status of the run in that folder.
 #[must_use]
-pub fn status(folder: &RunFolder, runbook: &str, engine: &Engine) -> Status {
+pub fn status_in(folder: &RunFolder, runbook: &str, engine: &Engine) -> Status {
+    let artifacts = Some(folder.path.join("artifacts")).filter(|kept| kept.is_dir());
+    let artifacts = artifacts.map(|kept| kept.display().to_string());
+    Status { artifacts, ..status(&folder.id, runbook, engine) }
+}
+
+/// The status of a run, as far as its records tell it.
+#[must_use]
+pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
     let mut steps = Vec::new();
     rows(engine, engine.program.root, &mut steps);
     let hooks = engine.program.hooks.values().flatten();
     steps.extend(hooks.filter(|index| engine.state.steps[**index].attempts > 0).map(|index| row(engine, *index)));
     Status {
         format: 1,
-        run: folder.id.clone(),
+        run: run.to_owned(),
         runbook: runbook.to_owned(),
         state: state(engine),
         steps,
         question: engine.state.question.clone(),
         remaining: engine.state.remaining.clone(),
         pending: Vec::new(),
-        artifacts: Some(folder.path.join("artifacts"))
-            .filter(|kept| kept.is_dir())
-            .map(|kept| kept.display().to_string()),
+        artifacts: None,
     }
 }
 
