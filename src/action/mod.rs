@@ -18,4 +18,5 @@ pub mod spawn;
 pub mod sql;
 pub mod supervisor;
 pub mod target;
+pub mod trace;
 pub mod world;

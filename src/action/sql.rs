@@ -142,6 +142,18 @@ pub async fn recover(
     Ended { end, result: StepResult::default(), output: None, duration: started.elapsed() }
 }
 
+/// What the server says at this moment about the session of an attempt.
+pub async fn trace(
+    environment: &Environment,
+    connection: &Connection,
+    application_name: &str,
+    secrets: &[String],
+) -> String {
+    let now = Some(Duration::ZERO);
+    let seen = presence::wait(environment, connection, application_name, now, &mut never()).await;
+    seen.without(&Secrets(secrets.to_vec())).to_string()
+}
+
 /// The end of an attempt that the server answered.
 fn refused(
     session: &Session,

@@ -8,7 +8,7 @@ use super::file::Shelf;
 use super::observe::{FilePreview, Observer};
 use super::process::Launch;
 use super::target::Environment;
-use super::{file, probe, process, sql};
+use super::{file, probe, process, sql, trace};
 use crate::model::call::{Call, FileCall, Ticket};
 use crate::model::event::Intent;
 use crate::model::result::{Failure, FailureKind, StepResult};
@@ -116,6 +116,10 @@ impl Executor for World {
             }
             _ => mismatch(),
         }
+    }
+
+    async fn trace(&self, intent: &Intent, call: Option<&Call>, secrets: &[String]) -> Vec<String> {
+        trace::trace(&self.eyes.environment, intent, call, secrets).await
     }
 }
 

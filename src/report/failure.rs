@@ -20,8 +20,9 @@ pub(super) fn output_of(result: &StepResult) -> String {
     texts.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The output that is kept under a label, empty where there is none.
-pub(super) fn kept(folder: &Path, label: &str) -> String {
+/// The output of an attempt that is kept in a run's folder under a label, empty where there is none.
+#[must_use]
+pub fn kept(folder: &Path, label: &str) -> String {
     let read = |stream: &str| std::fs::read(folder.join("output").join(format!("{label}.{stream}"))).ok();
     let texts = ["stdout", "stderr"].into_iter().filter_map(read);
     let texts = texts.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned());

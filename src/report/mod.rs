@@ -5,7 +5,7 @@ pub mod diagnostics;
 pub mod diff;
 pub mod ending;
 pub mod explain;
-mod failure;
+pub mod failure;
 pub mod human;
 pub mod json;
 pub mod plan;

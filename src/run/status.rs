@@ -1,5 +1,6 @@
 //! Where a run stands: the fold as people and programs read it.
 
+use super::consequence::with_answers;
 use crate::engine::Engine;
 use crate::model::event::RunOutcome;
 use crate::model::status::{RunState, Status, StepStatus};
@@ -25,7 +26,7 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         runbook: runbook.to_owned(),
         state: state(engine),
         steps,
-        question: engine.state.question.clone(),
+        question: engine.state.question.as_ref().map(|open| with_answers(engine, open)),
         remaining: engine.state.remaining.clone(),
     }
 }
