@@ -6,14 +6,16 @@ use super::text::{escape_lines, wrap};
 use super::view::Prompt;
 use crate::model::question::{Choice, Consequence, OpenQuestion, Question};
 
-/// The question as it is put at a terminal of that width. /// `lines` are
-/// those of its text that were not shown just before.
+/// The question as it is put at a terminal of that width, with so many lines of its text: what was shown just before is
+/// not shown again.
 pub(super) fn text(question: &OpenQuestion, lines: usize, run: &str, width: usize) -> String {
     let what = match question.question {
         Question::Confirm => "go or no-go",
         Question::Manual => "to be done by hand",
         Question::Unknown | Question::UndoUnknown => "unknown outcome",
         Question::Failure => "failed",
+        Question::Canary => "goes on after its first items or not",
+        Question::Watch => "its watch tripped",
     };
     let mut text = format!("\n  {} ({what})\n", question.step);
     for line in escape_lines(&question.text).lines().take(lines).filter(|line| !line.trim().is_empty()) {

@@ -21,6 +21,8 @@ fn consequences(engine: &Engine, open: &OpenQuestion) -> Vec<Consequence> {
         (Question::Unknown, Some((node, fold))) => unknown(choice, node, fold),
         (Question::UndoUnknown, _) => undo_unknown(choice),
         (Question::Failure, _) => failure(choice),
+        (Question::Canary, _) => goes_on(choice, "goes on with the other items"),
+        (Question::Watch, _) => goes_on(choice, "goes on, and is not asked about it again"),
         (Question::Manual, _) if back => undo_by_person(choice),
         (Question::Confirm | Question::Manual, Some((node, fold))) => by_person(choice, node, fold),
         _ => String::new(),
@@ -71,6 +73,15 @@ fn failure(choice: Choice) -> String {
         Choice::Retry => "tries the step once more",
         Choice::Skip => "leaves it failed and goes on; a later rollback undoes what it may have left",
         Choice::Rollback => "undoes what was done, newest first, this step too",
+        _ => "ends the run here; it can be resumed or rolled back",
+    };
+    does.to_owned()
+}
+
+fn goes_on(choice: Choice, yes: &str) -> String {
+    let does = match choice {
+        Choice::Yes => yes,
+        Choice::Rollback => "undoes what was done, newest first",
         _ => "ends the run here; it can be resumed or rolled back",
     };
     does.to_owned()

@@ -11,6 +11,7 @@ mod conclude;
 pub mod consequence;
 pub mod drive;
 mod evidence;
+mod flow;
 pub mod log;
 pub mod person;
 mod probe;
