@@ -87,7 +87,7 @@ const ASKED: &str = r#"A person has to answer before this can go on.
     it ran on local, in FOLDER:
     | COMMAND
     evidence: EVIDENCE
-    its supervisor was process PID on HOST, start time TICKS: it is gone, and nothing of its session is left
+    its supervisor was process PID on HOST, start time TICKS: it is gone, and nothing of the step is left
   next: runbook resume RUN
           asks this again at your terminal
         runbook answer RUN act succeeded --reason "WHY"
@@ -265,7 +265,7 @@ steps:
     load failed: exit 3
     it ran on local, in FOLDER:
     | seq 25; exit 3
-    the last 20 of 25 lines that it wrote:
+    the last lines that it wrote:
 {rows}    all of it: FOLDER/state/runs/RUN/output/load.1.std*
   next: runbook resume RUN
 "

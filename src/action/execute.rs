@@ -30,9 +30,8 @@ pub trait Executor: Observer {
     /// time limit. Never begins anything.
     fn recover(&self, intent: &Intent, call: &Call, ticket: &Ticket, control: &Control) -> impl Future<Output = Ended>;
 
-    /// What can be seen at this moment of who acts in an attempt, one fact a line, without these secrets. Changes
-    /// nothing.
-    fn trace(&self, intent: &Intent, call: Option<&Call>, secrets: &[String]) -> impl Future<Output = Vec<String>>;
+    /// What can be seen at this moment of who acts in an attempt, one fact a line, without secrets. Changes nothing.
+    fn trace(&self, intent: &Intent, call: Option<&Call>, ticket: &Ticket) -> impl Future<Output = Vec<String>>;
 }
 
 /// What goes in and out of an attempt while it runs.

@@ -7,8 +7,9 @@ use super::execute::{Control, End, Ended, Executor};
 use super::file::Shelf;
 use super::observe::{FilePreview, Observer};
 use super::process::Launch;
+use super::supervisor::Limits;
 use super::target::Environment;
-use super::{file, probe, process, sql, trace};
+use super::{file, probe, process, sql};
 use crate::model::call::{Call, FileCall, Ticket};
 use crate::model::event::Intent;
 use crate::model::result::{Failure, FailureKind, StepResult};
@@ -34,7 +35,12 @@ impl World {
     #[must_use]
     pub fn new(run_folder: &Path, executable: PathBuf, environment: Environment) -> Self {
         Self {
-            launch: Launch { executable, output: run_folder.join("output"), environment: environment.clone() },
+            launch: Launch {
+                executable,
+                output: run_folder.join("output"),
+                environment: environment.clone(),
+                limits: Limits::default(),
+            },
             shelf: Shelf { backup: run_folder.join("backup"), environment: environment.clone() },
             eyes: Eyes { environment },
         }
@@ -111,15 +117,25 @@ impl Executor for World {
                 let reload = (call.reload.as_ref(), call.cwd.as_path());
                 file::recover(&self.shelf, intent, reload, ticket, control).await
             }
-            (Intent::Session { application_name }, Call::Sql(call)) => {
-                sql::recover(&self.eyes.environment, application_name, call, ticket, control).await
+            (Intent::Session { application_name, backend, marker }, Call::Sql(call)) => {
+                let session = (application_name.as_str(), backend.as_ref(), marker.as_ref());
+                sql::recover(&self.eyes.environment, session, call, ticket, control).await
             }
             _ => mismatch(),
         }
     }
 
-    async fn trace(&self, intent: &Intent, call: Option<&Call>, secrets: &[String]) -> Vec<String> {
-        trace::trace(&self.eyes.environment, intent, call, secrets).await
+    async fn trace(&self, intent: &Intent, call: Option<&Call>, ticket: &Ticket) -> Vec<String> {
+        match (intent, call) {
+            (Intent::Process(identity), _) => vec![process::trace(&self.launch, identity, ticket)],
+            (Intent::Session { application_name, backend, .. }, Some(Call::Sql(call))) => {
+                let who = (application_name.as_str(), backend.as_ref());
+                vec![sql::trace(&self.eyes.environment, who, call, ticket).await]
+            }
+            (Intent::Session { application_name, .. }, _) => vec![format!("its session was {application_name}")],
+            (Intent::File(intent), _) => file::trace(intent),
+            (Intent::Program | Intent::Person, _) => Vec::new(),
+        }
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::session::Session;
-use super::undo::Part;
 use crate::action::execute::Executor;
 use crate::action::redact::redact;
 use crate::engine::state::StepFold;
-use crate::model::call::{Call, ProcessCall};
+use crate::model::call::{Call, ProcessCall, Ticket, label};
+use crate::model::event::Intent;
 use crate::model::step::{Action, Step};
 use crate::report::failure::kept;
 use crate::report::text::{cut, tail};
@@ -37,9 +37,9 @@ impl<H: Executor, V: View> Session<H, V> {
         lines.extend(self.ran(&step, call.as_ref()));
         lines.push(format!("evidence: {reason}"));
         if let Some(intent) = &fold.intent {
-            lines.extend(self.traced(intent, call.as_ref()).await);
+            lines.extend(self.traced(intent, call.as_ref(), &self.ticket(name, fold.attempts, None, &step)).await);
         }
-        lines.extend(self.output_of(&step, &format!("{name}.{}", fold.attempts)));
+        lines.extend(self.output_of(&step, &label(name, None, fold.attempts)));
         lines.join("\n")
     }
 
@@ -58,12 +58,10 @@ impl<H: Executor, V: View> Session<H, V> {
         lines.extend(self.ran(what.step(), call.as_ref()));
         lines.push(format!("evidence: {reason}"));
         if let Some(intent) = &fold.undo.intent {
-            lines.extend(self.traced(intent, call.as_ref()).await);
+            lines
+                .extend(self.traced(intent, call.as_ref(), &self.ticket(name, attempt, Some(part), what.step())).await);
         }
-        let is_sensitive = matches!(&what, Part::Own(step) if step.sensitive);
-        if !is_sensitive {
-            lines.extend(self.output_of(what.step(), &format!("{name}.undo{part}.{attempt}")));
-        }
+        lines.extend(self.output_of(what.step(), &label(name, Some(part), attempt)));
         lines.join("\n")
     }
 
@@ -77,7 +75,7 @@ impl<H: Executor, V: View> Session<H, V> {
         if fold.attempts > 0 {
             let call = self.call(name, &step.action).await.ok().flatten();
             lines.extend(self.ran(&step, call.as_ref()));
-            lines.extend(self.output_of(&step, &format!("{name}.{}", fold.attempts)));
+            lines.extend(self.output_of(&step, &label(name, None, fold.attempts)));
         }
         lines.join("\n")
     }
@@ -109,28 +107,21 @@ impl<H: Executor, V: View> Session<H, V> {
         [head].into_iter().chain(block(&self.without_secrets(&text), LINES)).collect()
     }
 
-    async fn traced(&self, intent: &crate::model::event::Intent, call: Option<&Call>) -> Vec<String> {
-        let secrets = self.log.values.known_secrets();
-        let looked = tokio::time::timeout(PATIENCE, self.hands.trace(intent, call, &secrets)).await;
+    async fn traced(&self, intent: &Intent, call: Option<&Call>, ticket: &Ticket) -> Vec<String> {
+        let looked = tokio::time::timeout(PATIENCE, self.hands.trace(intent, call, ticket)).await;
         looked.unwrap_or_else(|_| vec!["what is left of it could not be looked at".to_owned()])
     }
 
     /// The last of what an attempt wrote, as it is kept, and where all of it is.
     fn output_of(&self, step: &Step, label: &str) -> Vec<String> {
-        let label = label.replace('/', "~");
-        let text = if step.sensitive { String::new() } else { kept(&self.folder.path, &label) };
+        let text = if step.sensitive { String::new() } else { kept(&self.folder.path, label) };
         if text.is_empty() {
             return Vec::new();
         }
-        let all = text.lines().count();
-        let head = if all > LINES {
-            format!("the last {LINES} of {all} lines that it wrote:")
-        } else {
-            "it wrote:".to_owned()
-        };
-        let place = format!("all of it: {}.std*", self.folder.path.join("output").join(&label).display());
+        let head = if text.lines().count() > LINES { "the last lines that it wrote:" } else { "it wrote:" };
+        let place = format!("all of it: {}.std*", self.folder.path.join("output").join(label).display());
         let last = tail(&text, LINES).join("\n");
-        [head].into_iter().chain(block(&last, LINES)).chain([place]).collect()
+        [head.to_owned()].into_iter().chain(block(&last, LINES)).chain([place]).collect()
     }
 
     fn without_secrets(&self, text: &str) -> String {
