@@ -294,7 +294,9 @@ defaults: {{ timeout: 1m }}
 targets: {{ orders: {{ postgres: "{connection}" }} }}
 steps:
   - id: act
-    sql: insert into done values (:'n')
+    sql: |
+      insert into done values (:'n');
+      select pg_terminate_backend(pg_backend_pid());
     variables: {{ n: 7 }}
     transaction: false
     target: orders
@@ -302,18 +304,46 @@ steps:
     rollback: {{ sql: "delete from done where true", target: orders }}
 "#
         ));
-        scenario.crash_at(BEGUN, "after_effect").exec(&[]).dies_of(6);
-        let resumed = scenario.resume().exits(code);
+        let ran = scenario.exec(&[]).exits(code);
         assert_eq!((settlements(&scenario), database.psql("select n from done")), (settled, "7".to_owned()), "{name}");
         if code == 7 {
-            let text = said(&resumed);
+            let text = said(&ran);
             let wanted = "    it ran on orders, one statement at a time:
-    | insert into done values (:'n')
+    | insert into done values (:'n');
+    | select pg_terminate_backend(pg_backend_pid());
     | -- n = 7
     evidence: EVIDENCE
     its session on orders: session ";
             assert!(text.contains(wanted) && text.contains(" is gone\n  next: "), "{text}");
-            resumed.says("division by zero");
+            ran.says("division by zero");
         }
+    }
+}
+
+#[test]
+fn a_transaction_is_settled_by_its_marker_and_nobody_is_asked() {
+    let cluster = Cluster::start();
+    for (point, name) in [("after_sync", "before"), ("after_effect", "after")] {
+        let database = cluster.database(name);
+        database.psql("create table done (n int)");
+        let connection = database.connection();
+        let scenario = Scenario::new(&format!(
+            r#"
+runbook: 1
+name: stated
+defaults: {{ timeout: 1m }}
+targets: {{ orders: {{ postgres: "{connection}" }} }}
+steps:
+  - id: act
+    sql: insert into done values (7)
+    target: orders
+    verify: {{ query: "select true", target: orders }}
+    rollback: {{ sql: "delete from done where true", target: orders }}
+"#
+        ));
+        scenario.crash_at(BEGUN, point).exec(&[]).dies_of(6);
+        scenario.resume().exits(0);
+        assert_eq!(database.psql("select count(*) from done"), "1", "{name}");
+        assert!(!scenario.journal().contains(&"question_asked act".to_owned()), "{name}");
     }
 }
