@@ -43,6 +43,9 @@ pub trait Executor: Observer {
     /// Finds out what became of an attempt whose executor is gone. Waits for one that is still going on, within its
     /// time limit. Never begins anything.
     fn recover(&self, intent: &Intent, call: &Call, ticket: &Ticket, control: &Control) -> impl Future<Output = Ended>;
+
+    /// What can be seen at this moment of who acts in an attempt, one fact a line, without secrets. Changes nothing.
+    fn trace(&self, intent: &Intent, call: Option<&Call>, ticket: &Ticket) -> impl Future<Output = Vec<String>>;
 }
 
 /// What goes in and out of an attempt while it runs.

@@ -232,6 +232,29 @@ fn without_status(files: &Files, identity: &ProcessIdentity) -> End {
     }
 }
 
+/// What can be seen at this moment of the supervisor of an attempt, and of its step.
+#[must_use]
+pub fn trace(launch: &Launch, identity: &ProcessIdentity, ticket: &Ticket) -> String {
+    let ProcessIdentity { pid, start_time, host, .. } = identity;
+    let here = proc::host();
+    let host = if host.is_empty() { &here } else { host };
+    let who = format!("its supervisor was process {pid} on {host}, start time {start_time}");
+    if proc::is_elsewhere(identity) {
+        return format!("{who}: it cannot be seen from {here}");
+    }
+    if proc::boot_id().is_ok_and(|boot_id| boot_id != identity.boot_id) {
+        return format!("{who}: {host} was started anew since then, so nothing of it is left");
+    }
+    if proc::is_alive(identity) {
+        return format!("{who}: it is still there");
+    }
+    match remains(&files(launch, ticket), identity) {
+        Ok(remains) if remains.is_empty() => format!("{who}: it is gone, and nothing of the step is left"),
+        Ok(remains) => format!("{who}: it is gone, and of the step these still run: {}", list(&remains)),
+        Err(error) => format!("{who}: it is gone, and whether the step still runs cannot be told: {error}"),
+    }
+}
+
 /// What still runs of a step whose supervisor is gone: its own process, what is in its session or in its control
 /// group, and what was started with its environment.
 fn remains(files: &Files, identity: &ProcessIdentity) -> io::Result<Vec<Leftover>> {

@@ -147,6 +147,22 @@ impl Executor for World {
             _ => mismatch(),
         }
     }
+
+    async fn trace(&self, intent: &Intent, call: Option<&Call>, ticket: &Ticket) -> Vec<String> {
+        match (intent, call) {
+            (Intent::Process(identity), _) => vec![process::trace(&self.launch, identity, ticket)],
+            (Intent::Session { application_name, backend, .. }, Some(Call::Sql(call))) => {
+                let who = (application_name.as_str(), backend.as_ref());
+                vec![sql::trace(&self.eyes.environment, who, call, ticket).await]
+            }
+            (Intent::Session { application_name, .. }, _) => vec![format!("its session was {application_name}")],
+            (Intent::File(intent), _) => file::trace(intent),
+            (Intent::Request { method, url, user_agent }, _) => {
+                vec![format!("its request was {method} {url}, sent by {user_agent}; ask whoever serves it")]
+            }
+            (Intent::Program | Intent::Person, _) => Vec::new(),
+        }
+    }
 }
 
 fn wrap<P>(kind: fn(P) -> Prepared) -> impl FnOnce((Intent, P)) -> (Intent, Prepared) {

@@ -7,7 +7,7 @@ pub mod diagnostics;
 mod diff;
 pub mod ending;
 pub mod explain;
-mod failure;
+pub mod failure;
 pub mod human;
 pub mod json;
 mod lane;

@@ -1,5 +1,6 @@
 //! Where a run stands: the fold as people and programs read it.
 
+use super::consequence::with_answers;
 use crate::engine::Engine;
 use crate::engine::program::{BlockId, Kind, Role};
 use crate::engine::state::Standing;
@@ -28,7 +29,7 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         runbook: runbook.to_owned(),
         state: state(engine),
         steps,
-        question: engine.state.question.clone(),
+        question: engine.state.question.as_ref().map(|open| with_answers(engine, open)),
         remaining: engine.state.remaining.clone(),
         pending: Vec::new(),
         artifacts: None,

@@ -20,7 +20,7 @@ use crate::model::step::{Action, Step, Undo};
 use crate::report::view::{Progress, View};
 
 /// One part of an undo.
-enum Part {
+pub(super) enum Part {
     /// The file is put back as it was.
     Restore(Arc<Step>),
     /// A step of its `rollback`.
@@ -28,7 +28,7 @@ enum Part {
 }
 
 impl<H: Executor, V: View> Session<H, V> {
-    fn part(&self, name: &str, part: usize) -> Part {
+    pub(super) fn part(&self, name: &str, part: usize) -> Part {
         let step = self.step(name);
         let restores = matches!(step.action, Action::File(_));
         let own = match &step.undo {
@@ -39,7 +39,7 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// The part as a call, `None` where the program or a person does it.
-    async fn undo_call(&self, name: &str, part: &Part) -> Result<Option<Call>, Failure> {
+    pub(super) async fn undo_call(&self, name: &str, part: &Part) -> Result<Option<Call>, Failure> {
         let step = match part {
             Part::Own(step) => return self.call(name, &step.action).await,
             Part::Restore(step) => step,
@@ -192,7 +192,7 @@ impl Part {
         if let Self::Own(step) = self { Some(step) } else { None }
     }
 
-    fn step(&self) -> &Step {
+    pub(super) fn step(&self) -> &Step {
         match self {
             Self::Restore(step) => step,
             Self::Own(step) => step,
