@@ -1,0 +1,75 @@
+"""Processes of a run, by handles that stay their own when a number is given to another."""
+import os, signal, time
+
+
+class Handle:
+    def __init__(self, pid, descriptor):
+        self.pid, self.descriptor = pid, descriptor
+
+    @staticmethod
+    def open(pid):
+        return Handle(pid, os.pidfd_open(pid))
+
+    def send(self, number):
+        try:
+            signal.pidfd_send_signal(self.descriptor, number)
+        except ProcessLookupError:
+            pass
+
+    def __del__(self):
+        os.close(self.descriptor)
+
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def is_supervisor(pid, program):
+    command = read(f"/proc/{pid}/cmdline").split(b"\0")
+    return len(command) > 1 and command[1] == b"__supervise" and os.path.basename(command[0]) == os.path.basename(program).encode()
+
+
+def supervisors(executor, program):
+    """Handles on the supervisors that this executor started and that are there."""
+    found = []
+    try:
+        threads = os.listdir(f"/proc/{executor}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for thread in threads:
+        for pid in map(int, read(f"/proc/{executor}/task/{thread}/children").split()):
+            try:
+                handle = Handle.open(pid)
+            except (ProcessLookupError, OSError):
+                continue
+            # Looked at once the handle is held: it is this one that is struck.
+            if is_supervisor(pid, program):
+                found.append(handle)
+    return found
+
+
+def members(session):
+    """Processes of a session that have not ended."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            fields = read(f"/proc/{name}/stat").rpartition(b")")[2].split()
+            if len(fields) > 3 and int(fields[3]) == session and fields[0] not in (b"Z", b"X"):
+                found.append(int(name))
+    return found
+
+
+def wait_until_over(session, patience, program=None):
+    """Whether nothing is left of a session within so many seconds; with a program, only its supervisor counts."""
+    limit = time.monotonic() + patience
+    while time.monotonic() < limit:
+        if program and not is_supervisor(session, program):
+            return True
+        if not program and not members(session):
+            return True
+        time.sleep(0.005)
+    return False

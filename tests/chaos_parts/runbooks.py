@@ -1,0 +1,160 @@
+"""Random small runbooks, and what of each step is allowed: the facts that the witness's checker goes by.
+
+A step's facts: `ways`, those in which it calls the witness (`do`, `undo0`, …); `mark`, whether it leaves one;
+`idempotent`; `hook`; `hold`; `stays`, where its undo takes nothing away; `fails`, how often each way fails first."""
+import json, random
+
+
+def words(way, *middle):
+    return ["./witness", ".", "-", way, "begin", *map(str, middle), "end"]
+
+
+def inline(value):
+    return json.dumps(value, ensure_ascii=False)
+
+
+class Maker:
+    """One runbook, made by chance."""
+
+    def __init__(self, rng, shapes=(), sql=None):
+        self.rng, self.shapes, self.database = rng, shapes, sql
+        self.steps, self.text, self.files, self.number = {}, [], {}, 0
+        self.parallel, self.repeated, self.there = False, [], []
+        self.returns = True
+
+    def make(self):
+        rng = self.rng
+        lines = ["runbook: 1", "name: chaos", "defaults: { timeout: 30s }", "secrets: { key: { env: CHAOS_SECRET } }"]
+        if self.database:
+            lines.append(f"targets: {{ db: {{ postgres: {inline(self.database)} }} }}")
+        hooks = [hook for hook in ("on_start", "on_success", "on_failure", "on_rollback", "always") if rng.random() < 0.2]
+        if hooks:
+            lines.append("hooks:")
+        for hook in hooks:
+            name = f"h{len(self.steps)}"
+            self.steps[f"{hook}/{name}"] = {"ways": ["do"], "hook": True}
+            lines.append(f"  {hook}: [{{ id: {name}, command: {inline(words('do', 1))} }}]")
+        lines.append("steps:")
+        count = rng.randint(3, 7)
+        failing = rng.randrange(count) if rng.random() < 0.55 else None
+        for place in range(count):
+            lines += self.one(place == failing)
+        self.text = "\n".join(lines) + "\n"
+        secret = f"p@ss/w+rd=\"{rng.randrange(10**12):012}\" \\ü"
+        return {
+            "steps": self.steps,
+            "files": self.files,
+            "secret": secret,
+            "parallel": self.parallel,
+            "repeated": self.repeated,
+            "there": self.there,
+        }
+
+    def one(self, fails):
+        rng = self.rng
+        kinds = ["command"] * 5 + ["shell"] * 3 + ["file"] * 2 + ["wait", "confirm", "manual", "assert"]
+        kinds += ["sql"] * 8 if self.database else []
+        kinds += [shape for shape in self.shapes for _ in range(2)]
+        kind = "command" if fails else rng.choice(kinds)
+        self.number += 1
+        return getattr(self, f"a_{kind}")(f"s{self.number}", *([True] if fails else []))
+
+    def a_command(self, name, fails=False):
+        rng = self.rng
+        facts = self.steps[name] = {"ways": ["do"], "mark": True}
+        checked = not fails and rng.random() < 0.4
+        idempotent = rng.random() < 0.35
+        facts["idempotent"] = idempotent
+        most = rng.choice((1, 1, 2, 99)) if fails else 0
+        facts["fails"] = {"do": most}
+        slow = rng.choice((0, 1, 3, 10, 25))
+        action = words("do", slow, "make") + ([f"fail={most}"] if fails else [])
+        lines = [f"  - id: {name}", f"    command: {inline(action)}"]
+        if checked:
+            lines.append('    check: { command: [./witness, ., "-", do, is] }')
+            if rng.random() < 0.2:
+                self.there.append(name)
+        elif rng.random() < 0.3:
+            lines.append('    verify: { command: [./witness, ., "-", do, is] }')
+        if idempotent:
+            lines.append("    idempotent: true")
+            if rng.random() < 0.5:
+                lines.append("    retry: { max_attempts: 2, delay: 1ms }")
+        if fails:
+            lines.append(f"    on_failure: {rng.choice(('rollback', 'rollback', 'stop', 'continue', 'ask'))}")
+        return lines + self.way_back(name, facts)
+
+    def a_shell(self, name):
+        rng = self.rng
+        facts = self.steps[name] = {"ways": ["do"], "mark": True}
+        lines = [f"  - id: {name}", "    shell: |", "      ./witness . - 'do' begin"]
+        lines.append("      printf %s \"${KEY:0:5}\"; printf %s \"${KEY:5}\"; printf %s \"$KEY\" | base64 >&2")
+        lines += ["      ./witness . - 'do' make end", '    env: { KEY: "{{ secrets.key }}" }']
+        if rng.random() < 0.5:
+            lines.append('    check: { command: [./witness, ., "-", do, is] }')
+        elif rng.random() < 0.5:
+            facts["idempotent"] = True
+            lines.append("    idempotent: true")
+        return lines + self.way_back(name, facts)
+
+    def way_back(self, name, facts):
+        rng = self.rng
+        chance = rng.random()
+        if chance < 0.08:
+            facts["stays"] = True
+            return ["    rollback: { not_needed: nothing is left }"]
+        if chance < 0.12:
+            facts["stays"] = True
+            return ["    irreversible: it cannot be undone"]
+        if chance < 0.16 and self.returns:
+            facts["stays"], self.returns = True, False
+            return ["    point_of_no_return: from here on forward"]
+        parts = 2 if rng.random() < 0.2 else 1
+        fails = rng.random() < 0.12
+        lines = ["    rollback:"]
+        for part in range(parts):
+            way = f"undo{part}"
+            facts["ways"].append(way)
+            fail = ["fail=1"] if fails and part == 0 else []
+            facts.setdefault("fails", {})[way] = len(fail)
+            lines.append(f"      - command: {inline(words(way, rng.choice((0, 1, 4)), 'take') + fail)}")
+        return lines
+
+    def a_file(self, name):
+        rng = self.rng
+        path, before, after = f"file.{name}", rng.choice((None, "old\n" * 3)), "new\n" * 5
+        self.files[path] = {"step": name, "before": before, "after": after}
+        self.steps[name] = {"ways": []}
+        reload = f", reload: {inline(words('reload'))}" if rng.random() < 0.5 else ""
+        lines = [f"  - id: {name}", f"    file: {{ path: {path}, content: {inline(after)}{reload} }}"]
+        if rng.random() < 0.3:
+            self.steps[name]["ways"].append("undo1")
+            lines.append(f"    rollback: {{ command: {inline(words('undo1', 1))} }}")
+        return lines
+
+    def a_wait(self, name):
+        self.steps[name] = {"idempotent": True}
+        return [f"  - {{ id: {name}, wait: 2ms }}"]
+
+    def a_confirm(self, name):
+        self.steps[name] = {"idempotent": True}
+        return [f"  - {{ id: {name}, confirm: {{ message: Go on? }}, estimate: 1s }}"]
+
+    def a_manual(self, name):
+        self.steps[name] = {}
+        return [f"  - {{ id: {name}, manual: {{ instructions: Call the desk. }}, estimate: 1m, rollback: {{ not_needed: a call }} }}"]
+
+    def a_assert(self, name):
+        self.steps[name] = {"idempotent": True}
+        return [f"  - {{ id: {name}, assert: [{{ that: 1 == 1 }}] }}"]
+
+    def a_sql(self, name):
+        self.steps[name] = {"sql": True}
+        lines = [f"  - id: {name}", f"    sql: insert into effects values ('{name}')", "    target: db"]
+        if self.rng.random() < 0.5:
+            lines.append(f"    check: {{ query: \"select count(*) = 1 from effects where step = '{name}'\" }}")
+        else:
+            lines.append("    verify: { query: select true }")
+        lines.append(f"    rollback: {{ sql: \"delete from effects where step = '{name}'\" }}")
+        return lines
+
