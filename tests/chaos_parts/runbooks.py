@@ -16,17 +16,17 @@ def inline(value):
 class Maker:
     """One runbook, made by chance."""
 
-    def __init__(self, rng, shapes=(), sql=None):
-        self.rng, self.shapes, self.database = rng, shapes, sql
+    def __init__(self, rng, name, shapes=(), table=None):
+        self.rng, self.name, self.shapes, self.table = rng, name, shapes, table
         self.steps, self.text, self.files, self.number = {}, [], {}, 0
         self.parallel, self.repeated, self.there = False, [], []
         self.returns = True
 
     def make(self):
         rng = self.rng
-        lines = ["runbook: 1", "name: chaos", "defaults: { timeout: 30s }", "secrets: { key: { env: CHAOS_SECRET } }"]
-        if self.database:
-            lines.append(f"targets: {{ db: {{ postgres: {inline(self.database)} }} }}")
+        lines = ["runbook: 1", f"name: {self.name}", "defaults: { timeout: 30s }", "secrets: { key: { env: CHAOS_SECRET } }"]
+        if self.table:
+            lines.append(f"targets: {{ db: {{ postgres: {inline(self.table.connection)} }} }}")
         hooks = [hook for hook in ("on_start", "on_success", "on_failure", "on_rollback", "always") if rng.random() < 0.2]
         if hooks:
             lines.append("hooks:")
@@ -53,7 +53,7 @@ class Maker:
     def one(self, fails):
         rng = self.rng
         kinds = ["command"] * 5 + ["shell"] * 3 + ["file"] * 2 + ["wait", "confirm", "manual", "assert"]
-        kinds += ["sql"] * 8 if self.database else []
+        kinds += ["sql"] * 8 if self.table else []
         kinds += [shape for shape in self.shapes for _ in range(2)]
         kind = "command" if fails else rng.choice(kinds)
         self.number += 1
@@ -149,12 +149,11 @@ class Maker:
         return [f"  - {{ id: {name}, assert: [{{ that: 1 == 1 }}] }}"]
 
     def a_sql(self, name):
+        rng, table = self.rng, self.table.name
         self.steps[name] = {"sql": True}
-        lines = [f"  - id: {name}", f"    sql: insert into effects values ('{name}')", "    target: db"]
-        if self.rng.random() < 0.5:
-            lines.append(f"    check: {{ query: \"select count(*) = 1 from effects where step = '{name}'\" }}")
-        else:
-            lines.append("    verify: { query: select true }")
-        lines.append(f"    rollback: {{ sql: \"delete from effects where step = '{name}'\" }}")
+        slow = rng.choice(("", "; select pg_sleep(0.003)", "; select pg_sleep(0.02)"))
+        lines = [f"  - id: {name}", f"    sql: insert into {table} values ('{name}'){slow}", "    target: db"]
+        if rng.random() < 0.6:
+            lines.append(f"    check: {{ query: \"select count(*) > 0 from {table} where step = '{name}'\" }}")
+        lines.append(f"    rollback: {{ sql: \"delete from {table} where step = '{name}'\" }}")
         return lines
-
