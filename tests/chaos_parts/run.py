@@ -91,13 +91,13 @@ class Run:
         # Most by how much was written, so that a busy machine does not gather all of them at one end.
         by = ("time", self.rng.uniform(0, 0.3))
         if self.rng.random() < 0.75:
-            most = 6 + 7 * len(self.facts["steps"])
-            by = ("lines", self.rng.randint(0, most), self.rng.uniform(0, 0.008))
+            most = 4 + 5 * len(self.facts["steps"])
+            by = ("lines", self.rng.randint(1, most), self.rng.uniform(0, 0.008))
         return kind, by
 
     def take_turn(self, arguments, blow):
         self.turn += 1
-        before = len(self.records())
+        before, self.taken_up = len(self.records()), False
         names = [self.folder / f"turn-{self.turn}.{kind}" for kind in ("out", "err")]
         self.say(f"turn {self.turn}: {' '.join(arguments)}  blow: {blow}")
         with open(names[0], "wb") as out, open(names[1], "wb") as err:
@@ -123,7 +123,7 @@ class Run:
             self.say("  it did not listen yet, and had done nothing")
         elif code not in allowed:
             self.wrong.append(f"turn {self.turn} ({' '.join(arguments)}) ended with {code}: {said[-500:]}")
-        elif code >= 0 and arguments[0] != "answer":
+        elif code >= 0 and arguments[0] != "answer" and not self.taken_up:
             self.code_is_true(code)
 
     def code_is_true(self, code):
@@ -195,6 +195,7 @@ class Run:
             [self.program, "resume", "--yes"], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
             capture_output=True, timeout=PATIENCE,
         )
+        self.taken_up = other.returncode != 3
         if child.poll() is None and other.returncode != 3 and not self.is_over():
             self.wrong.append(f"a second executor is not refused: {other.returncode} {other.stderr[-300:]}")
 

@@ -81,6 +81,7 @@ class Check:
         self.every_effect_has_its_intent()
         self.every_success_has_its_effect()
         self.nothing_is_done_twice()
+        self.what_is_over_does_nothing()
         self.what_never_began_never_began()
         self.attempts_never_overlap()
         self.nothing_goes_forward_in_a_rollback()
@@ -185,6 +186,17 @@ class Check:
             elif record["event"] == "undo_settled":
                 open_undos[key] = "over"
 
+    def what_is_over_does_nothing(self):
+        """What is recorded as ended, or as proven to be over, is never seen again."""
+        over = {}
+        for record in self.of("attempt_finished", "undo_finished"):
+            way = f"undo{record['part']}" if record["event"] == "undo_finished" else "do"
+            if record["outcome"] != "unknown_may_run":
+                over[record["step"], way, record["attempt"]] = record[">"]
+        for seen in self.seen:
+            if seen.size >= over.get(seen.key, sys.maxsize):
+                self.say(f"{seen} comes after it is recorded as over")
+
     def what_never_began_never_began(self):
         attempts = {}
         for record in self.records:
@@ -216,11 +228,7 @@ class Check:
         if len(started) > 1:
             self.say("the rollback began twice")
         for seen in self.seen:
-            if not started or self.fact(seen.step).get("hook") or seen.word != "begin":
-                continue
-            if seen.way == "do" and seen.size >= started[0][">"] and not self.fact(seen.step).get("hold"):
-                self.say(f"{seen} came after the rollback had begun")
-            if seen.way.startswith("undo") and seen.size < started[0][">"]:
+            if seen.way.startswith("undo") and (not started or seen.size < started[0][">"]):
                 self.say(f"{seen} came before the rollback was recorded")
         for record in self.of("attempt_started"):
             fact = self.fact(record["step"])
