@@ -27,6 +27,8 @@ class Run:
         self.facts = maker.make()
         (self.folder / "runbook.yaml").write_text(maker.text)
         (self.folder / "facts.json").write_text(json.dumps(self.facts, indent=1))
+        for name, text in maker.others.items():
+            (self.folder / name).write_text(text)
         os.link(witness, self.folder / "witness")
         for name in self.facts["there"]:
             (self.folder / f"mark.{name}").touch()

@@ -13,13 +13,24 @@ def inline(value):
     return json.dumps(value, ensure_ascii=False)
 
 
+# Steps of steps, each with the name of the key that makes it so.
+SHAPES = ("hold", "loop", "parallel", "repeat", "background", "include", "handler")
+
+
+def example(shape):
+    """The smallest runbook with that shape, and the files beside it."""
+    maker = Maker(random.Random(0), "example")
+    lines = ["runbook: 1", "name: example", "defaults: { timeout: 30s }", "steps:", *getattr(maker, f"a_{shape}")("s0")]
+    return "\n".join(lines) + "\n", maker.others
+
+
 class Maker:
     """One runbook, made by chance."""
 
     def __init__(self, rng, name, shapes=(), table=None):
         self.rng, self.name, self.shapes, self.table = rng, name, shapes, table
         self.steps, self.text, self.files, self.number = {}, [], {}, 0
-        self.parallel, self.repeated, self.there = False, [], []
+        self.parallel, self.there, self.others = False, [], {}
         self.returns = True
 
     def make(self):
@@ -46,7 +57,6 @@ class Maker:
             "files": self.files,
             "secret": secret,
             "parallel": self.parallel,
-            "repeated": self.repeated,
             "there": self.there,
         }
 
@@ -157,3 +167,60 @@ class Maker:
             lines.append(f"    check: {{ query: \"select count(*) > 0 from {table} where step = '{name}'\" }}")
         lines.append(f"    rollback: {{ sql: \"delete from {table} where step = '{name}'\" }}")
         return lines
+
+    # Shapes: steps of steps.
+
+    def members(self, count, **facts):
+        """Plain steps within a shape, indented under its `steps:`."""
+        lines = ["    steps:"]
+        for _ in range(count):
+            self.number += 1
+            name = f"s{self.number}"
+            returns, self.returns = self.returns, False
+            lines += ["    " + line for line in self.a_command(name)]
+            self.returns = returns
+            self.steps[name].update(facts)
+        return lines
+
+    def a_hold(self, name):
+        for half in ("acquire", "release"):
+            self.steps[f"{name}.{half}"] = {"ways": ["do"], "hold": name}
+        halves = ", ".join(f"{half}: {{ command: {inline(words('do', 1))} }}" for half in ("acquire", "release"))
+        return [f"  - id: {name}", f"    hold: {{ {halves} }}", *self.members(self.rng.randint(1, 3), held=name)]
+
+    def a_loop(self, name):
+        serial = self.rng.choice((1, 1, 2, 3))
+        self.parallel |= serial > 1
+        items = inline(["a", "b-1", "c"][: self.rng.randint(2, 3)])
+        return [f"  - id: {name}", f"    for_each: {items}", f"    serial: {serial}", *self.members(self.rng.randint(1, 2))]
+
+    def a_parallel(self, name):
+        self.parallel = True
+        return [f"  - id: {name}", f"    parallel: {self.rng.randint(2, 3)}", *self.members(self.rng.randint(2, 4))]
+
+    def a_repeat(self, name):
+        lines = self.a_command(name)
+        self.steps[name]["repeats"] = True
+        return [line for line in lines if "retry" not in line and "check:" not in line] + ["    repeat: { max: 3, delay: 1ms }"]
+
+    def a_background(self, name):
+        self.parallel = True
+        lines = self.a_command(name) + ["    background: true"]
+        self.number += 1
+        lines += self.a_command(f"s{self.number}")
+        self.steps[f"{name}-over"] = {"idempotent": True}
+        return lines + [f"  - {{ id: {name}-over, wait: {{ for: [{name}] }}, timeout: 20s }}"]
+
+    def a_include(self, name):
+        inner = ["runbook: 1", f"name: {name}", "defaults: { timeout: 30s }", *(line[4:] if line != "    steps:" else "steps:" for line in self.members(self.rng.randint(1, 2)))]
+        self.others[f"{name}.yaml"] = "\n".join(inner) + "\n"
+        return [f"  - {{ id: {name}, runbook: {{ path: {name}.yaml }} }}"]
+
+    def a_handler(self, name):
+        lines = self.a_command(name, True)
+        self.number += 1
+        helper = f"s{self.number}"
+        self.steps[helper] = {"ways": ["do"], "hook": True}
+        then = self.rng.choice(("rollback", "stop", "continue", "retry"))
+        do = f"{{ id: {helper}, command: {inline(words('do', 1))} }}"
+        return [line for line in lines if "on_failure" not in line] + ["    on_failure:", f"      do: [{do}]", f"      then: {then}"]

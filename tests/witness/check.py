@@ -85,6 +85,7 @@ class Check:
         self.what_never_began_never_began()
         self.attempts_never_overlap()
         self.nothing_goes_forward_in_a_rollback()
+        self.holds_are_held()
         self.the_end_is_true()
         self.every_turn_is_its_own()
         self.what_was_shown_is_there()
@@ -144,7 +145,7 @@ class Check:
             elif record["event"] in ("attempt_finished", "step_settled"):
                 open_hooks.discard(step)
             if record["event"] == "attempt_started":
-                if step in last and step not in why:
+                if step in last and step not in why and not self.fact(step).get("hold"):
                     self.say(f"attempt {record['attempt']} of {step} follows {last[step]}, and nothing allows it")
                 if step in last and record["attempt"] != last[step] + 1:
                     self.say(f"attempt {record['attempt']} of {step} follows {last[step]}")
@@ -166,13 +167,8 @@ class Check:
             elif record["event"] == "run_resumed":
                 # A hook belongs to a turn, and each turn has its own.
                 why.update({name: "another turn" for name in last if self.fact(name).get("hook") and name not in open_hooks})
-            elif record["event"] == "hold_released":
-                why[f"{step}.acquire"] = why[f"{step}.release"] = "held anew"
             elif record["event"] == "round_finished":
-                why = {name: "another round" if plain(name) in self.facts.get("repeated", ()) else reason for name, reason in why.items()}
-                for name in last:
-                    if plain(name) in self.facts.get("repeated", ()):
-                        why[name] = "another round"
+                why[step] = "another round"
         open_undos = {}
         for record in self.records:
             key = (record.get("step"), record.get("part"))
@@ -234,6 +230,20 @@ class Check:
             fact = self.fact(record["step"])
             if started and record["<"] > started[0]["<"] and not fact.get("hook") and not fact.get("hold"):
                 self.say(f"{record['step']} begins after the rollback had begun")
+
+    def holds_are_held(self):
+        """What stands within a hold is done and undone while it is held, and nothing is held at the end."""
+        held = {}
+        for seen in self.seen:
+            hold = self.fact(seen.step).get("hold")
+            if hold and seen.step.endswith(".acquire"):
+                held[hold] = "held" if seen.word == "end" else held.get(hold) or "taken"
+            elif hold and seen.word == "end":
+                held[hold] = None
+            elif self.fact(seen.step).get("held") and held.get(self.fact(seen.step)["held"]) != "held":
+                self.say(f"{seen} comes while {self.fact(seen.step)['held']} is not held")
+        for hold in sorted(hold for hold, how in held.items() if how and self.outcome in FINAL):
+            self.say(f"{hold} is still held at the end")
 
     def the_end_is_true(self):
         if self.outcome not in FINAL:
