@@ -85,7 +85,11 @@ class Run:
         failed = last["event"] == "run_finished" and last["outcome"] == "failed"
         self.failures += failed
         wants_back = stuck or self.failures > 3 or (not back and self.rng.random() < 0.12)
-        return (["rollback"] if wants_back else ["resume", "--yes"]) + json_wanted
+        if not wants_back:
+            return ["resume", "--yes", *json_wanted]
+        own = [name for name in self.facts["steps"] if name[0] == "s" and "." not in name]
+        to = ["--to", self.rng.choice(own)] if not back and own and self.rng.random() < 0.15 else []
+        return ["rollback", *to, *json_wanted]
 
     def draw_blow(self):
         kinds, weights = zip(*BLOWS, *([("sessions", 8)] if self.database else []))

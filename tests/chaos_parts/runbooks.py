@@ -77,7 +77,9 @@ class Maker:
         facts["idempotent"] = idempotent
         most = rng.choice((1, 1, 2, 99)) if fails else 0
         facts["fails"] = {"do": most}
-        slow = rng.choice((0, 1, 3, 10, 25))
+        # One in five that fail is ended by its limit, in the middle of what it does.
+        overdue = fails and rng.random() < 0.2
+        slow = 1500 if overdue else rng.choice((0, 1, 3, 10, 25))
         action = words("do", slow, "make") + ([f"fail={most}"] if fails else [])
         lines = [f"  - id: {name}", f"    command: {inline(action)}"]
         if checked:
@@ -90,6 +92,8 @@ class Maker:
             lines.append("    idempotent: true")
             if rng.random() < 0.5:
                 lines.append("    retry: { max_attempts: 2, delay: 1ms }")
+        if overdue:
+            lines.append("    timeout: 80ms")
         if fails:
             lines.append(f"    on_failure: {rng.choice(('rollback', 'rollback', 'stop', 'continue', 'ask'))}")
         return lines + self.way_back(name, facts)
