@@ -58,13 +58,13 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("state/runs/r");
         fs::create_dir_all(&run).unwrap();
-        let (mut journal, mut sizes) = (String::new(), vec![0]);
+        let (mut journal, mut sizes) = (Vec::new(), vec![0]);
         for (record, number) in self.records.iter_mut().zip(1..) {
             let fields = record.as_object_mut().unwrap();
             fields.entry("epoch").or_insert(json!(1));
             fields.insert("seq".to_owned(), json!(number));
             fields.insert("hash".to_owned(), json!(format!("h{number}")));
-            journal += &format!("{record}\n");
+            journal.extend_from_slice(format!("{record}\n").as_bytes());
             sizes.push(journal.len());
         }
         fs::write(run.join("journal.jsonl"), journal).unwrap();
@@ -72,10 +72,10 @@ impl Story {
         let log: String = self.seen.iter().map(line).collect();
         fs::write(folder.path().join("witness.log"), log).unwrap();
         let step = json!({"ways": ["do", "undo0"], "mark": true});
-        let held = json!({"ways": ["do"], "held": "h"});
+        let within = json!({"ways": ["do"], "held": "h"});
         let hold = json!({"ways": ["do"], "hold": "h"});
         let file = json!({"step": "s1", "before": "old", "after": "new"});
-        let steps = json!({"s1": step, "s2": step, "s3": held, "h.acquire": hold, "h.release": hold});
+        let steps = json!({"s1": step, "s2": step, "s3": within, "h.acquire": hold, "h.release": hold});
         let facts = json!({"steps": steps, "files": {"f": file}, "secret": "sesame/öffne"});
         fs::write(folder.path().join("facts.json"), facts.to_string()).unwrap();
         fs::write(folder.path().join("f"), "old").unwrap();
