@@ -25,8 +25,8 @@
 //! # A run in five lines
 //!
 //! [`cli`] reads and checks a file, makes a run folder with the runbook as it was resolved, and hands a
-//! [`run::session::Session`] the first event. Its loop asks [`engine::Engine::next`] for a decision, carries it out
-//! with an [`action::execute::Executor`], folds the one event that came of it in with [`engine::Engine::apply`], which
+//! [`run::session::Session`] the first event. Its loop asks [`engine::Engine::next`] what can be done now, carries it
+//! out with an [`action::execute::Executor`], folds each event that comes of it in with [`engine::Engine::apply`], which
 //! refuses what cannot follow, makes it durable in a [`journal::file::Journal`], and shows it through a
 //! [`report::view::View`]. Taking a run up again is the same loop over the records that are there already.
 //!

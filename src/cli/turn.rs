@@ -1,9 +1,11 @@
 //! One executor's turn with a run: everything is put together, and the loop goes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::environment::Environment;
 use super::exec::crash_plan;
@@ -67,10 +69,10 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     let person = if turn.json { Person::absent(name, turn.yes) } else { Person::at_terminal(name, turn.yes) };
     let folder = std::path::PathBuf::from(&turn.runbook.folder);
     let secrets = Secrets::new(turn.runbook.secrets.clone(), folder, environment.variables.clone());
-    let mut values = Values::new(&turn.runbook, &turn.parameters, secrets);
+    let values = Values::new(&turn.runbook, &turn.parameters, secrets);
     values.set_run("id", &turn.folder.id);
     values.set_run("operator", &environment.user());
-    let mut session = Session {
+    let session = Session {
         hands: World::new(&turn.folder.path, open::executable(), environment.variables.clone()),
         folder: turn.folder,
         crash: crash_plan(environment)?,
@@ -79,17 +81,18 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         runbook: turn.runbook,
         person,
         stop,
-        prepared: None,
+        prepared: RefCell::default(),
     };
     // Without its first record nothing of a run has happened.
-    let code = if session.log.engine.state.begun { STOPPED } else { REFUSED };
+    let code = if session.log.read(|engine| engine.state.begun) { STOPPED } else { REFUSED };
     for event in first {
         session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
     }
-    let started = session.log.engine.state.started.clone();
+    let started = session.log.read(|engine| engine.state.started.clone());
     session.log.values.set_run("started", &started);
     session.remember_secrets().await;
-    let state = session.drive().await?;
+    let (_, commands) = mpsc::unbounded_channel();
+    let state = session.drive(commands).await?;
     drop(turn.locks);
     Ok(state.exit_code())
 }

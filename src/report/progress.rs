@@ -12,6 +12,7 @@ use super::view::Progress;
 pub struct Live {
     bar: ProgressBar,
     looks: Looks,
+    step: String,
     name: String,
     estimate: Option<Duration>,
     last: String,
@@ -27,7 +28,15 @@ impl Live {
         let style =
             ProgressStyle::with_template(" {spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(if looks.unicode { style } else { style.tick_chars("-\\|/ ") });
-        Self { bar, looks, name: String::new(), estimate: None, last: String::new(), paused: false }
+        Self {
+            bar,
+            looks,
+            step: String::new(),
+            name: String::new(),
+            estimate: None,
+            last: String::new(),
+            paused: false,
+        }
     }
 
     /// Takes in what is going on.
@@ -37,13 +46,15 @@ impl Live {
                 if std::mem::take(&mut self.paused) {
                     self.bar.reset();
                 }
+                self.step.clone_from(step);
                 let name = if step == name { step.clone() } else { format!("{step}  {}", one_line(name)) };
                 self.name = cut(&name, self.looks.width / 2);
                 self.estimate = *estimate;
                 self.last.clear();
                 self.bar.reset_elapsed();
             }
-            Progress::Output(line) => self.last = one_line(line),
+            Progress::Output { step, line } if *step == self.step => self.last = one_line(line),
+            Progress::Output { step, line } => self.last = format!("{step}: {}", one_line(line)),
             Progress::Waiting(what) => self.last = format!("waits: {}", one_line(what)),
             Progress::Tick => {}
             Progress::Idle => return self.clear(),

@@ -35,8 +35,13 @@ pub enum Progress {
         /// What it normally takes.
         estimate: Option<Duration>,
     },
-    /// A line that it printed.
-    Output(String),
+    /// A line that a step printed.
+    Output {
+        /// Its name in the journal.
+        step: String,
+        /// The line.
+        line: String,
+    },
     /// It waits for something.
     Waiting(String),
     /// Time went by.

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::clock;
-use super::session::{Session, watched};
+use super::session::Session;
+use super::task::Task;
 use crate::action::execute::{End, Ended, Executor};
 use crate::expression::{render_text, truth};
 use crate::model::length::Length;
@@ -30,23 +31,23 @@ pub(super) const fn looks(step: &Step) -> bool {
 
 impl<H: Executor, V: View> Session<H, V> {
     /// Carries out a step that needs no hands.
-    pub(super) async fn act_alone(&mut self, name: &str, attempt: u32, step: &Step) -> Ended {
+    pub(super) async fn act_alone(&self, task: &Task, attempt: u32, step: &Step) -> Ended {
         let began = Instant::now();
         let (end, result) = match &step.action {
-            Action::Assert { conditions } => (self.assert(conditions).await, StepResult::default()),
-            Action::Wait(wait) => (self.wait(wait, step).await, StepResult::default()),
-            _ => self.observe(name, attempt, step, began).await,
+            Action::Assert { conditions } => (self.assert(&task.step, conditions).await, StepResult::default()),
+            Action::Wait(wait) => (self.wait(task, wait, step).await, StepResult::default()),
+            _ => self.observe(task, attempt, step, began).await,
         };
         Ended { end, result, output: None, duration: began.elapsed() }
     }
 
-    async fn assert(&mut self, conditions: &[Condition]) -> End {
+    async fn assert(&self, name: &str, conditions: &[Condition]) -> End {
         for condition in conditions {
-            match self.log.values.evaluate(None, |scope| truth(&condition.that.0, scope)).await {
+            match self.log.values.evaluate(name, None, |scope| truth(&condition.that.0, scope)).await {
                 Ok(true) => {}
                 Ok(false) => {
                     let message = match &condition.message {
-                        Some(text) => self.log.values.evaluate(None, |scope| render_text(&text.0, scope)).await,
+                        Some(text) => self.log.values.evaluate(name, None, |scope| render_text(&text.0, scope)).await,
                         None => Ok(format!("{} is false", condition.that.0)),
                     };
                     return End::Failed(
@@ -59,14 +60,14 @@ impl<H: Executor, V: View> Session<H, V> {
         End::Returned
     }
 
-    async fn wait(&mut self, wait: &WaitAction, step: &Step) -> End {
+    async fn wait(&self, task: &Task, wait: &WaitAction, step: &Step) -> End {
         let duration = match wait {
             WaitAction::For(Length::Known(duration)) => *duration,
             WaitAction::For(Length::Template(_)) | WaitAction::Steps(_) => {
                 return End::Failed(Failure::new(FailureKind::Expression, "this version cannot carry out such a wait"));
             }
             WaitAction::Until(template) => {
-                let text = self.log.values.evaluate(None, |scope| render_text(&template.0, scope)).await;
+                let text = self.log.values.evaluate(&task.step, None, |scope| render_text(&template.0, scope)).await;
                 let until = text.and_then(|text| {
                     text.parse::<Timestamp>().map_err(|error| {
                         Failure::new(FailureKind::Expression, format!("`{text}` is not a moment: {error}"))
@@ -79,7 +80,7 @@ impl<H: Executor, V: View> Session<H, V> {
             }
         };
         let limit = step.limit().unwrap_or(Duration::MAX);
-        match self.paused(duration.min(limit)).await {
+        match paused(task, duration.min(limit)).await {
             Paused::Cancelled => End::Cancelled,
             Paused::Over if duration > limit => End::TimedOut,
             Paused::Over => End::Returned,
@@ -87,11 +88,11 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// A read-only step: one look, or looks until a condition holds.
-    async fn observe(&mut self, name: &str, attempt: u32, step: &Step, began: Instant) -> (End, StepResult) {
+    async fn observe(&self, task: &Task, attempt: u32, step: &Step, began: Instant) -> (End, StepResult) {
         let limit = step.limit().unwrap_or(Duration::MAX);
         let mut last = StepResult::default();
         loop {
-            let looked = self.look_at(name, attempt, step, limit.saturating_sub(began.elapsed())).await;
+            let looked = self.look_at(task, attempt, step, limit.saturating_sub(began.elapsed())).await;
             if looked.as_ref().is_err_and(|failure| failure.kind == FailureKind::Cancelled) {
                 return (End::Cancelled, last);
             }
@@ -104,7 +105,8 @@ impl<H: Executor, V: View> Session<H, V> {
             };
             let seen = match looked {
                 Ok(result) => {
-                    let done = self.log.values.evaluate(Some(&result), |scope| truth(&until.that.0, scope)).await;
+                    let done =
+                        self.log.values.evaluate(&task.step, Some(&result), |scope| truth(&until.that.0, scope)).await;
                     last = result;
                     match done {
                         Ok(true) => return (End::Returned, last),
@@ -114,44 +116,34 @@ impl<H: Executor, V: View> Session<H, V> {
                 }
                 Err(failure) => failure.message,
             };
-            self.log.view.progress(&Progress::Waiting(format!("not yet: {seen}")));
+            self.log.show(&Progress::Waiting(format!("not yet: {seen}")));
             if began.elapsed() + until.pause() >= limit {
                 return (End::TimedOut, last);
             }
-            if self.paused(until.pause()).await == Paused::Cancelled {
+            if paused(task, until.pause()).await == Paused::Cancelled {
                 return (End::Cancelled, last);
             }
         }
     }
 
-    /// Lets time go by. The operator may end it.
-    async fn paused(&mut self, duration: Duration) -> Paused {
-        let mut cancelled = self.stop.clone();
-        let Self { log, stop, person, .. } = self;
-        watched(log, stop, &person.name, async |_| {
-            tokio::select! {
-                () = tokio::time::sleep(duration) => Paused::Over,
-                () = cancelled.cancelled() => Paused::Cancelled,
-            }
-        })
-        .await
-    }
-
-    async fn look_at(&mut self, name: &str, attempt: u32, step: &Step, left: Duration) -> Result<StepResult, Failure> {
+    async fn look_at(&self, task: &Task, attempt: u32, step: &Step, left: Duration) -> Result<StepResult, Failure> {
         debug_assert!(step.effect == Effect::ReadOnly, "only what reads is looked at");
-        let Some(call) = self.call(&step.action).await? else {
+        let Some(call) = self.call(&task.step, &step.action).await? else {
             return Err(Failure::new(FailureKind::Expression, "there is nothing to look at"));
         };
-        let mut ticket = self.ticket(name, attempt, None, step);
+        let mut ticket = self.ticket(&task.step, attempt, None, step);
         ticket.timeout = step.limit().map(|_| left);
-        let mut cancelled = self.stop.clone();
-        let Self { log, stop, hands, person, .. } = self;
-        watched(log, stop, &person.name, async |_| {
-            tokio::select! {
-                looked = hands.look(&call, &ticket) => looked,
-                () = cancelled.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it")),
-            }
-        })
-        .await
+        tokio::select! {
+            looked = self.hands.look(&call, &ticket) => looked,
+            () = task.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it")),
+        }
+    }
+}
+
+/// Lets time go by. The operator may end it.
+async fn paused(task: &Task, duration: Duration) -> Paused {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => Paused::Over,
+        () = task.cancelled() => Paused::Cancelled,
     }
 }

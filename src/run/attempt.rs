@@ -1,8 +1,11 @@
 //! Forward attempts: look, begin, carry out, recover.
 
+use std::time::Duration;
+
 use super::alone::looks;
 use super::conclude::{nothing_known, settled_as_not_started};
-use super::session::{Session, watched};
+use super::session::Session;
+use super::task::{Done, Task};
 use crate::action::execute::{End, Ended, Executor};
 use crate::action::observe::answer;
 use crate::expression::render::{Context, render_call};
@@ -13,6 +16,9 @@ use crate::model::result::{Failure, FailureKind};
 use crate::model::runbook::Expression;
 use crate::model::step::{Action, Step};
 use crate::report::view::{Progress, View};
+
+/// Who will act, and what is ready to be let go where that needs hands.
+pub(super) type Ready<P> = (Intent, Option<P>);
 
 /// What a look before an attempt found.
 enum Found {
@@ -26,32 +32,36 @@ enum Found {
 
 impl<H: Executor, V: View> Session<H, V> {
     /// Looks whether a step has to run, and makes its attempt known.
-    pub(super) async fn attempt(&mut self, name: &str, attempt: u32) -> Event {
+    pub(super) async fn attempt(&self, task: &Task, attempt: u32, delay: Duration) -> Done<H::Prepared> {
+        self.pause(delay).await;
+        let name = task.step.as_str();
         let step = self.step(name);
         self.show_running(name, &step).await;
-        let refused = |failure| Event::StepRefused { step: name.to_owned(), attempt, failure };
-        match self.look(name, &step).await {
+        let refused = |failure| Done::of(Event::StepRefused { step: name.to_owned(), attempt, failure });
+        match self.look(task, &step).await {
             // What a look says that the operator ended is not the step's own failure.
-            Err(failure) if self.stop.is_cancelling() => refused(Failure { kind: FailureKind::Cancelled, ..failure }),
+            Err(failure) if task.is_cancelled() => refused(Failure { kind: FailureKind::Cancelled, ..failure }),
             Err(failure) => refused(failure),
-            Ok(Found::Skip(reason)) => Event::StepSkipped { step: name.to_owned(), reason },
-            Ok(Found::InPlace(reason)) => self.in_place(name, attempt, reason),
+            Ok(Found::Skip(reason)) => Done::of(Event::StepSkipped { step: name.to_owned(), reason }),
+            Ok(Found::InPlace(reason)) => Done::of(self.in_place(name, attempt, reason)),
             Ok(Found::Ready) => match self.prepare(name, attempt, &step).await {
-                Ok(intent) => Event::AttemptStarted { step: name.to_owned(), attempt, intent },
+                Ok((intent, prepared)) => {
+                    Done { event: Some(Event::AttemptStarted { step: name.to_owned(), attempt, intent }), prepared }
+                }
                 Err(failure) => refused(failure),
             },
         }
     }
 
-    async fn show_running(&mut self, name: &str, step: &Step) {
+    async fn show_running(&self, name: &str, step: &Step) {
         let shown = match &step.name {
             Some(template) => {
-                let text = self.log.values.evaluate(None, |scope| render_text(&template.0, scope)).await;
+                let text = self.log.values.evaluate(name, None, |scope| render_text(&template.0, scope)).await;
                 text.unwrap_or_else(|_| name.to_owned())
             }
             None => name.to_owned(),
         };
-        self.log.view.progress(&Progress::Running { step: name.to_owned(), name: shown, estimate: step.estimate });
+        self.log.show(&Progress::Running { step: name.to_owned(), name: shown, estimate: step.estimate });
     }
 
     /// A step whose effect is there: found so, or, when an attempt of it began, settled so.
@@ -67,29 +77,30 @@ impl<H: Executor, V: View> Session<H, V> {
 
     /// Whether an earlier attempt of it may have had an effect.
     fn began(&self, name: &str) -> bool {
-        self.log.engine.fold(name).is_some_and(|fold| fold.maybe_in_place)
+        self.log.read(|engine| engine.fold(name).is_some_and(|fold| fold.maybe_in_place))
     }
 
     /// The first expression of its `when` that is false: then it is left out.
-    pub(super) async fn false_when<'a>(&mut self, step: &'a Step) -> Result<Option<&'a Expression>, Failure> {
+    pub(super) async fn false_when<'a>(&self, name: &str, step: &'a Step) -> Result<Option<&'a Expression>, Failure> {
         for expression in &step.when {
-            if !self.log.values.evaluate(None, |scope| truth(&expression.0, scope)).await? {
+            if !self.log.values.evaluate(name, None, |scope| truth(&expression.0, scope)).await? {
                 return Ok(Some(expression));
             }
         }
         Ok(None)
     }
 
-    async fn look(&mut self, name: &str, step: &Step) -> Result<Found, Failure> {
-        if let Some(expression) = self.false_when(step).await? {
+    async fn look(&self, task: &Task, step: &Step) -> Result<Found, Failure> {
+        let name = task.step.as_str();
+        if let Some(expression) = self.false_when(name, step).await? {
             return Ok(Found::Skip(format!("when: {} is false", expression.0)));
         }
         if let Some(check) = &step.check {
-            match self.probe(name, step, check).await {
+            match self.probe(task, step, check).await {
                 (Answer::Holds, detail) => {
                     // An attempt that did not get through its `verify` does not succeed by its `check` alone.
                     if self.began(name)
-                        && let (_, Some(failure)) = self.verify(name, step).await
+                        && let (_, Some(failure)) = self.verify(task, step).await
                     {
                         return Err(failure);
                     }
@@ -103,22 +114,23 @@ impl<H: Executor, V: View> Session<H, V> {
         } else if matches!(step.action, Action::File(_))
             // After an earlier attempt the reload and `verify` are due, also where the bytes are right.
             && !self.began(name)
-            && let Some(Call::File(call)) = self.call(&step.action).await?
+            && let Some(Call::File(call)) = self.call(name, &step.action).await?
             && !self.hands.preview_file(&call).await?.changes()
         {
             return Ok(Found::InPlace(format!("{} is so already", call.path.display())));
         }
-        self.preconditions(name, step).await?;
+        self.preconditions(task, step).await?;
         Ok(Found::Ready)
     }
 
-    async fn preconditions(&mut self, name: &str, step: &Step) -> Result<(), Failure> {
+    async fn preconditions(&self, task: &Task, step: &Step) -> Result<(), Failure> {
+        let name = task.step.as_str();
         for precondition in &step.preconditions {
             let mut result = None;
             let mut holds = true;
             let mut detail = String::new();
             if let Some(probe) = &precondition.probe {
-                let looked = self.look_once(name, step, probe).await;
+                let looked = self.look_once(task, step, probe).await;
                 if precondition.that.is_none() {
                     let (answer, seen) = answer(&looked);
                     (holds, detail) = (answer == Answer::Holds, seen);
@@ -127,13 +139,13 @@ impl<H: Executor, V: View> Session<H, V> {
                 }
             }
             if let Some(that) = &precondition.that {
-                holds = self.log.values.evaluate(result.as_ref(), |scope| truth(&that.0, scope)).await?;
+                holds = self.log.values.evaluate(name, result.as_ref(), |scope| truth(&that.0, scope)).await?;
                 detail = format!("{} is false", that.0);
             }
             if !holds {
                 let message = match &precondition.message {
                     Some(text) => {
-                        self.log.values.evaluate(result.as_ref(), |scope| render_text(&text.0, scope)).await?
+                        self.log.values.evaluate(name, result.as_ref(), |scope| render_text(&text.0, scope)).await?
                     }
                     None => format!("a precondition does not hold: {detail}"),
                 };
@@ -144,10 +156,10 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// The call of an action, its secrets resolved, its included files those that were approved.
-    pub(super) async fn call(&mut self, action: &Action) -> Result<Option<Call>, Failure> {
+    pub(super) async fn call(&self, name: &str, action: &Action) -> Result<Option<Call>, Failure> {
         let runbook = &self.runbook;
         let context = Context::of(runbook);
-        let mut call = self.log.values.evaluate(None, |scope| render_call(action, scope, &context)).await?;
+        let mut call = self.log.values.evaluate(name, None, |scope| render_call(action, scope, &context)).await?;
         if let Some(Call::File(file)) = &mut call
             && let Some(Desired::Source { path, sha256 }) = &mut file.content
         {
@@ -157,68 +169,66 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// Gets ready for an attempt. What is done by the program itself or by a person needs no hands.
-    async fn prepare(&mut self, name: &str, attempt: u32, step: &Step) -> Result<Intent, Failure> {
+    async fn prepare(&self, name: &str, attempt: u32, step: &Step) -> Result<Ready<H::Prepared>, Failure> {
         if step.action.is_by_person() {
-            return Ok(Intent::Person);
+            return Ok((Intent::Person, None));
         }
-        match self.call(&step.action).await? {
+        match self.call(name, &step.action).await? {
             Some(call) if !looks(step) => {
                 let ticket = self.ticket(name, attempt, None, step);
                 let (intent, prepared) = self.hands.prepare(&call, &ticket).await?;
-                self.prepared = Some(prepared);
-                Ok(intent)
+                Ok((intent, Some(prepared)))
             }
-            _ => Ok(Intent::Program),
+            _ => Ok((Intent::Program, None)),
         }
     }
 
     /// Carries out what was made known, and concludes it.
-    pub(super) async fn finish(&mut self, name: &str, attempt: u32) -> Event {
-        let step = self.step(name);
+    pub(super) async fn finish(&self, task: &Task, attempt: u32) -> Event {
+        let step = self.step(&task.step);
         if step.action.is_by_person() {
-            return self.conclude_person(name, attempt, &step).await;
+            return self.conclude_person(task, attempt, &step).await;
         }
-        let ended = match self.carry_out().await {
+        let ended = match self.carry_out(task, None).await {
             Some(ended) => ended,
-            None => self.act_alone(name, attempt, &step).await,
+            None => self.act_alone(task, attempt, &step).await,
         };
         self.crash.at(self.log.appended(), "after_effect");
-        self.conclude(name, attempt, &step, ended).await
+        self.conclude(task, attempt, &step, ended).await
     }
 
     /// Finds out what became of an attempt of an executor that is gone.
-    pub(super) async fn recover(&mut self, name: &str, attempt: u32) -> Event {
+    pub(super) async fn recover(&self, task: &Task, attempt: u32) -> Event {
+        let name = task.step.as_str();
         let step = self.step(name);
-        let intent = self.log.engine.fold(name).and_then(|fold| fold.intent.clone());
-        let ended = match (intent, self.call(&step.action).await) {
+        let intent = self.log.read(|engine| engine.fold(name).and_then(|fold| fold.intent.clone()));
+        let ended = match (intent, self.call(name, &step.action).await) {
             (Some(Intent::Program | Intent::Person) | None, _) => {
                 nothing_known("the program that was looking is gone".to_owned(), false)
             }
             (Some(_), Err(failure)) => nothing_known(failure.message, true),
             (Some(intent), Ok(Some(call))) => {
-                self.log.view.progress(&Progress::Waiting(format!("what became of {name}")));
+                self.log.show(&Progress::Waiting(format!("what became of {name}")));
                 let ticket = self.ticket(name, attempt, None, &step);
-                self.find_out(&intent, &call, &ticket).await
+                self.find_out(task, &intent, &call, &ticket).await
             }
             (Some(_), Ok(None)) => nothing_known("nothing of it acts by itself".to_owned(), false),
         };
         if let End::NotStarted { evidence } = ended.end {
             return settled_as_not_started(name, attempt, evidence);
         }
-        self.conclude(name, attempt, &step, ended).await
+        self.conclude(task, attempt, &step, ended).await
     }
 
     /// Lets go what was made known and follows it to its end; `None` where it needs no hands.
-    pub(super) async fn carry_out(&mut self) -> Option<Ended> {
-        let prepared = self.prepared.take()?;
+    pub(super) async fn carry_out(&self, task: &Task, undo: Option<usize>) -> Option<Ended> {
+        let prepared = self.prepared.borrow_mut().remove(&(task.step.clone(), undo))?;
         self.crash.at(self.log.appended(), "after_spawn");
-        let Self { log, stop, hands, person, .. } = self;
-        Some(watched(log, stop, &person.name, async |control| hands.carry_out(prepared, control).await).await)
+        Some(self.shown(task, async |control| self.hands.carry_out(prepared, control).await).await)
     }
 
     /// Asks who acted what became of it.
-    pub(super) async fn find_out(&mut self, intent: &Intent, call: &Call, ticket: &Ticket) -> Ended {
-        let Self { log, stop, hands, person, .. } = self;
-        watched(log, stop, &person.name, async |control| hands.recover(intent, call, ticket, control).await).await
+    pub(super) async fn find_out(&self, task: &Task, intent: &Intent, call: &Call, ticket: &Ticket) -> Ended {
+        self.shown(task, async |control| self.hands.recover(intent, call, ticket, control).await).await
     }
 }

@@ -7,6 +7,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::session::Session;
+use super::task::Task;
 use crate::action::execute::{End, Ended, Executor};
 use crate::expression::{render_text, render_value, truth};
 use crate::model::event::{Answer, Event, Outcome, SettledBy, Settlement};
@@ -40,14 +41,14 @@ pub(super) fn millis(duration: Duration) -> u64 {
 
 impl<H: Executor, V: View> Session<H, V> {
     /// The end of a forward attempt.
-    pub(super) async fn conclude(&mut self, name: &str, attempt: u32, step: &Step, ended: Ended) -> Event {
+    pub(super) async fn conclude(&self, task: &Task, attempt: u32, step: &Step, ended: Ended) -> Event {
         let Ended { end, mut result, output, duration } = ended;
-        let (mut outcome, mut failure) = self.judge(step, &end, &result).await;
+        let (mut outcome, mut failure) = self.judge(&task.step, step, &end, &result).await;
         if outcome == Outcome::Succeeded {
-            (outcome, failure) = self.verify(name, step).await;
+            (outcome, failure) = self.verify(task, step).await;
         }
         if outcome == Outcome::Succeeded {
-            match self.outputs(step, &result).await {
+            match self.outputs(&task.step, step, &result).await {
                 Ok(outputs) => result.outputs.extend(outputs),
                 Err(error) => (outcome, failure) = (Outcome::Failed, Some(error)),
             }
@@ -62,15 +63,15 @@ impl<H: Executor, V: View> Session<H, V> {
             (outcome, failure) = (Outcome::Failed, failure.or(Some(too_large)));
         }
         let duration_ms = millis(duration);
-        let step = name.to_owned();
+        let step = task.step.clone();
         Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, output, result }
     }
 
     /// The end of a step that a person carried out: their word, then `verify` and outputs as ever.
-    pub(super) async fn conclude_person(&mut self, name: &str, attempt: u32, step: &Step) -> Event {
-        let Some(decided) = self.log.engine.state.decision.clone() else {
+    pub(super) async fn conclude_person(&self, task: &Task, attempt: u32, step: &Step) -> Event {
+        let Some(decided) = self.log.read(|engine| engine.state.decision.clone()) else {
             let evidence = "nobody answered".to_owned();
-            return settled_as_not_started(name, attempt, evidence);
+            return settled_as_not_started(&task.step, attempt, evidence);
         };
         let end = match decided.choice {
             Choice::Yes | Choice::Succeeded => End::Returned,
@@ -81,16 +82,16 @@ impl<H: Executor, V: View> Session<H, V> {
         };
         let result = StepResult { outputs: decided.values, ..StepResult::default() };
         let ended = Ended { end, result, output: None, duration: Duration::ZERO };
-        self.conclude(name, attempt, step, ended).await
+        self.conclude(task, attempt, step, ended).await
     }
 
     /// What the end of an action means by the action's own rules and by `success`.
-    pub(super) async fn judge(&mut self, step: &Step, end: &End, result: &StepResult) -> Concluded {
+    pub(super) async fn judge(&self, name: &str, step: &Step, end: &End, result: &StepResult) -> Concluded {
         let fail = |kind, message: String| (Outcome::Failed, Some(Failure::new(kind, message)));
         match end {
             // What is polled is as wanted once its condition holds; `success` does not apply.
             End::Returned if step.until.is_some() => (Outcome::Succeeded, None),
-            End::Returned => match self.success(&step.success, result).await {
+            End::Returned => match self.success(name, &step.success, result).await {
                 Ok(()) => (Outcome::Succeeded, None),
                 Err(failure) => (Outcome::Failed, Some(failure)),
             },
@@ -110,9 +111,11 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
-    async fn success(&mut self, success: &Success, result: &StepResult) -> Result<(), Failure> {
+    async fn success(&self, name: &str, success: &Success, result: &StepResult) -> Result<(), Failure> {
         let said = match &success.message {
-            Some(message) => Some(self.log.values.evaluate(Some(result), |scope| render_text(&message.0, scope)).await),
+            Some(message) => {
+                Some(self.log.values.evaluate(name, Some(result), |scope| render_text(&message.0, scope)).await)
+            }
             None => None,
         };
         let fail = |kind, message: String| match &said {
@@ -140,7 +143,7 @@ impl<H: Executor, V: View> Session<H, V> {
             }
         }
         if let Some(that) = &success.that
-            && !self.log.values.evaluate(Some(result), |scope| truth(&that.0, scope)).await?
+            && !self.log.values.evaluate(name, Some(result), |scope| truth(&that.0, scope)).await?
         {
             return Err(fail(FailureKind::Success, format!("{} is false", that.0)));
         }
@@ -148,25 +151,25 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// Whether `verify` holds, with the failure where it does not.
-    pub(super) async fn verify(&mut self, name: &str, step: &Step) -> Concluded {
+    pub(super) async fn verify(&self, task: &Task, step: &Step) -> Concluded {
         let Some(verify) = &step.verify else { return (Outcome::Succeeded, None) };
-        match self.probe(name, step, verify).await {
+        match self.probe(task, step, verify).await {
             (Answer::Holds, _) => (Outcome::Succeeded, None),
             (Answer::DoesNotHold | Answer::Unknown, detail) => {
-                let kind = if self.stop.is_cancelling() { FailureKind::Cancelled } else { FailureKind::Verify };
+                let kind = if task.is_cancelled() { FailureKind::Cancelled } else { FailureKind::Verify };
                 let message = format!("it ran, but verify does not hold: {detail}");
                 (Outcome::Failed, Some(Failure::new(kind, message)))
             }
         }
     }
 
-    async fn outputs(&mut self, step: &Step, result: &StepResult) -> Result<BTreeMap<String, Value>, Failure> {
+    async fn outputs(&self, name: &str, step: &Step, result: &StepResult) -> Result<BTreeMap<String, Value>, Failure> {
         let mut outputs = BTreeMap::new();
-        for (name, template) in &step.outputs {
-            let value = self.log.values.evaluate(Some(result), |scope| render_value(template, scope)).await;
+        for (output, template) in &step.outputs {
+            let value = self.log.values.evaluate(name, Some(result), |scope| render_value(template, scope)).await;
             let value = value
-                .map_err(|failure| Failure { message: format!("output {name}: {}", failure.message), ..failure })?;
-            outputs.insert(name.clone(), value);
+                .map_err(|failure| Failure { message: format!("output {output}: {}", failure.message), ..failure })?;
+            outputs.insert(output.clone(), value);
         }
         Ok(outputs)
     }

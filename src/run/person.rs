@@ -1,8 +1,10 @@
 //! The person at this terminal, if there is one.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, IsTerminal as _};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
 use super::signals::Stop;
 
@@ -13,15 +15,26 @@ pub struct Person {
     pub name: String,
     /// Plain go/no-go questions are answered with yes.
     pub yes: bool,
-    terminal: Option<mpsc::UnboundedSender<oneshot::Sender<Option<String>>>>,
+    terminal: RefCell<Option<Terminal>>,
+    turn: Mutex<()>,
+}
+
+/// A line that was asked for.
+type Line = oneshot::Receiver<Option<String>>;
+
+#[derive(Debug)]
+struct Terminal {
+    wanted: mpsc::UnboundedSender<oneshot::Sender<Option<String>>>,
+    /// A line that was asked for by a question which is not open any more. A blocked read cannot be given up.
+    left: Option<Line>,
     typed: Option<std::fs::File>,
 }
 
 impl Person {
     /// Nobody is there to ask.
     #[must_use]
-    pub const fn absent(name: String, yes: bool) -> Self {
-        Self { name, yes, terminal: None, typed: None }
+    pub fn absent(name: String, yes: bool) -> Self {
+        Self { name, yes, terminal: RefCell::default(), turn: Mutex::default() }
     }
 
     /// Somebody at the controlling terminal; nobody where there is none, or where standard input is something else.
@@ -31,43 +44,79 @@ impl Person {
         let typed = tty.as_ref().and_then(|tty| tty.try_clone().ok());
         let terminal = tty.map(|tty| {
             // A blocked read cannot be given up, so it has a thread of its own, which ends with the program.
-            let (sender, mut wanted) = mpsc::unbounded_channel::<oneshot::Sender<Option<String>>>();
+            let (wanted, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Option<String>>>();
             std::thread::spawn(move || {
                 let mut lines = std::io::BufReader::new(tty).lines();
-                while let Some(reply) = wanted.blocking_recv() {
+                while let Some(reply) = asked.blocking_recv() {
                     let _gone = reply.send(lines.next().and_then(Result::ok));
                 }
             });
-            sender
+            Terminal { wanted, left: None, typed }
         });
-        Self { name, yes, terminal, typed }
+        Self { name, yes, terminal: RefCell::new(terminal), turn: Mutex::default() }
+    }
+
+    /// Waits until no other question is put at this terminal. Another may be once what this gives is dropped.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// Drops what was typed before a question was there to be read: it cannot be meant as its answer.
     pub fn forget_typed(&self) {
-        if let Some(tty) = &self.typed {
-            let _gone = rustix::termios::tcflush(tty, rustix::termios::QueueSelector::IFlush);
+        if let Some(terminal) = self.terminal.borrow_mut().as_mut() {
+            if let Some(tty) = &terminal.typed {
+                let _gone = rustix::termios::tcflush(tty, rustix::termios::QueueSelector::IFlush);
+            }
+            let came = terminal.left.as_mut().is_some_and(|line| line.try_recv() != Err(TryRecvError::Empty));
+            if came {
+                terminal.left = None;
+            }
         }
     }
 
     /// Whether somebody can be asked.
     #[must_use]
-    pub const fn is_there(&self) -> bool {
-        self.terminal.is_some()
+    pub fn is_there(&self) -> bool {
+        self.terminal.borrow().is_some()
     }
 
     /// The next line that they type; `None` where nobody is there, the terminal went away, or an end is wanted.
-    pub async fn line(&mut self, stop: &Stop) -> Option<String> {
-        let (reply, line) = oneshot::channel();
-        self.terminal.as_ref()?.send(reply).ok()?;
+    pub async fn line(&self, stop: &Stop) -> Option<String> {
+        let mut asked = Asked { person: self, line: Some(self.ask()?) };
         let mut stop = stop.clone();
         let line = tokio::select! {
-            line = line => line.ok().flatten(),
+            line = asked.line.as_mut()? => line.ok().flatten(),
             () = stop.wanted() => return None,
         };
+        asked.line = None;
         if line.is_none() {
-            self.terminal = None;
+            *self.terminal.borrow_mut() = None;
         }
         line
+    }
+
+    fn ask(&self) -> Option<Line> {
+        let mut terminal = self.terminal.borrow_mut();
+        let terminal = terminal.as_mut()?;
+        if let Some(left) = terminal.left.take() {
+            return Some(left);
+        }
+        let (reply, line) = oneshot::channel();
+        terminal.wanted.send(reply).ok()?;
+        Some(line)
+    }
+}
+
+/// A line that is waited for. One that has not come when nobody waits any more is left to the next question.
+struct Asked<'a> {
+    person: &'a Person,
+    line: Option<Line>,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let (Some(terminal), Some(line)) = (self.person.terminal.borrow_mut().as_mut(), self.line.take()) {
+            terminal.left = Some(line);
+        }
     }
 }

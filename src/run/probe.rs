@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::session::Session;
+use super::task::Task;
 use crate::action::execute::Executor;
 use crate::action::observe::answer;
 use crate::expression::truth;
@@ -18,15 +19,16 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<H: Executor, V: View> Session<H, V> {
     /// Asks a probe, again while its `until` is false; the answer, and what was seen.
-    pub(super) async fn probe(&mut self, name: &str, step: &Step, probe: &Probe) -> (Answer, String) {
-        let Some(until) = &probe.until else { return answer(&self.look_once(name, step, probe).await) };
+    pub(super) async fn probe(&self, task: &Task, step: &Step, probe: &Probe) -> (Answer, String) {
+        let Some(until) = &probe.until else { return answer(&self.look_once(task, step, probe).await) };
         let began = Instant::now();
         let limit = probe.limit().unwrap_or(DEFAULT_TIMEOUT);
         loop {
-            let (said, detail) = match self.look_once(name, step, probe).await {
+            let (said, detail) = match self.look_once(task, step, probe).await {
                 Err(failure) => (Answer::Unknown, failure.message),
                 Ok(result) => {
-                    match self.log.values.evaluate(Some(&result), |scope| truth(&until.that.0, scope)).await {
+                    match self.log.values.evaluate(&task.step, Some(&result), |scope| truth(&until.that.0, scope)).await
+                    {
                         Ok(true) => return (Answer::Holds, format!("{} is true", until.that.0)),
                         Ok(false) => (Answer::DoesNotHold, format!("{} is false", until.that.0)),
                         Err(failure) => (Answer::Unknown, failure.message),
@@ -36,43 +38,41 @@ impl<H: Executor, V: View> Session<H, V> {
             if began.elapsed() + until.pause() >= limit {
                 return (said, detail);
             }
-            self.log.view.progress(&Progress::Waiting(format!("not yet: {detail}")));
-            let mut cancelled = self.stop.clone();
+            self.log.show(&Progress::Waiting(format!("not yet: {detail}")));
             tokio::select! {
                 () = tokio::time::sleep(until.pause()) => {}
-                () = cancelled.cancelled() => return (said, detail),
+                () = task.cancelled() => return (said, detail),
             }
         }
     }
 
     /// One look of a probe. The operator may end it.
-    pub(super) async fn look_once(&mut self, name: &str, step: &Step, probe: &Probe) -> Result<StepResult, Failure> {
-        let Some(call) = self.call(&probe.action).await? else {
+    pub(super) async fn look_once(&self, task: &Task, step: &Step, probe: &Probe) -> Result<StepResult, Failure> {
+        let Some(call) = self.call(&task.step, &probe.action).await? else {
             return Err(Failure::new(FailureKind::Check, "there is nothing to look at"));
         };
-        let mut ticket = self.ticket(name, 0, None, step);
+        let mut ticket = self.ticket(&task.step, 0, None, step);
         ticket.timeout = Some(probe.limit().unwrap_or(DEFAULT_TIMEOUT));
-        let mut cancelled = self.stop.clone();
         tokio::select! {
             looked = self.hands.look(&call, &ticket) => looked,
-            () = cancelled.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it")),
+            () = task.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it")),
         }
     }
 
     /// Asks a step's own check, to settle it or to guide its undo. Going forward a step is as wanted only where its
     /// `verify` holds too: whoever would have asked that is gone.
-    pub(super) async fn ask_check(&mut self, name: &str) -> Event {
-        let step = self.step(name);
+    pub(super) async fn ask_check(&self, task: &Task) -> Event {
+        let step = self.step(&task.step);
         let (mut answer, mut detail) = match &step.check {
-            Some(check) => self.probe(name, &step, check).await,
+            Some(check) => self.probe(task, &step, check).await,
             None => (Answer::Unknown, "it has no check".to_owned()),
         };
         if answer == Answer::Holds
-            && !self.log.engine.state.is_going_back()
-            && let (_, Some(failure)) = self.verify(name, &step).await
+            && !self.log.read(|engine| engine.state.is_going_back())
+            && let (_, Some(failure)) = self.verify(task, &step).await
         {
             (answer, detail) = (Answer::Unknown, format!("{detail}; {}", failure.message));
         }
-        Event::CheckAnswered { step: name.to_owned(), answer, detail }
+        Event::CheckAnswered { step: task.step.clone(), answer, detail }
     }
 }

@@ -15,10 +15,10 @@ use crate::report::view::{Prompt, View};
 
 impl<H: Executor, V: View> Session<H, V> {
     /// Puts a question.
-    pub(super) async fn question(&mut self, name: &str, question: Question) -> Event {
+    pub(super) async fn question(&self, name: &str, question: Question) -> Event {
         let step = self.step(name);
         let text = match question {
-            Question::Confirm | Question::Manual => self.asked_by(&step).await,
+            Question::Confirm | Question::Manual => self.asked_by(name, &step).await,
             Question::Unknown => self.unknown(name, "It may have had its effect or not"),
             Question::UndoUnknown => self.unknown(name, "Its undo may have been carried out or not"),
             Question::Failure => self.failed(name),
@@ -26,16 +26,16 @@ impl<H: Executor, V: View> Session<H, V> {
         Event::QuestionAsked { step: name.to_owned(), question, text, choices: question.choices().to_vec() }
     }
 
-    async fn asked_by(&mut self, step: &Step) -> String {
+    async fn asked_by(&self, name: &str, step: &Step) -> String {
         let (template, show) = match &step.action {
             Action::Confirm(confirm) => (&confirm.message, confirm.show.as_slice()),
             Action::Manual(manual) => (&manual.instructions, [].as_slice()),
             _ => return String::new(),
         };
-        let text = self.log.values.evaluate(None, |scope| render_text(&template.0, scope)).await;
+        let text = self.log.values.evaluate(name, None, |scope| render_text(&template.0, scope)).await;
         let mut lines = vec![text.unwrap_or_else(|failure| format!("{} ({})", template.0, failure.message))];
         for expression in show {
-            let value = self.log.values.evaluate(None, |scope| evaluate(&expression.0, scope)).await;
+            let value = self.log.values.evaluate(name, None, |scope| evaluate(&expression.0, scope)).await;
             let value = value.map_or_else(|failure| failure.message, |value| evidence(&value));
             lines.push(format!("{} = {value}", expression.0));
         }
@@ -49,7 +49,7 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     fn unknown(&self, name: &str, what: &str) -> String {
-        let Some(fold) = self.log.engine.fold(name) else { return what.to_owned() };
+        let Some(fold) = self.log.read(|engine| engine.fold(name).cloned()) else { return what.to_owned() };
         let reason = fold.undo.reason.as_ref().or(fold.reason.as_ref()).cloned().unwrap_or_default();
         let who = match fold.undo.intent.as_ref().or(fold.intent.as_ref()) {
             Some(Intent::Process(process)) => format!(" Its process was {}.", process.pid),
@@ -63,13 +63,13 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     fn failed(&self, name: &str) -> String {
-        let reason = self.log.engine.fold(name).and_then(|fold| fold.reason.clone()).unwrap_or_default();
+        let reason = self.log.read(|engine| engine.fold(name).and_then(|fold| fold.reason.clone())).unwrap_or_default();
         format!("{name} failed: {reason}")
     }
 
     /// Waits for the answer to the open question. `None` where nobody can give one.
-    pub(super) async fn answer(&mut self) -> Option<Event> {
-        let open = self.log.engine.state.question.clone()?;
+    pub(super) async fn answer(&self) -> Option<Event> {
+        let open = self.log.read(|engine| engine.state.question.clone())?;
         let by = self.person.name.clone();
         if open.question == Question::Confirm && self.person.yes {
             let (step, choice, reason) = (open.step, Choice::Yes, "--yes".to_owned());
@@ -85,24 +85,25 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// Asks at once, for a part of an undo that a person carries out.
-    pub(super) async fn ask_now(&mut self, name: &str, text: String) -> Option<(Choice, String)> {
+    pub(super) async fn ask_now(&self, name: &str, text: String) -> Option<(Choice, String)> {
         let question = Question::Manual;
         let choices = question.choices().to_vec();
         self.choose(&OpenQuestion { step: name.to_owned(), question, text, choices }).await
     }
 
-    async fn choose(&mut self, open: &OpenQuestion) -> Option<(Choice, String)> {
+    async fn choose(&self, open: &OpenQuestion) -> Option<(Choice, String)> {
         if !self.person.is_there() {
             return None;
         }
-        self.log.view.question(open);
+        let _turn = self.person.turn().await;
+        self.log.view(|view| view.question(open));
         self.person.forget_typed();
         let choice = loop {
-            self.log.view.prompt(&Prompt::Choice(&open.choices));
+            self.log.view(|view| view.prompt(&Prompt::Choice(&open.choices)));
             let line = self.person.line(&self.stop).await?;
             match open.choices.iter().find(|choice| is_meant(**choice, line.trim())) {
                 Some(choice) => break *choice,
-                None => self.log.view.not_understood("type one of the words"),
+                None => self.log.view(|view| view.not_understood("type one of the words")),
             }
         };
         let manual = self.steps.get(&open.step).and_then(|step| match &step.action {
@@ -114,24 +115,24 @@ impl<H: Executor, V: View> Session<H, V> {
             return Some((choice, String::new()));
         }
         loop {
-            self.log.view.prompt(&Prompt::Reason { required });
+            self.log.view(|view| view.prompt(&Prompt::Reason { required }));
             let reason = self.person.line(&self.stop).await?.trim().to_owned();
             if !required || !reason.is_empty() {
                 return Some((choice, reason));
             }
-            self.log.view.not_understood("a reason is needed");
+            self.log.view(|view| view.not_understood("a reason is needed"));
         }
     }
 
-    async fn values(&mut self, inputs: &BTreeMap<String, ParameterType>) -> Option<BTreeMap<String, Value>> {
+    async fn values(&self, inputs: &BTreeMap<String, ParameterType>) -> Option<BTreeMap<String, Value>> {
         let mut values = BTreeMap::new();
         for (name, kind) in inputs {
             let value = loop {
-                self.log.view.prompt(&Prompt::Value { name, kind: *kind });
+                self.log.view(|view| view.prompt(&Prompt::Value { name, kind: *kind }));
                 let line = self.person.line(&self.stop).await?;
                 match typed(*kind, line.trim()) {
                     Ok(value) => break value,
-                    Err(why) => self.log.view.not_understood(&why),
+                    Err(why) => self.log.view(|view| view.not_understood(&why)),
                 }
             };
             values.insert(name.clone(), value);

@@ -5,6 +5,7 @@
 
 use super::session::Session;
 use crate::action::execute::Executor;
+use crate::engine::Engine;
 use crate::engine::state::Standing;
 use crate::model::step::{Action, Step, Undo};
 use crate::report::view::View;
@@ -12,20 +13,23 @@ use crate::report::view::View;
 impl<H: Executor, V: View> Session<H, V> {
     /// Gets the secrets of every step that was begun. One that cannot be had any more is left: it fails the step that
     /// needs it.
-    pub async fn remember_secrets(&mut self) {
+    pub async fn remember_secrets(&self) {
         if self.runbook.secrets.is_empty() {
             return;
         }
-        for action in self.begun() {
-            if let Err(failure) = self.call(&action).await {
+        for (name, action) in self.begun() {
+            if let Err(failure) = self.call(&name, &action).await {
                 tracing::debug!(?failure, "the secrets of an earlier step could not be had");
             }
         }
     }
 
     /// What was carried out or asked so far, as far as it can be told.
-    fn begun(&self) -> Vec<Action> {
-        let engine = &self.log.engine;
+    fn begun(&self) -> Vec<(String, Action)> {
+        self.log.read(|engine| self.begun_in(engine))
+    }
+
+    fn begun_in(&self, engine: &Engine) -> Vec<(String, Action)> {
         let steps = engine.program.steps.iter().zip(&engine.state.steps);
         let mut actions = Vec::new();
         for (node, fold) in steps.filter(|(_, fold)| fold.attempts > 0 || fold.state != Standing::Pending) {
@@ -34,9 +38,9 @@ impl<H: Executor, V: View> Session<H, V> {
                 && fold.maybe_in_place
                 && let Undo::Steps(parts) = &step.undo
             {
-                actions.extend(parts.iter().flat_map(actions_of));
+                actions.extend(parts.iter().flat_map(actions_of).map(|action| (node.name.clone(), action)));
             }
-            actions.extend(actions_of(&step));
+            actions.extend(actions_of(&step).into_iter().map(|action| (node.name.clone(), action)));
         }
         actions
     }

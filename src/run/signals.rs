@@ -1,4 +1,4 @@
-//! Signals: the first asks to stop after this step, the second ends the step, a lost terminal is nothing.
+//! Signals: the first asks to stop after what is under way, each further one ends that, a lost terminal is nothing.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ pub enum Urgency {
 pub struct Stop {
     /// How urgently an end is wanted.
     pub urgency: watch::Receiver<Urgency>,
-    /// True once the running step is to be ended.
+    /// Changes each time that what is under way is to be ended.
     pub cancel: watch::Receiver<bool>,
 }
 
@@ -67,12 +67,6 @@ impl Stop {
         *self.urgency.borrow() != Urgency::None
     }
 
-    /// Whether the running step is to be ended.
-    #[must_use]
-    pub fn is_cancelling(&self) -> bool {
-        *self.cancel.borrow()
-    }
-
     /// Returns once an end is wanted.
     pub async fn wanted(&mut self) {
         if self.urgency.wait_for(|urgency| *urgency != Urgency::None).await.is_err() {
@@ -81,9 +75,9 @@ impl Stop {
         }
     }
 
-    /// Returns once the running step is to be ended.
-    pub async fn cancelled(&mut self) {
-        if self.cancel.wait_for(|cancel| *cancel).await.is_err() {
+    /// Returns each time that what is under way is to be ended.
+    pub async fn hastened(&mut self) {
+        if self.cancel.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -1,12 +1,15 @@
 //! Undoing: the parts of a step's rollback, the built-in one of a file first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::alone::looks;
+use super::attempt::Ready;
 use super::conclude::{Concluded, millis, nothing_known};
 use super::session::Session;
+use super::task::{Done, Task};
 use crate::action::execute::{End, Ended, Executor};
 use crate::expression::render_text;
 use crate::model::call::{Call, RestoreCall};
@@ -36,13 +39,13 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// The part as a call, `None` where the program or a person does it.
-    async fn undo_call(&mut self, name: &str, part: &Part) -> Result<Option<Call>, Failure> {
+    async fn undo_call(&self, name: &str, part: &Part) -> Result<Option<Call>, Failure> {
         let step = match part {
-            Part::Own(step) => return self.call(&step.action).await,
+            Part::Own(step) => return self.call(name, &step.action).await,
             Part::Restore(step) => step,
         };
-        let first = self.log.engine.fold(name).and_then(|fold| fold.first_intent.clone());
-        let (Some(Intent::File(intent)), Some(Call::File(file))) = (first, self.call(&step.action).await?) else {
+        let first = self.log.read(|engine| engine.fold(name).and_then(|fold| fold.first_intent.clone()));
+        let (Some(Intent::File(intent)), Some(Call::File(file))) = (first, self.call(name, &step.action).await?) else {
             return Err(Failure::new(FailureKind::File, "nothing was kept of the file"));
         };
         let step = name.to_owned();
@@ -50,55 +53,66 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// Makes one part of an undo known.
-    pub(super) async fn undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
+    pub(super) async fn undo(&self, task: &Task, part: usize, attempt: u32, delay: Duration) -> Done<H::Prepared> {
+        self.pause(delay).await;
+        let name = task.step.as_str();
         let what = self.part(name, part);
         let shown = format!("undo {name}");
         let estimate = what.step().estimate;
-        self.log.view.progress(&Progress::Running { step: name.to_owned(), name: shown, estimate });
+        self.log.show(&Progress::Running { step: name.to_owned(), name: shown, estimate });
         let step = name.to_owned();
         match self.prepare_undo(name, part, attempt, &what).await {
-            Ok(intent) => Event::UndoStarted { step, part, attempt, intent },
-            Err(failure) => Event::UndoRefused { step, part, attempt, failure },
+            Ok((intent, prepared)) => {
+                Done { event: Some(Event::UndoStarted { step, part, attempt, intent }), prepared }
+            }
+            Err(failure) => Done::of(Event::UndoRefused { step, part, attempt, failure }),
         }
     }
 
-    async fn prepare_undo(&mut self, name: &str, part: usize, attempt: u32, what: &Part) -> Result<Intent, Failure> {
+    async fn prepare_undo(
+        &self,
+        name: &str,
+        part: usize,
+        attempt: u32,
+        what: &Part,
+    ) -> Result<Ready<H::Prepared>, Failure> {
         let step = what.step();
         if let Part::Own(step) = what {
-            if self.false_when(step).await?.is_some() || looks(step) {
-                return Ok(Intent::Program);
+            if self.false_when(name, step).await?.is_some() || looks(step) {
+                return Ok((Intent::Program, None));
             }
             if step.action.is_by_person() {
-                return Ok(Intent::Person);
+                return Ok((Intent::Person, None));
             }
         }
         match self.undo_call(name, what).await? {
-            None => Ok(Intent::Program),
+            None => Ok((Intent::Program, None)),
             Some(call) => {
                 let ticket = self.ticket(name, attempt, Some(part), step);
                 let (intent, prepared) = self.hands.prepare(&call, &ticket).await?;
-                self.prepared = Some(prepared);
-                Ok(intent)
+                Ok((intent, Some(prepared)))
             }
         }
     }
 
     /// Carries out the part that was made known.
-    pub(super) async fn finish_undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
+    pub(super) async fn finish_undo(&self, task: &Task, part: usize, attempt: u32) -> Event {
+        let name = task.step.as_str();
         let what = self.part(name, part);
-        let ended = match self.carry_out().await {
+        let ended = match self.carry_out(task, Some(part)).await {
             Some(ended) => ended,
-            None => self.undo_alone(name, attempt, &what).await,
+            None => self.undo_alone(task, attempt, &what).await,
         };
         self.crash.at(self.log.appended(), "after_effect");
-        let concluded = self.judge_undo(name, &what, &ended).await;
+        let concluded = self.judge_undo(task, &what, &ended).await;
         undo_finished(name, part, attempt, ended, concluded)
     }
 
     /// Finds out what became of a part of an executor that is gone.
-    pub(super) async fn recover_undo(&mut self, name: &str, part: usize, attempt: u32) -> Event {
+    pub(super) async fn recover_undo(&self, task: &Task, part: usize, attempt: u32) -> Event {
+        let name = task.step.as_str();
         let what = self.part(name, part);
-        let intent = self.log.engine.fold(name).and_then(|fold| fold.undo.intent.clone());
+        let intent = self.log.read(|engine| engine.fold(name).and_then(|fold| fold.undo.intent.clone()));
         let call = self.undo_call(name, &what).await;
         let ended = match (intent, call) {
             (Some(Intent::Program | Intent::Person) | None, _) | (_, Ok(None)) => {
@@ -107,38 +121,40 @@ impl<H: Executor, V: View> Session<H, V> {
             (Some(_), Err(failure)) => nothing_known(failure.message, true),
             (Some(intent), Ok(Some(call))) => {
                 let ticket = self.ticket(name, attempt, Some(part), what.step());
-                self.find_out(&intent, &call, &ticket).await
+                self.find_out(task, &intent, &call, &ticket).await
             }
         };
         if let End::NotStarted { evidence } = ended.end {
             let (step, r#as) = (name.to_owned(), Settlement::NotStarted);
             return Event::UndoSettled { step, part, r#as, by: SettledBy::Supervisor, reason: evidence };
         }
-        let concluded = self.judge_undo(name, &what, &ended).await;
+        let concluded = self.judge_undo(task, &what, &ended).await;
         undo_finished(name, part, attempt, ended, concluded)
     }
 
     /// The end of a part. What undoes has to hold too; the `verify` of the step itself is not asked any more.
-    async fn judge_undo(&mut self, name: &str, part: &Part, ended: &Ended) -> Concluded {
-        let concluded = self.judge(part.step(), &ended.end, &ended.result).await;
+    async fn judge_undo(&self, task: &Task, part: &Part, ended: &Ended) -> Concluded {
+        let concluded = self.judge(&task.step, part.step(), &ended.end, &ended.result).await;
         match part {
             Part::Own(step)
-                if concluded.0 == Outcome::Succeeded && !matches!(self.false_when(step).await, Ok(Some(_))) =>
+                if concluded.0 == Outcome::Succeeded
+                    && !matches!(self.false_when(&task.step, step).await, Ok(Some(_))) =>
             {
-                self.verify(name, step).await
+                self.verify(task, step).await
             }
             _ => concluded,
         }
     }
 
     /// A part without a call: nothing to do, a person's, or what the program does by itself.
-    async fn undo_alone(&mut self, name: &str, attempt: u32, part: &Part) -> Ended {
+    async fn undo_alone(&self, task: &Task, attempt: u32, part: &Part) -> Ended {
+        let name = task.step.as_str();
         let step = part.step();
         let began = Instant::now();
         let end = match &step.action {
-            _ if matches!(self.false_when(step).await, Ok(Some(_))) => End::Returned,
-            Action::Wait(_) | Action::Assert { .. } => return self.act_alone(name, attempt, step).await,
-            _ if looks(step) => return self.act_alone(name, attempt, step).await,
+            _ if matches!(self.false_when(name, step).await, Ok(Some(_))) => End::Returned,
+            Action::Wait(_) | Action::Assert { .. } => return self.act_alone(task, attempt, step).await,
+            _ if looks(step) => return self.act_alone(task, attempt, step).await,
             Action::Manual(manual) => self.undone_by_person(name, &manual.instructions.0).await,
             Action::Confirm(confirm) => self.undone_by_person(name, &confirm.message.0).await,
             other => {
@@ -149,8 +165,8 @@ impl<H: Executor, V: View> Session<H, V> {
         Ended { end, result: StepResult::default(), output: None, duration: began.elapsed() }
     }
 
-    async fn undone_by_person(&mut self, name: &str, template: &str) -> End {
-        let text = match self.log.values.evaluate(None, |scope| render_text(template, scope)).await {
+    async fn undone_by_person(&self, name: &str, template: &str) -> End {
+        let text = match self.log.values.evaluate(name, None, |scope| render_text(template, scope)).await {
             Ok(text) => text,
             Err(failure) => return End::Failed(failure),
         };

@@ -1,0 +1,255 @@
+//! The loop itself. Facts are appended at once; everything else that the engine says can be done now is under way until
+//! something comes of it. What has had no effect yet is dropped when the engine does not want it any more; what acts is
+//! never dropped, because how it ends is a fact.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::{AbortHandle, Abortable};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::log::LogError;
+use super::session::Session;
+use super::task::{Done, Task};
+use crate::action::execute::Executor;
+use crate::engine::{Decision, Engine};
+use crate::model::event::Event;
+use crate::model::status::RunState;
+use crate::report::view::{Progress, View};
+
+/// How often the screen is told that time goes by.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What somebody elsewhere wants of a run while it goes.
+#[derive(Debug)]
+pub struct Command {
+    /// What is to be recorded.
+    pub event: Event,
+    /// Whether all that is under way is to be ended.
+    pub end_now: bool,
+    /// Told once the event is durable, or why it cannot be recorded.
+    pub reply: oneshot::Sender<Result<(), String>>,
+}
+
+/// Something that was begun because of a decision.
+struct Entry {
+    number: u64,
+    decision: Decision,
+    cancel: watch::Sender<bool>,
+    abort: AbortHandle,
+    /// Nothing came of it, and nothing will while nothing else happens.
+    is_over: bool,
+}
+
+/// All that is under way.
+struct Running<F: Future> {
+    entries: Vec<Entry>,
+    futures: FuturesUnordered<Abortable<F>>,
+    begun: u64,
+}
+
+impl<F: Future> Running<F> {
+    fn new() -> Self {
+        Self { entries: Vec::new(), futures: FuturesUnordered::new(), begun: 0 }
+    }
+
+    /// Whether something can still come of it.
+    fn goes_on(&self) -> bool {
+        self.entries.iter().any(|entry| !entry.is_over)
+    }
+
+    /// Drops what has had no effect and is not wanted any more.
+    fn keep(&mut self, wanted: &[Decision]) {
+        self.entries.retain(|entry| {
+            let keeps = acts(&entry.decision) || wanted.contains(&entry.decision);
+            if !keeps {
+                entry.abort.abort();
+            }
+            keeps
+        });
+    }
+
+    /// Begins what is wanted and not under way.
+    fn begin(&mut self, wanted: Vec<Decision>, begin: impl Fn(u64, Decision, Task) -> F) {
+        for decision in wanted {
+            if self.entries.iter().any(|entry| entry.decision == decision) {
+                continue;
+            }
+            self.begun += 1;
+            let (cancel, cancelled) = watch::channel(false);
+            let task = Task { step: step_of(&decision).to_owned(), cancel: cancelled };
+            let (abort, aborted) = AbortHandle::new_pair();
+            self.futures.push(Abortable::new(begin(self.begun, decision.clone(), task), aborted));
+            self.entries.push(Entry { number: self.begun, decision, cancel, abort, is_over: false });
+        }
+    }
+
+    /// Takes out what something came of; leaves what nobody can do now, so that it is not begun again.
+    fn ended(&mut self, number: u64, came: bool) {
+        let Some(place) = self.entries.iter().position(|entry| entry.number == number) else { return };
+        if came {
+            self.entries.remove(place);
+        } else {
+            self.entries[place].is_over = true;
+        }
+    }
+
+    /// Ends all of it.
+    fn end_now(&self) {
+        for entry in &self.entries {
+            entry.cancel.send_replace(true);
+        }
+    }
+}
+
+impl<H: Executor, V: View> Session<H, V> {
+    /// Goes on until the run ends, halts, or needs a person who is not there.
+    ///
+    /// # Errors
+    ///
+    /// Where something could not be recorded. Nothing further has begun then, and what runs by itself is left running.
+    pub async fn drive(&self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<RunState, LogError> {
+        let mut running = Running::new();
+        let mut tick = tokio::time::interval(TICK);
+        let (mut stop, mut haste) = (self.stop.clone(), self.stop.clone());
+        let mut heard = false;
+        loop {
+            if !heard && stop.is_wanted() {
+                heard = true;
+                self.stop_by_signal()?;
+            }
+            let wanted = self.wanted()?;
+            if wanted.iter().any(|decision| matches!(decision, Decision::End(_))) {
+                break;
+            }
+            running.keep(&wanted);
+            running.begin(wanted, |number, decision, task| self.numbered(number, decision, task));
+            if !running.goes_on() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                () = stop.wanted(), if !heard => {}
+                () = haste.hastened() => running.end_now(),
+                Some(command) = commands.recv() => {
+                    if self.obey(command)? {
+                        running.end_now();
+                    }
+                }
+                Some(ended) = running.futures.next() => {
+                    if let Ok((number, done)) = ended {
+                        running.ended(number, done.event.is_some());
+                        self.came(done)?;
+                    }
+                }
+                _ = tick.tick() => self.log.show(&Progress::Tick),
+            }
+        }
+        let status = self.status();
+        self.log.show(&Progress::Idle);
+        self.log.view(|view| view.finished(&status));
+        Ok(status.state)
+    }
+
+    /// What can be done now, after all facts that follow from what is there were appended.
+    fn wanted(&self) -> Result<Vec<Decision>, LogError> {
+        loop {
+            let mut decisions = self.log.read(decisions);
+            let fact = decisions.iter().position(|decision| matches!(decision, Decision::Append(_)));
+            match fact.map(|place| decisions.swap_remove(place)) {
+                Some(Decision::Append(event)) => self.log.append(event)?,
+                _ => return Ok(decisions),
+            }
+        }
+    }
+
+    async fn numbered(&self, number: u64, decision: Decision, task: Task) -> (u64, Done<H::Prepared>) {
+        (number, self.act(decision, &task).await)
+    }
+
+    /// Does what the engine decided.
+    async fn act(&self, decision: Decision, task: &Task) -> Done<H::Prepared> {
+        tracing::debug!(?decision, "begins");
+        match decision {
+            Decision::Attempt { attempt, delay, .. } => self.attempt(task, attempt, delay).await,
+            Decision::Await { attempt, .. } => Done::of(self.finish(task, attempt).await),
+            Decision::Recover { attempt, .. } => Done::of(self.recover(task, attempt).await),
+            Decision::AskCheck { .. } => Done::of(self.ask_check(task).await),
+            Decision::Undo { part, attempt, delay, .. } => self.undo(task, part, attempt, delay).await,
+            Decision::AwaitUndo { part, attempt, .. } => Done::of(self.finish_undo(task, part, attempt).await),
+            Decision::RecoverUndo { part, attempt, .. } => Done::of(self.recover_undo(task, part, attempt).await),
+            Decision::Ask { question, .. } => Done::of(self.question(&task.step, question).await),
+            Decision::Answer => Done { event: self.answer().await, prepared: None },
+            Decision::Append(_) | Decision::End(_) => Done { event: None, prepared: None },
+        }
+    }
+
+    /// Records what came of something. What waits for that may be let go from then on.
+    fn came(&self, done: Done<H::Prepared>) -> Result<(), LogError> {
+        let Some(event) = done.event else { return Ok(()) };
+        let begun = match &event {
+            Event::AttemptStarted { step, .. } => Some((step.clone(), None)),
+            Event::UndoStarted { step, part, .. } => Some((step.clone(), Some(*part))),
+            _ => None,
+        };
+        self.log.append(event)?;
+        if let (Some(key), Some(prepared)) = (begun, done.prepared) {
+            self.prepared.borrow_mut().insert(key, prepared);
+        }
+        Ok(())
+    }
+
+    fn stop_by_signal(&self) -> Result<(), LogError> {
+        if self.log.read(|engine| engine.state.stopping || engine.state.ended.is_some()) {
+            return Ok(());
+        }
+        let by = self.person.name.clone();
+        self.log.append(Event::StopRequested { by, reason: "asked for by a signal".to_owned() })
+    }
+
+    /// Records what somebody elsewhere wants; whether all that is under way is to be ended. What cannot come now is
+    /// refused, and changes nothing.
+    fn obey(&self, command: Command) -> Result<bool, LogError> {
+        let (said, ends) = match self.log.append(command.event) {
+            Ok(()) => (Ok(()), command.end_now),
+            Err(LogError::Illegal(illegal)) => (Err(illegal.why), false),
+            Err(error) => {
+                let _gone = command.reply.send(Err(error.to_string()));
+                return Err(error);
+            }
+        };
+        // Whoever asked may have gone.
+        let _gone = command.reply.send(said);
+        Ok(ends)
+    }
+}
+
+/// What can be done now.
+fn decisions(engine: &Engine) -> Vec<Decision> {
+    vec![engine.next()]
+}
+
+/// Whether it may have an effect, so that it is never dropped.
+const fn acts(decision: &Decision) -> bool {
+    matches!(
+        decision,
+        Decision::Await { .. } | Decision::Recover { .. } | Decision::AwaitUndo { .. } | Decision::RecoverUndo { .. }
+    )
+}
+
+/// Which step it is about.
+fn step_of(decision: &Decision) -> &str {
+    match decision {
+        Decision::Attempt { step, .. }
+        | Decision::Await { step, .. }
+        | Decision::Recover { step, .. }
+        | Decision::AskCheck { step }
+        | Decision::Undo { step, .. }
+        | Decision::AwaitUndo { step, .. }
+        | Decision::RecoverUndo { step, .. }
+        | Decision::Ask { step, .. } => step,
+        Decision::Append(_) | Decision::Answer | Decision::End(_) => "",
+    }
+}
