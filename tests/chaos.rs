@@ -25,3 +25,8 @@ fn agrees(output: &Output) {
 fn the_witness_and_the_journal_agree_about_three_hundred_runs_killed_at_random() {
     agrees(&chaos(&["--runs", "300"]));
 }
+
+#[test]
+fn the_witness_and_the_journal_agree_about_statements_whose_sessions_are_ended_at_random() {
+    agrees(&chaos(&["--sql", "--runs", "40"]));
+}

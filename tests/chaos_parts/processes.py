@@ -52,14 +52,26 @@ def supervisors(executor, program):
     return found
 
 
+def is_member(pid, session):
+    fields = read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return len(fields) > 3 and int(fields[3]) == session and fields[0] not in (b"Z", b"X")
+
+
 def members(session):
     """Processes of a session that have not ended."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and is_member(name, session)]
+
+
+def handles(session):
+    """Handles on the processes of a session, its leader left out."""
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            fields = read(f"/proc/{name}/stat").rpartition(b")")[2].split()
-            if len(fields) > 3 and int(fields[3]) == session and fields[0] not in (b"Z", b"X"):
-                found.append(int(name))
+    for pid in members(session):
+        try:
+            handle = Handle.open(pid)
+        except (ProcessLookupError, OSError):
+            continue
+        if pid != session and is_member(pid, session):
+            found.append(handle)
     return found
 
 

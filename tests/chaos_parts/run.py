@@ -11,7 +11,7 @@ import check  # noqa: E402
 MOST_TURNS = 30
 PATIENCE = 60.0
 # What is done to a turn, and how often.
-BLOWS = [("executor", 10), ("supervisor", 6), ("both", 6), ("term", 2), ("interrupt", 1), ("pause", 1), ("pause-supervisor", 1), ("twice", 1)]
+BLOWS = [("executor", 10), ("supervisor", 6), ("both", 6), ("step", 3), ("term", 2), ("interrupt", 1), ("pause", 1), ("pause-supervisor", 1), ("twice", 1)]
 
 
 class Run:
@@ -151,7 +151,7 @@ class Run:
             return
         executor = processes.Handle.open(child.pid)
         supervisors = processes.supervisors(child.pid, self.program)
-        if kind in ("supervisor", "both", "pause-supervisor"):
+        if kind in ("supervisor", "both", "step", "pause-supervisor"):
             limit = time.monotonic() + 0.05
             while not supervisors and child.poll() is None and time.monotonic() < limit:
                 time.sleep(0.0005)
@@ -171,6 +171,10 @@ class Run:
             for one in victims:
                 one.send(signal.SIGKILL)
                 time.sleep(self.rng.choice((0, 0, 0.002)))
+        elif kind == "step":
+            for one in supervisors:
+                for member in processes.handles(one.pid):
+                    member.send(signal.SIGKILL)
         elif kind == "term":
             executor.send(signal.SIGTERM)
         elif kind == "interrupt":
