@@ -59,11 +59,8 @@ class Table:
             pass
 
     def end_sessions(self):
-        """Ends whatever works on this table, at whatever point it is."""
-        self.ask(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            f"where pid <> pg_backend_pid() and query like '%{self.name}%' and application_name like 'runbook%'"
-        )
+        """Ends every session of the program, at whatever point it is, also those of other runs."""
+        self.ask("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'runbook%'")
 
     def drop(self):
         self.ask(f"drop table {self.name}")
