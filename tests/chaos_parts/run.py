@@ -87,7 +87,7 @@ class Run:
         wants_back = stuck or self.failures > 3 or (not back and self.rng.random() < 0.12)
         if not wants_back:
             return ["resume", "--yes", *json_wanted]
-        own = [name for name in self.facts["steps"] if name[0] == "s" and "." not in name]
+        own = self.facts["top"]
         to = ["--to", self.rng.choice(own)] if not back and own and self.rng.random() < 0.15 else []
         return ["rollback", *to, *json_wanted]
 

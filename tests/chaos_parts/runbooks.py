@@ -30,7 +30,7 @@ class Maker:
     def __init__(self, rng, name, shapes=(), table=None):
         self.rng, self.name, self.shapes, self.table = rng, name, shapes, table
         self.steps, self.text, self.files, self.number = {}, [], {}, 0
-        self.parallel, self.there, self.others = False, [], {}
+        self.parallel, self.there, self.top, self.others = False, [], [], {}
         self.returns = True
 
     def make(self):
@@ -58,15 +58,18 @@ class Maker:
             "secret": secret,
             "parallel": self.parallel,
             "there": self.there,
+            "top": self.top,
         }
 
     def one(self, fails):
         rng = self.rng
         kinds = ["command"] * 5 + ["shell"] * 3 + ["file"] * 2 + ["wait", "confirm", "manual", "assert"]
         kinds += ["sql"] * 8 if self.table else []
-        kinds += [shape for shape in self.shapes for _ in range(2)]
+        kinds += [shape for shape in self.shapes for _ in range(3)]
         kind = "command" if fails else rng.choice(kinds)
         self.number += 1
+        if kind not in SHAPES:
+            self.top.append(f"s{self.number}")
         return getattr(self, f"a_{kind}")(f"s{self.number}", *([True] if fails else []))
 
     def a_command(self, name, fails=False):
@@ -224,7 +227,8 @@ class Maker:
         lines = self.a_command(name, True)
         self.number += 1
         helper = f"s{self.number}"
-        self.steps[helper] = {"ways": ["do"], "hook": True}
+        # Named by its place in the journal. Like a hook it belongs to a turn, and each failure has its own.
+        self.steps[f"{name}.failure1"] = {"ways": ["do"], "hook": True}
         then = self.rng.choice(("rollback", "stop", "continue", "retry"))
         do = f"{{ id: {helper}, command: {inline(words('do', 1))} }}"
         return [line for line in lines if "on_failure" not in line] + ["    on_failure:", f"      do: [{do}]", f"      then: {then}"]

@@ -272,14 +272,21 @@ class Check:
                     if end is None or end.place < begun[-1].place:
                         self.say(f"{name} was begun and is rolled back, and its {way} did not come to its end after it")
                 if None not in ends:
-                    undone.append((begun[0].place, ends[-1].place, name))
-        undone.sort()
-        if not self.facts.get("parallel"):
-            for (_, earlier, first), (_, later, second) in zip(undone, undone[1:]):
-                if earlier < later:
+                    began = min(seen.place for key, seen in self.begun.items() if key[0] == name and key[1] in undo)
+                    undone.append((name, *self.under_way(name, begun), began, max(end.place for end in ends)))
+        # What ended before another began is undone after it; of two that went on at once either may come first.
+        for first, _, over, back, _ in undone:
+            for second, began, _, _, whole in undone:
+                if over < began and back < whole:
                     self.say(f"{first} was undone before {second}, which is newer")
         self.marks_are_true(remaining, back)
         self.files_are_true(remaining, back)
+
+    def under_way(self, name, begun):
+        """From where to where in the journal a step was under way: from the attempt that really began first."""
+        starts = [record for record in self.of_step("attempt_started", name) if record["attempt"] >= begun[0].attempt]
+        ends = self.of_step("attempt_finished", name) + self.of_step("step_settled", name)
+        return min((record["<"] for record in starts), default=0), max((record["<"] for record in ends), default=sys.maxsize)
 
     def own_steps(self):
         names = {record["step"] for record in self.of("attempt_started", "step_in_place")}
