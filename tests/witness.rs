@@ -120,8 +120,13 @@ fn a_success_needs_its_effect() {
     is_noticed("success of undo0 s1 1 is recorded, and it never came to its end", |story| drop(story.seen.pop()));
     is_noticed("do s1 is settled as succeeded, and it never came to its end", |story| {
         story.records[2] =
-            json!({"event": "step_settled", "step": "s1", "attempt": 1, "as": "succeeded", "by": "check"});
+            json!({"event": "step_settled", "step": "s1", "attempt": 1, "as": "succeeded", "by": "supervisor"});
         story.seen.remove(1);
+    });
+    is_noticed("do s1 is settled as succeeded, and it never began", |story| {
+        story.records[2] =
+            json!({"event": "step_settled", "step": "s1", "attempt": 1, "as": "succeeded", "by": "check"});
+        story.seen.drain(..2);
     });
 }
 
