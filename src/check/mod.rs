@@ -123,6 +123,7 @@ fn examine(source: &Source, trail: &Trail, reader: &Reader<'_>) -> Examined {
     let refusals = refusals::refusals(&context, &source.path);
     let mut checked = Checked { diagnostics: found, silenced, refusals, runbook, ..Checked::default() };
     for included in context.included().into_iter().map(|included| &included.checked) {
+        checked.refusals.extend(refusals::of_included(&included.refusals));
         checked.diagnostics.extend(included.diagnostics.iter().cloned());
         checked.silenced.extend(included.silenced.iter().cloned());
         checked.sources.extend(included.sources.iter().cloned());

@@ -11,42 +11,19 @@ use super::tree::NodeId;
 use crate::model::diagnostic::{Diagnostic, Span};
 
 const ROOT: &[&str] = &["window", "review", "groups", "locks"];
-const STEP: &[&str] = &[
-    "http",
-    "runbook",
-    "rehearse",
-    "preview",
-    "observe",
-    "become",
-    "parallel",
-    "hold",
-    "artifacts",
-    "for_each",
-    "repeat",
-    "background",
-    "watch",
-];
-/// Keys that mean something beside another: said only where that one is not there to be refused.
-const BESIDE: &[(&str, &str)] = &[
-    ("as", "for_each"),
-    ("serial", "for_each"),
-    ("canary", "for_each"),
-    ("between", "for_each"),
-    ("max_failures", "for_each"),
-    ("release_on", "hold"),
-    ("retake", "hold"),
-    ("until_end", "background"),
-];
+const STEP: &[&str] = &["http", "rehearse", "preview", "observe", "become", "artifacts"];
+/// What makes more than one attempt of a step: carried out among the runbook's own steps, and not in what belongs to one.
+const SHAPES: &[&str] = &["runbook", "parallel", "hold", "for_each", "repeat", "background", "watch"];
 const QUESTION: &[&str] = &["http", "become"];
 /// Parts whose questions are refused as a whole.
-const REFUSED_PARTS: [&str; 3] = ["preview", "observe", "watch"];
+const REFUSED_PARTS: [&str; 2] = ["preview", "observe"];
 
 /// Every key and every value that cannot be carried out, by place.
 #[must_use]
 pub fn refusals(context: &Context, file: &Path) -> Vec<Diagnostic> {
     let mut refusals = Refusals { context, file, step: None, found: Vec::new() };
     refusals.document();
-    for (at, step) in context.steps.iter().enumerate().filter(|(_, step)| is_carried_out(context, step)) {
+    for (at, step) in context.steps.iter().enumerate() {
         refusals.step = Some(at);
         refusals.step(step);
     }
@@ -58,13 +35,11 @@ pub fn refusals(context: &Context, file: &Path) -> Vec<Diagnostic> {
     found
 }
 
-/// Whether a step stands in no list that is refused with the key that holds it.
-fn is_carried_out(context: &Context, step: &StepAt) -> bool {
-    match step.role {
-        Role::Forward | Role::Hook(_) => true,
-        Role::AnyFailure => false,
-        Role::Part(..) => step.role.undone().is_some_and(|undone| is_carried_out(context, &context.steps[undone])),
-    }
+/// What of an included runbook cannot be carried out: what is there for the runbook as a whole does not count.
+#[must_use]
+pub fn of_included(refusals: &[Diagnostic]) -> Vec<Diagnostic> {
+    let counts = |refusal: &&Diagnostic| !ROOT.iter().any(|key| refusal.message.starts_with(&format!("`{key}` is")));
+    refusals.iter().filter(counts).cloned().collect()
 }
 
 struct Refusals<'c> {
@@ -87,33 +62,23 @@ impl Refusals<'_> {
                 }
             }
         }
-        if let Some(defaults) = context.field(root, "defaults") {
-            self.handler(defaults);
-        }
     }
 
     fn step(&mut self, step: &StepAt) {
         let (context, node) = (self.context, step.node);
         self.keys(node, STEP);
-        for (key, principal) in BESIDE {
-            if context.field(node, principal).is_none() {
-                self.keys(node, &[*key]);
-            }
+        if step.role != Role::Forward {
+            self.keys(node, SHAPES);
+            self.handler(node);
         }
-        self.handler(node);
         if step.role.undone().is_some() {
             self.keys(node, &["preconditions", "outputs", "on_failure"]);
         }
         if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
             self.keys(node, &["timeout"]);
         }
-        if step.kind == Some(Kind::Group) {
-            self.keys(node, &["timeout", "estimate"]);
-        }
-        for (part, keys) in [("confirm", &["by", "second_person"][..]), ("wait", &["for"])] {
-            if let Some(part) = context.field(node, part) {
-                self.keys(part, keys);
-            }
+        if let Some(confirm) = context.field(node, "confirm") {
+            self.keys(confirm, &["by", "second_person"]);
         }
         self.target(node);
         for (name, question) in context.questions(node) {
@@ -128,7 +93,7 @@ impl Refusals<'_> {
     fn texts(&mut self) {
         let context = self.context;
         for at in &context.durations {
-            if context.is_template(at.node) && self.reaches(at.step) {
+            if context.is_template(at.node) {
                 self.step = at.step;
                 self.refuse(context.span(at.node), "a duration from a template");
             }
@@ -137,10 +102,6 @@ impl Refusals<'_> {
             self.step = reference.step;
             self.refuse(reference.span, "`window`");
         }
-    }
-
-    fn reaches(&self, step: Option<usize>) -> bool {
-        step.is_none_or(|step| is_carried_out(self.context, &self.context.steps[step]))
     }
 
     fn target(&mut self, node: NodeId) {

@@ -7,6 +7,7 @@ use super::exit::{Exit, USAGE};
 use super::open;
 use super::resume::{How, take_up};
 use crate::engine::Engine;
+use crate::engine::program::Role;
 use crate::model::event::{Event, ResumeIntent};
 use crate::model::status::RunState;
 
@@ -41,7 +42,7 @@ impl Rollback {
 
 fn begin(engine: &Engine, to: Option<String>, by: &str) -> Result<Vec<Event>, Exit> {
     if let Some(step) = &to
-        && engine.program.index(step).is_none_or(|index| index >= engine.program.own)
+        && engine.program.index(step).is_none_or(|index| engine.program.steps[index].role != Role::Own)
     {
         return Err(
             Exit::new(USAGE, format!("the runbook has no step {step}")).help("runbook status RUN shows its steps")

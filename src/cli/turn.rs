@@ -67,8 +67,8 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
     let stop = signals::listen().map_err(|error| Exit::new(STOPPED, format!("cannot listen to signals: {error}")))?;
     let name = environment.user();
     let person = if turn.json { Person::absent(name, turn.yes) } else { Person::at_terminal(name, turn.yes) };
-    let folder = std::path::PathBuf::from(&turn.runbook.folder);
-    let secrets = Secrets::new(turn.runbook.secrets.clone(), folder, environment.variables.clone());
+    let variables = environment.variables.clone();
+    let secrets = move |sources, folder: &str| Secrets::new(sources, folder.into(), variables.clone());
     let values = Values::new(&turn.runbook, &turn.parameters, secrets);
     values.set_run("id", &turn.folder.id);
     values.set_run("operator", &environment.user());

@@ -1,12 +1,15 @@
 //! The one transition function: what an event does to the state, and whether it may come now.
 
+mod blocks;
+mod questions;
 mod resume;
 mod undo;
 
-use super::state::{Decided, Direction, Standing, describe};
-use super::{Engine, Illegal};
+use super::program::{Kind, Role};
+use super::state::{Direction, Standing, describe};
+use super::{Decision, Engine, Illegal};
 use crate::model::event::{Answer, Event, Intent, Outcome, SettledBy, Settlement};
-use crate::model::question::{Choice, OpenQuestion, Question};
+use crate::model::question::Choice;
 use crate::model::result::Failure;
 use crate::model::runbook::Hook;
 
@@ -20,7 +23,7 @@ impl Engine {
     /// Where the event cannot follow what is there; the state is as it was then.
     pub fn apply(&mut self, event: &Event, at: &str) -> Result<(), Illegal> {
         self.transition(event, at).map_err(|why| Illegal { event: describe(event), why })?;
-        self.advance();
+        self.advance(event);
         Ok(())
     }
 
@@ -44,16 +47,6 @@ impl Engine {
             | Event::ArtifactsKept { .. }
             | Event::ClockJumped { .. }
             | Event::OverrideGiven { .. } => Ok(()),
-            Event::UndoAbandoned { .. }
-            | Event::LoopStarted { .. }
-            | Event::IncludeStarted { .. }
-            | Event::RoundFinished { .. }
-            | Event::HoldTaken { .. }
-            | Event::HoldReleased { .. }
-            | Event::WatchTripped { .. }
-            | Event::LimitReached { .. }
-            | Event::SkipRequested { .. }
-            | Event::RequestWithdrawn { .. } => Err("no such thing goes on in this run".to_owned()),
             Event::RunResumed { .. } => self.resumed(),
             Event::StepSkipped { step, reason } => self.passed(step, reason, Standing::Skipped),
             Event::StepInPlace { step, reason } => self.passed(step, reason, Standing::InPlace),
@@ -65,6 +58,7 @@ impl Engine {
             Event::QuestionAsked { .. } => self.question_asked(event),
             Event::DecisionMade { .. } => self.decision_made(event),
             Event::StopRequested { .. } => {
+                allowed(self.state.ended.is_none(), "the run has ended")?;
                 self.state.stopping = true;
                 Ok(())
             }
@@ -74,10 +68,20 @@ impl Engine {
             Event::UndoRefused { step, part, failure, .. } => self.undo_refused(step, *part, failure),
             Event::UndoSettled { .. } => self.undo_settled(event, at),
             Event::UndoSkipped { step, reason } => self.undo_skipped(step, reason),
+            Event::UndoAbandoned { step, by, reason } => self.undo_abandoned(step, by, reason),
+            Event::LoopStarted { step, items, serial } => self.loop_started(step, items, *serial),
+            Event::IncludeStarted { step, parameters } => self.include_started(step, parameters),
+            Event::RoundFinished { .. } => self.round_finished(event),
+            Event::HoldTaken { step, expires } => self.hold_taken(step, expires.as_deref()),
+            Event::HoldReleased { step } => self.hold_released(step),
+            Event::WatchTripped { step, watch, detail } => self.watch_tripped(step, *watch, detail),
+            Event::LimitReached { step } => self.limit_reached(step),
+            Event::SkipRequested { step, by, reason } => self.skip_requested(step, by, reason),
+            Event::RequestWithdrawn { step, .. } => self.request_withdrawn(step.as_deref()),
             Event::HookFinished { hook, outcome, .. } => self.hook_finished(*hook, *outcome),
             Event::RunFinished { outcome, remaining } => {
                 allowed(self.state.ended.is_none(), "the run has ended")?;
-                allowed(self.waits_for_a_person(), "an attempt is under way")?;
+                allowed(self.waits_for_people(), "an attempt is under way")?;
                 self.state.ended = Some(*outcome);
                 self.state.remaining.clone_from(remaining);
                 Ok(())
@@ -86,6 +90,9 @@ impl Engine {
     }
 
     fn passed(&mut self, step: &str, reason: &str, standing: Standing) -> Applied {
+        if self.program.index(step).is_none() {
+            return self.block_skipped(step, reason);
+        }
         let index = self.may_begin(step)?;
         let fold = &mut self.state.steps[index];
         allowed(fold.attempts == 0 || !fold.maybe_in_place, "an attempt of it may have had an effect")?;
@@ -95,6 +102,9 @@ impl Engine {
     }
 
     fn refused(&mut self, step: &str, attempt: u32, failure: &Failure) -> Applied {
+        if self.program.index(step).is_none() {
+            return self.block_refused(step, failure);
+        }
         let index = self.may_begin(step)?;
         let fold = &mut self.state.steps[index];
         allowed(attempt == fold.attempts + 1, "it is not the next attempt")?;
@@ -109,6 +119,7 @@ impl Engine {
 
     fn attempt_started(&mut self, step: &str, attempt: u32, intent: &Intent, at: &str) -> Applied {
         let index = self.may_begin(step)?;
+        allowed(self.is_its_turn(index), "it is not its turn")?;
         let fold = &mut self.state.steps[index];
         allowed(attempt == fold.attempts + 1, "it is not the next attempt")?;
         fold.attempts += 1;
@@ -124,10 +135,13 @@ impl Engine {
         fold.answer = None;
         fold.reason = None;
         fold.failure = None;
-        self.state.in_flight = Some(index);
-        self.state.lost = false;
+        fold.lost = false;
+        self.state.in_flight.insert(index);
         if attempt == 1 {
             self.state.order.push(index);
+        }
+        if self.program.steps[index].role == Role::Acquire {
+            self.release_is_due_again(index);
         }
         Ok(())
     }
@@ -137,7 +151,7 @@ impl Engine {
             return Ok(());
         };
         let index = self.known(step)?;
-        allowed(self.state.in_flight == Some(index), "no attempt of it is under way")?;
+        allowed(self.state.in_flight.contains(&index), "no attempt of it is under way")?;
         let fold = &mut self.state.steps[index];
         allowed(fold.state == Standing::Started && *attempt == fold.attempts, "that attempt is not under way")?;
         fold.state = match outcome {
@@ -151,15 +165,15 @@ impl Engine {
         fold.failure.clone_from(failure);
         fold.result = Some(result.clone());
         fold.finished = Some(at.to_owned());
-        self.state.in_flight = None;
+        self.state.in_flight.remove(&index);
         self.state.decision.take_if(|decided| decided.step == index);
         Ok(())
     }
 
     fn step_settled(&mut self, step: &str, settlement: Settlement, by: SettledBy, reason: &str, at: &str) -> Applied {
         let index = self.known(step)?;
-        let lost = self.state.in_flight == Some(index) && self.state.lost;
         let fold = &mut self.state.steps[index];
+        let lost = self.state.in_flight.contains(&index) && fold.lost;
         let begun_before = fold.maybe_in_place && (fold.has_failed() || fold.state == Standing::Pending);
         let found_in_place = begun_before && settlement == Settlement::Succeeded && by == SettledBy::Check;
         allowed(lost || fold.state == Standing::Unknown || found_in_place, "there is nothing to settle")?;
@@ -178,7 +192,7 @@ impl Engine {
         fold.reason = Some(reason.to_owned());
         fold.finished = Some(at.to_owned());
         if lost {
-            self.state.in_flight = None;
+            self.state.in_flight.remove(&index);
         }
         self.state.decision.take_if(|decided| decided.step == index);
         Ok(())
@@ -186,50 +200,12 @@ impl Engine {
 
     fn check_answered(&mut self, step: &str, answer: Answer, detail: &str) -> Applied {
         let index = self.known(step)?;
-        allowed(self.state.in_flight.is_none(), "an attempt is under way")?;
+        allowed(!self.state.in_flight.contains(&index), "an attempt of it is under way")?;
         let fold = &mut self.state.steps[index];
         fold.answer = Some(answer);
         if fold.state == Standing::Unknown {
             let lost = fold.failure.as_ref().map_or("", |failure| failure.message.as_str());
             fold.reason = Some(format!("{lost}; its check says: {detail}").trim_start_matches("; ").to_owned());
-        }
-        Ok(())
-    }
-
-    fn question_asked(&mut self, event: &Event) -> Applied {
-        let Event::QuestionAsked { step, question, text, choices } = event else {
-            return Ok(());
-        };
-        self.known(step)?;
-        allowed(self.state.question.is_none(), "another question is open")?;
-        allowed(self.state.ended.is_none(), "the run has ended")?;
-        self.state.question = Some(OpenQuestion {
-            step: step.clone(),
-            question: *question,
-            text: text.clone(),
-            choices: choices.clone(),
-        });
-        Ok(())
-    }
-
-    fn decision_made(&mut self, event: &Event) -> Applied {
-        let Event::DecisionMade { step, choice, by, reason, values } = event else {
-            return Ok(());
-        };
-        let index = self.known(step)?;
-        let open = self.state.question.take_if(|open| open.step == *step && open.choices.contains(choice));
-        let Some(open) = open else {
-            return Err("no open question has that answer".to_owned());
-        };
-        let fold = &mut self.state.steps[index];
-        match (open.question, choice) {
-            (Question::Failure, Choice::Retry) => fold.granted += 1,
-            (Question::Failure, Choice::Skip) => fold.passed_over = true,
-            (Question::Failure, _) => fold.verdict = Some(*choice),
-            _ => {
-                let (by, reason, values) = (by.clone(), reason.clone(), values.clone());
-                self.state.decision = Some(Decided { step: index, choice: *choice, by, reason, values });
-            }
         }
         Ok(())
     }
@@ -241,16 +217,9 @@ impl Engine {
         self.state.direction = Direction::Back { reason: reason.to_owned(), to };
         self.state.question = None;
         let decided = self.state.decision.take();
-        if self.waits_for_a_person() {
-            // Nobody has to answer any more; what the person may have done is undone.
-            if let Some(index) = self.state.in_flight.take() {
-                let yes = decided.is_some_and(|decided| decided.step == index && decided.choice == Choice::Yes);
-                let fold = &mut self.state.steps[index];
-                let otherwise = "rolled back before it was answered";
-                (fold.state, fold.reason) =
-                    if yes { (Standing::Succeeded, None) } else { (Standing::Failed, Some(otherwise.to_owned())) };
-            }
-        }
+        // Nobody has to answer any more; what the person may have done is undone.
+        let yes = decided.filter(|decided| decided.choice == Choice::Yes).map(|decided| decided.step);
+        self.release_people(yes, "rolled back before it was answered", |_| true);
         for fold in &mut self.state.steps {
             fold.answer = None;
         }
@@ -259,38 +228,66 @@ impl Engine {
 
     fn hook_finished(&mut self, hook: Hook, outcome: Outcome) -> Applied {
         allowed(!self.state.hooks.contains_key(&hook), "that hook is through")?;
-        allowed(self.state.in_flight.is_none(), "an attempt is under way")?;
+        let of_hook = |index: &usize| self.program.steps[*index].role == Role::Hook;
+        allowed(!self.state.in_flight.iter().any(of_hook), "an attempt is under way")?;
         self.state.hooks.insert(hook, outcome);
         Ok(())
     }
 
-    /// The cursor passes every step that going forward has nothing more to do with.
-    fn advance(&mut self) {
-        while self.state.cursor < self.program.own {
-            let fold = &self.state.steps[self.state.cursor];
-            if !(fold.is_through() || self.gave_up_and_continues(self.state.cursor)) {
-                break;
-            }
-            self.state.cursor += 1;
+    /// The lists around what an event is about pass every member that going forward has nothing more to do with.
+    fn advance(&mut self, event: &Event) {
+        let blocks: Vec<_> = match event.step().and_then(|step| self.program.innermost(step)) {
+            Some(block) => self.program.above(block).collect(),
+            None => Vec::new(),
+        };
+        for block in blocks {
+            let Kind::List(members) = &self.program.blocks[block].kind else { continue };
+            let from = self.state.blocks[block].cursor.min(members.len());
+            let passed = members[from..].iter().take_while(|member| self.is_through(**member)).count();
+            self.state.blocks[block].cursor = from + passed;
         }
     }
 
     /// Nothing is under way that acts by itself.
-    pub(super) fn waits_for_a_person(&self) -> bool {
-        self.state.in_flight.is_none_or(|index| self.program.steps[index].by_person && !self.state.is_undoing(index))
+    pub(super) fn waits_for_people(&self) -> bool {
+        self.state.in_flight.iter().all(|index| self.program.steps[*index].by_person && !self.state.is_undoing(*index))
+    }
+
+    /// What waits for a person, and is meant, waits no more: it succeeded where they said yes, and failed otherwise.
+    fn release_people(&mut self, yes: Option<usize>, reason: &str, is_meant: impl Fn(usize) -> bool) {
+        let waiting: Vec<usize> = self.state.in_flight.iter().copied().collect();
+        for index in waiting.into_iter().filter(|index| self.program.steps[*index].by_person && is_meant(*index)) {
+            let fold = &mut self.state.steps[index];
+            if fold.state != Standing::Started {
+                continue;
+            }
+            self.state.in_flight.remove(&index);
+            (fold.state, fold.reason) = if yes == Some(index) {
+                (Standing::Succeeded, None)
+            } else {
+                (Standing::Failed, Some(reason.to_owned()))
+            };
+        }
     }
 
     fn known(&self, step: &str) -> Result<usize, String> {
         self.program.index(step).ok_or_else(|| format!("the runbook has no step {step}"))
     }
 
+    /// Whether everything that comes before an attempt of the step is through.
+    fn is_its_turn(&self, index: usize) -> bool {
+        let name = &self.program.steps[index].name;
+        self.next().iter().any(|decision| matches!(decision, Decision::Attempt { step, .. } if step == name))
+    }
+
     /// The step's place, if an attempt of it may begin now.
     fn may_begin(&self, step: &str) -> Result<usize, String> {
         let index = self.known(step)?;
         allowed(self.state.ended.is_none(), "the run has ended")?;
-        allowed(self.state.in_flight.is_none(), "another attempt is under way")?;
-        allowed(self.state.question.is_none(), "a question is open")?;
-        allowed(!self.state.is_going_back() || index >= self.program.own, "the run is rolling back")?;
+        let role = self.program.steps[index].role;
+        allowed(self.state.question.is_none() || role == Role::Release, "a question is open")?;
+        let goes_back = matches!(role, Role::Hook | Role::Acquire | Role::Release);
+        allowed(!self.state.is_going_back() || goes_back, "the run is rolling back")?;
         let fold = &self.state.steps[index];
         allowed(matches!(fold.state, Standing::Pending) || fold.has_failed(), "it is not to be run")?;
         Ok(index)

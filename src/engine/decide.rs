@@ -1,97 +1,153 @@
-//! Decisions going forward, and those that come first in either direction.
+//! What can be done now, and what comes first in either direction.
 
-use super::program::Node;
+use super::program::{Kind, Node, Role};
 use super::state::{Direction, Standing, StepFold};
+use super::walk::{Decisions, Fault, Mode, Walk};
 use super::{Decision, Engine};
 use crate::model::event::{Event, Outcome, Remaining, RunOutcome};
-use crate::model::question::{Choice, Question};
+use crate::model::question::Question;
 use crate::model::runbook::Hook;
 use crate::model::step::OnFailure;
 
 impl Engine {
-    /// What has to happen next. The same state always gives the same decision.
+    /// Everything that can be done now. What is under way already is named again for as long as it is. Empty where only
+    /// a person who was asked can bring it further. The same state always gives the same decisions.
     #[must_use]
-    pub fn next(&self) -> Decision {
+    pub fn next(&self) -> Vec<Decision> {
         if let Some(outcome) = self.state.ended {
-            return Decision::End(outcome);
+            return vec![Decision::End(outcome)];
         }
-        if self.state.stopping && self.waits_for_a_person() {
-            return finished(RunOutcome::Stopped, self.passed_over());
-        }
-        if self.state.question.is_some() {
-            return Decision::Answer;
-        }
-        if let Some(index) = self.state.in_flight {
-            return self.under_way(index);
+        let mut out = Vec::new();
+        if self.state.question.is_some() && !self.state.stopping {
+            out.push(Decision::Answer);
         }
         match &self.state.direction {
-            Direction::Forward => self.forward(),
-            Direction::Back { to, .. } => self.back(*to),
+            Direction::Forward => self.forward(&mut out),
+            Direction::Back { to, .. } => self.back(*to, &mut out),
         }
+        out
     }
 
-    fn under_way(&self, index: usize) -> Decision {
+    /// What becomes of an attempt, or an undo, that is under way.
+    pub(super) fn under_way(&self, index: usize, out: &mut Decisions) {
         let (node, fold) = self.both(index);
         let step = node.name.clone();
         if fold.state == Standing::Started {
             let attempt = fold.attempts;
-            if node.by_person && self.state.decision.is_none() {
+            let answered = self.state.decision.as_ref().is_some_and(|decided| decided.step == index);
+            if node.by_person && !answered {
                 let question = if node.is_confirm { Question::Confirm } else { Question::Manual };
-                return Decision::Ask { step, question };
-            }
-            return if self.state.lost && !node.by_person {
-                Decision::Recover { step, attempt }
+                self.put(Decision::Ask { step, question }, out);
+            } else if fold.lost && !node.by_person {
+                out.push(Decision::Recover { step, attempt });
             } else {
-                Decision::Await { step, attempt }
-            };
+                out.push(Decision::Await { step, attempt });
+            }
+            return;
         }
         let (part, attempt) = (fold.undo.part, fold.undo.attempts);
-        if self.state.lost {
+        out.push(if fold.lost {
             Decision::RecoverUndo { step, part, attempt }
         } else {
             Decision::AwaitUndo { step, part, attempt }
-        }
+        });
     }
 
-    fn forward(&self) -> Decision {
-        if let Some(decision) = self.hook(Hook::OnStart) {
-            return decision;
-        }
-        let index = self.state.cursor;
-        if index >= self.program.own {
-            return self
-                .hook(Hook::OnSuccess)
-                .or_else(|| self.hook(Hook::Always))
-                .unwrap_or_else(|| finished(RunOutcome::Succeeded, self.passed_over()));
-        }
-        let fold = &self.state.steps[index];
-        match fold.state {
-            Standing::Unknown => self.settle(index),
-            Standing::Failed | Standing::TimedOut if !self.may_retry(index) => self.after_failure(index),
-            _ => self.attempt(index),
-        }
-    }
-
-    fn after_failure(&self, index: usize) -> Decision {
-        let (node, fold) = self.both(index);
-        let wish = match node.on_failure {
-            OnFailure::Ask if fold.verdict.is_none() => {
-                return Decision::Ask { step: node.name.clone(), question: Question::Failure };
-            }
-            OnFailure::Ask => fold.verdict == Some(Choice::Rollback),
-            other => other == OnFailure::Rollback,
+    fn forward(&self, out: &mut Decisions) {
+        let mode = match (self.state.stopping, &self.state.question) {
+            (true, _) => Mode::Stop,
+            (false, Some(_)) => Mode::Wait,
+            (false, None) => Mode::Begin,
         };
-        if let Some(decision) = self.hook(Hook::OnFailure) {
-            return decision;
+        if mode == Mode::Begin && self.hook(Hook::OnStart, out) {
+            return;
         }
-        if wish {
-            let why = fold.reason.clone().unwrap_or_default();
-            return Decision::Append(Event::RollbackStarted {
-                reason: format!("{} failed: {why}", node.name),
-                to: None,
-            });
+        if self.hooks_go_on(out) {
+            return;
         }
-        self.hook(Hook::Always).unwrap_or_else(|| finished(RunOutcome::Failed, self.passed_over()))
+        let first = out.len();
+        match self.walk(self.program.root, mode, out) {
+            Walk::Busy => {}
+            Walk::Idle if mode == Mode::Stop => {
+                out.clear();
+                out.push(self.finished(RunOutcome::Stopped));
+            }
+            Walk::Idle => {}
+            Walk::Through if mode == Mode::Stop => {
+                out.clear();
+                out.push(self.finished(RunOutcome::Stopped));
+            }
+            Walk::Through => {
+                if !self.hook(Hook::OnSuccess, out) && !self.hook(Hook::Always, out) {
+                    out.push(self.finished(RunOutcome::Succeeded));
+                }
+            }
+            Walk::Failed(fault) => {
+                // What was ended by the rollback is still under way until it says so.
+                out.truncate(first);
+                self.failed_whole(&fault, mode, out);
+            }
+        }
+    }
+
+    fn failed_whole(&self, fault: &Fault, mode: Mode, out: &mut Decisions) {
+        if mode == Mode::Stop {
+            out.push(self.finished(RunOutcome::Stopped));
+        } else if self.hook(Hook::OnFailure, out) {
+        } else if fault.back {
+            let reason = format!("{} failed: {}", fault.step, fault.reason);
+            out.push(Decision::Append(Event::RollbackStarted { reason, to: None }));
+        } else if !self.hook(Hook::Always, out) {
+            out.push(self.finished(RunOutcome::Failed));
+        }
+    }
+
+    /// Whether a step of a hook is under way, which is seen to its end whatever else is wanted.
+    fn hooks_go_on(&self, out: &mut Decisions) -> bool {
+        let of_hook = |index: &&usize| self.program.steps[**index].role == Role::Hook;
+        let found = self.state.in_flight.iter().find(of_hook);
+        if let Some(index) = found {
+            self.under_way(*index, out);
+        }
+        found.is_some()
+    }
+
+    /// Adds the next decision of a hook; false when it is through or there is none.
+    pub(super) fn hook(&self, hook: Hook, out: &mut Decisions) -> bool {
+        let Some(members) = self.program.hooks.get(&hook).filter(|members| !members.is_empty()) else { return false };
+        if self.state.hooks.contains_key(&hook) {
+            return false;
+        }
+        for index in members {
+            let (node, fold) = self.both(*index);
+            let failed = match fold.state {
+                Standing::Succeeded | Standing::Skipped | Standing::InPlace => continue,
+                Standing::Started => {
+                    self.under_way(*index, out);
+                    return true;
+                }
+                Standing::Pending => {
+                    out.push(self.attempt(*index));
+                    return true;
+                }
+                Standing::Failed | Standing::TimedOut if self.may_retry(*index) => {
+                    out.push(self.attempt(*index));
+                    return true;
+                }
+                Standing::Failed | Standing::TimedOut => fold.reason.clone().unwrap_or_default(),
+                Standing::Unknown if (node.read_only || node.idempotent) && !fold.may_run => {
+                    out.push(self.run_again(*index));
+                    return true;
+                }
+                // A hook never holds a run up: what nobody knows counts as failed, and is not run again.
+                Standing::Unknown => "interrupted, and not run again".to_owned(),
+            };
+            let detail = Some(format!("{}: {failed}", node.name));
+            out.push(Decision::Append(Event::HookFinished { hook, outcome: Outcome::Failed, detail }));
+            return true;
+        }
+        out.push(Decision::Append(Event::HookFinished { hook, outcome: Outcome::Succeeded, detail: None }));
+        true
     }
 
     fn attempt(&self, index: usize) -> Decision {
@@ -100,61 +156,72 @@ impl Engine {
         Decision::Attempt { step: node.name.clone(), attempt: fold.attempts + 1, delay }
     }
 
-    /// The next decision of a hook, `None` when it is through or there is none.
-    pub(super) fn hook(&self, hook: Hook) -> Option<Decision> {
-        let members = self.program.hooks.get(&hook).filter(|members| !members.is_empty())?;
-        if self.state.hooks.contains_key(&hook) {
-            return None;
-        }
-        for index in members {
-            let (node, fold) = self.both(*index);
-            let failed = match fold.state {
-                Standing::Succeeded | Standing::Skipped | Standing::InPlace => continue,
-                Standing::Pending => return Some(self.attempt(*index)),
-                Standing::Failed | Standing::TimedOut if self.may_retry(*index) => return Some(self.attempt(*index)),
-                Standing::Failed | Standing::TimedOut => fold.reason.clone().unwrap_or_default(),
-                Standing::Unknown if (node.read_only || node.idempotent) && !fold.may_run => {
-                    return Some(self.run_again(*index));
-                }
-                // A hook never holds a run up: what nobody knows counts as failed, and is not run again.
-                Standing::Unknown | Standing::Started => "interrupted, and not run again".to_owned(),
-            };
-            let detail = Some(format!("{}: {failed}", node.name));
-            return Some(Decision::Append(Event::HookFinished { hook, outcome: Outcome::Failed, detail }));
-        }
-        Some(Decision::Append(Event::HookFinished { hook, outcome: Outcome::Succeeded, detail: None }))
-    }
-
-    /// Whether another attempt follows a failed one by itself.
-    pub(super) fn may_retry(&self, index: usize) -> bool {
-        let (node, fold) = self.both(index);
-        fold.tries < node.retry.max_attempts.max(1) + fold.granted
-    }
-
-    /// Whether the step failed for good and its runbook says to go on all the same.
-    pub(super) fn gave_up_and_continues(&self, index: usize) -> bool {
-        let (node, fold) = self.both(index);
-        let given_up = fold.has_failed() && !fold.was_cancelled() && !self.may_retry(index);
-        given_up && node.on_failure == OnFailure::Continue
-    }
-
     pub(super) fn both(&self, index: usize) -> (&Node, &StepFold) {
         (&self.program.steps[index], &self.state.steps[index])
     }
 
-    /// Steps that failed and were passed over.
-    pub(super) fn passed_over(&self) -> Vec<Remaining> {
-        (0..self.program.own.min(self.state.cursor))
-            .map(|index| self.both(index))
-            .filter(|(_, fold)| fold.has_failed())
-            .map(|(node, fold)| Remaining {
-                step: node.name.clone(),
-                reason: format!("failed and passed over: {}", fold.reason.clone().unwrap_or_default()),
-            })
-            .collect()
+    pub(super) fn finished(&self, outcome: RunOutcome) -> Decision {
+        let mut remaining = self.passed_over(outcome == RunOutcome::Succeeded);
+        if outcome != RunOutcome::Succeeded {
+            remaining.extend(self.loops_left());
+        }
+        remaining.extend(self.still_held());
+        Decision::Append(Event::RunFinished { outcome, remaining })
     }
-}
 
-pub(super) const fn finished(outcome: RunOutcome, remaining: Vec<Remaining>) -> Decision {
-    Decision::Append(Event::RunFinished { outcome, remaining })
+    /// Steps that failed and were passed over. Of a run that succeeds these are all that failed.
+    fn passed_over(&self, succeeded: bool) -> Vec<Remaining> {
+        let is_passed = |node: &Node, fold: &StepFold| {
+            let continues = node.on_failure == OnFailure::Continue && !fold.was_cancelled();
+            fold.has_failed() && node.role != Role::Hook && (succeeded || fold.passed_over || continues)
+        };
+        let steps = self.program.steps_within(self.program.root).into_iter().map(|index| self.both(index));
+        let steps = steps.filter(|(node, fold)| is_passed(node, fold)).map(|(node, fold)| Remaining {
+            step: node.name.clone(),
+            reason: format!("failed and passed over: {}", fold.reason.clone().unwrap_or_default()),
+        });
+        let blocks = self.program.blocks.iter().zip(&self.state.blocks);
+        let blocks = blocks.filter(|(_, fold)| succeeded || fold.passed_over).filter_map(|(block, fold)| {
+            let reason = fold.failure.as_ref().or_else(|| fold.limit_reached.then_some(&block.name))?;
+            Some(Remaining { step: block.name.clone(), reason: format!("failed and passed over: {reason}") })
+        });
+        steps.chain(blocks).collect()
+    }
+
+    /// Of each loop that did not come to its end: what became of its items.
+    fn loops_left(&self) -> Vec<Remaining> {
+        let mut left = Vec::new();
+        for (at, block) in self.program.blocks.iter().enumerate() {
+            let Kind::Loop(each) = &block.kind else { continue };
+            let fold = &self.state.blocks[at];
+            if !fold.entered || self.is_through(at) {
+                continue;
+            }
+            let mut groups: [(&str, Vec<&str>); 4] =
+                [("done", vec![]), ("failed", vec![]), ("begun", vec![]), ("untouched", vec![])];
+            let items = each.batches.iter().flat_map(|batch| &batch.1);
+            for (item, label) in items.zip(fold.items.iter().map(|item| item.label.as_str())) {
+                let failed =
+                    self.program.steps_within(*item).into_iter().any(|index| self.state.steps[index].has_failed());
+                let group = match self.is_through(*item) {
+                    true => 0,
+                    false if failed => 1,
+                    false if self.is_begun(*item) => 2,
+                    false => 3,
+                };
+                groups[group].1.push(label);
+            }
+            let said = groups.iter().filter(|(_, labels)| !labels.is_empty());
+            let said: Vec<String> = said.map(|(what, labels)| format!("{what}: {}", labels.join(", "))).collect();
+            left.push(Remaining { step: block.name.clone(), reason: said.join("; ") });
+        }
+        left
+    }
+
+    /// Holds that nobody gave back.
+    pub(super) fn still_held(&self) -> Vec<Remaining> {
+        let blocks = self.program.blocks.iter().zip(&self.state.blocks);
+        let held = blocks.filter(|(_, fold)| fold.held);
+        held.map(|(block, _)| Remaining { step: block.name.clone(), reason: "it is still held".to_owned() }).collect()
+    }
 }

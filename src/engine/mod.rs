@@ -1,16 +1,19 @@
 //! What happens next. Pure: events in, decisions out; no clock, no files, no randomness, nothing that waits.
 //!
 //! An [`Engine`] is a [`program::Program`] (what a runbook asks for) and a [`state::State`] (what happened so far).
-//! Each [`Decision`] leads to exactly one event; the event is applied, then made durable, then the next decision is
-//! asked for. A run that starts and one that is taken up again after a crash go through the same three steps: the
+//! [`Engine::next`] names everything that can be done now, as [`Decision`]s, each of which leads to at most one event;
+//! the event is applied, then made durable, then the next decisions are asked for. A run that starts and one that is taken up again after a crash go through the same three steps: the
 //! only difference is how many events there are already.
 
 mod apply;
 mod decide;
+mod hold;
 pub mod program;
 mod rollback;
 mod settle;
+pub mod shape;
 pub mod state;
+mod walk;
 
 #[cfg(test)]
 mod properties;
@@ -25,7 +28,8 @@ use crate::model::runbook::Runbook;
 use program::Program;
 use state::{State, StepFold};
 
-/// What has to happen next. Each but [`Decision::End`] leads to one of the events that it names.
+/// Something that can be done now. Each but [`Decision::Cancel`] and [`Decision::End`] leads to one of the events that
+/// it names.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
     /// A fact that follows from what is there: append it.
@@ -88,6 +92,42 @@ pub enum Decision {
         /// From 1.
         attempt: u32,
     },
+    /// Find the items of a loop, or the parameters of an included runbook: `loop_started`, `include_started`,
+    /// `step_skipped` or `step_refused`.
+    Enter {
+        /// The step's name in the journal.
+        step: String,
+    },
+    /// Ask whether what is repeated has come to its end, and wait before the next round: `round_finished`.
+    Judge {
+        /// The step's name in the journal.
+        step: String,
+        /// The round that is through, from 1.
+        round: u32,
+    },
+    /// What takes a hold is done: `hold_taken`.
+    Held {
+        /// The step's name in the journal.
+        step: String,
+    },
+    /// Keep looking at something until it trips: `watch_tripped`. Given up when it is not named any more.
+    Watch {
+        /// The step that is watched.
+        step: String,
+        /// Which of its watches, from 0.
+        watch: usize,
+    },
+    /// Wait until a time limit is over: `limit_reached` of a group, `step_refused` of a step that waits for others.
+    /// Given up when it is not named any more.
+    Limit {
+        /// The step's name in the journal.
+        step: String,
+    },
+    /// End the attempt that is under way. Its own end is the event.
+    Cancel {
+        /// The step's name in the journal.
+        step: String,
+    },
     /// Put a question to a person: `question_asked`.
     Ask {
         /// About which step.
@@ -125,7 +165,7 @@ impl Engine {
     #[must_use]
     pub fn new(runbook: &Runbook) -> Self {
         let program = Program::of(runbook);
-        let state = State::new(program.steps.len());
+        let state = State::new(&program);
         Self { program, state }
     }
 

@@ -1,11 +1,13 @@
 //! Decisions going back: newest first, over what stays, to the point of no return.
 
-use super::decide::finished;
-use super::program::NodeUndo;
+use super::program::{BlockId, Held, NodeUndo, Role};
 use super::settle::settlement_of;
 use super::state::{Standing, UndoStanding};
+use super::walk::{Decisions, Mode, Walk};
 use super::{Decision, Engine};
 use crate::model::event::{Answer, Event, Remaining, RunOutcome, SettledBy, Settlement};
+use crate::model::flow::Way;
+use crate::model::parts::written;
 use crate::model::question::Question;
 use crate::model::result::FailureKind;
 use crate::model::runbook::Hook;
@@ -20,42 +22,116 @@ enum Look {
     /// The rollback ends here, and why.
     Ends(String),
     /// This first.
-    Do(Decision),
-    /// Its undo failed for good.
+    Do(Decisions),
+    /// It failed for good.
     Stuck(String),
 }
 
+impl Look {
+    fn first(decision: Decision) -> Self {
+        Self::Do(vec![decision])
+    }
+}
+
 impl Engine {
-    pub(super) fn back(&self, to: Option<usize>) -> Decision {
+    pub(super) fn back(&self, to: Option<usize>, out: &mut Decisions) {
+        if self.is_under_way(out) {
+            return;
+        }
+        if self.state.stopping {
+            out.clear();
+            out.push(Decision::Append(Event::RunFinished {
+                outcome: RunOutcome::Stopped,
+                remaining: self.still_held(),
+            }));
+            return;
+        }
+        if self.state.question.is_some() {
+            return;
+        }
         let mut remaining = Vec::new();
-        let mut own: Vec<usize> = self.state.order.iter().copied().filter(|index| *index < self.program.own).collect();
-        own.reverse();
-        let end = own.iter().position(|index| to.is_some_and(|to| *index < to)).unwrap_or(own.len());
-        for (place, index) in own.iter().enumerate().take(end) {
+        let order = self.undone_in_order();
+        let end = order.iter().position(|index| to.is_some_and(|to| self.is_before(*index, to))).unwrap_or(order.len());
+        for (place, index) in order.iter().enumerate().take(end) {
             let name = || self.program.steps[*index].name.clone();
             match self.look(*index) {
                 Look::Through => {}
                 Look::Stays(reason) => remaining.push(Remaining { step: name(), reason }),
-                Look::Do(decision) => return decision,
+                Look::Do(decisions) => {
+                    decisions.into_iter().for_each(|decision| self.put(decision, out));
+                    return;
+                }
                 Look::Ends(reason) => {
                     remaining.push(Remaining { step: name(), reason });
-                    remaining.extend(self.still_there(&own[place + 1..], "it lies before the point of no return"));
-                    return self.ended(RunOutcome::PartlyRolledBack, remaining);
+                    remaining.extend(self.still_there(&order[place + 1..], "it lies before the point of no return"));
+                    return self.ended(RunOutcome::PartlyRolledBack, remaining, out);
                 }
                 Look::Stuck(reason) => {
-                    remaining.push(Remaining { step: name(), reason: format!("its undo failed: {reason}") });
-                    remaining.extend(self.still_there(&own[place + 1..], "the rollback did not come to it"));
-                    return self.ended(RunOutcome::Stuck, remaining);
+                    remaining.push(Remaining { step: name(), reason });
+                    remaining.extend(self.still_there(&order[place + 1..], "the rollback did not come to it"));
+                    return self.ended(RunOutcome::Stuck, remaining, out);
                 }
             }
         }
-        remaining.extend(self.still_there(&own[end..], "the rollback was asked to end before it"));
+        remaining.extend(self.still_there(&order[end..], "the rollback was asked to end before it"));
         let outcome = if remaining.is_empty() { RunOutcome::RolledBack } else { RunOutcome::PartlyRolledBack };
-        self.ended(outcome, remaining)
+        self.ended(outcome, remaining, out);
     }
 
-    fn ended(&self, outcome: RunOutcome, remaining: Vec<Remaining>) -> Decision {
-        self.hook(Hook::OnRollback).or_else(|| self.hook(Hook::Always)).unwrap_or_else(|| finished(outcome, remaining))
+    /// What began, newest first, as far as a rollback has to do with it.
+    fn undone_in_order(&self) -> Vec<usize> {
+        let is_undone = |index: &usize| matches!(self.program.steps[*index].role, Role::Own | Role::Acquire);
+        self.state.order.iter().rev().copied().filter(is_undone).collect()
+    }
+
+    /// Whether a step comes before the one that a rollback was asked to undo last.
+    fn is_before(&self, index: usize, to: usize) -> bool {
+        let began = |index: usize| self.state.order.iter().position(|other| *other == index);
+        match (began(index), began(to)) {
+            (Some(index), Some(to)) => index < to,
+            _ => index < to,
+        }
+    }
+
+    /// Whether anything is under way still. What goes forward is ended first.
+    fn is_under_way(&self, out: &mut Decisions) -> bool {
+        for index in &self.state.in_flight {
+            let (node, fold) = self.both(*index);
+            if fold.state == Standing::Started && node.role == Role::Own && !node.by_person {
+                out.push(Decision::Cancel { step: node.name.clone() });
+            }
+            self.under_way(*index, out);
+        }
+        !self.state.in_flight.is_empty()
+    }
+
+    /// The end, once nothing is held any more and the hooks are through.
+    fn ended(&self, outcome: RunOutcome, mut remaining: Vec<Remaining>, out: &mut Decisions) {
+        let mut outcome = outcome;
+        for (block, hold) in self.holds_held() {
+            if !hold.release_on.contains(&Way::Rollback) {
+                continue;
+            }
+            match self.give_back(block, hold, out) {
+                Walk::Busy => return,
+                Walk::Failed(_) => outcome = RunOutcome::Stuck,
+                Walk::Through | Walk::Idle => {}
+            }
+        }
+        remaining.extend(self.still_held());
+        if outcome == RunOutcome::RolledBack && !remaining.is_empty() {
+            outcome = RunOutcome::PartlyRolledBack;
+        }
+        if !self.hook(Hook::OnRollback, out) && !self.hook(Hook::Always, out) {
+            out.push(Decision::Append(Event::RunFinished { outcome, remaining }));
+        }
+    }
+
+    /// Holds that are held, or may be, the innermost first.
+    fn holds_held(&self) -> Vec<(BlockId, &Held)> {
+        let blocks = (0..self.program.blocks.len()).rev();
+        let holds = blocks.filter_map(|block| Some((block, self.hold_at(block)?)));
+        holds.filter(|(block, hold)| self.state.blocks[*block].held || self.is_unclean(hold)).collect()
     }
 
     /// Steps of these that changed something, with the reason why it was left.
@@ -72,11 +148,14 @@ impl Engine {
 
     fn look(&self, index: usize) -> Look {
         let (node, fold) = self.both(index);
+        if node.role == Role::Acquire {
+            return self.look_at_hold(index);
+        }
         if !fold.maybe_in_place || matches!(fold.undo.state, UndoStanding::Undone | UndoStanding::Skipped) {
             return Look::Through;
         }
         if fold.state == Standing::Unknown {
-            return Look::Do(self.settle(index));
+            return Look::first(self.settle(index));
         }
         let nothing_happened = || fold.answer == Some(Answer::DoesNotHold);
         match &node.undo {
@@ -84,13 +163,68 @@ impl Engine {
             NodeUndo::Parts(retries) => self.look_at_parts(index, retries),
             NodeUndo::Irreversible(_) | NodeUndo::PointOfNoReturn(_) if self.was_taken_back(index) => Look::Through,
             NodeUndo::Irreversible(_) | NodeUndo::PointOfNoReturn(_) if self.wants_check(index) => {
-                Look::Do(Decision::AskCheck { step: node.name.clone() })
+                Look::first(Decision::AskCheck { step: node.name.clone() })
             }
             NodeUndo::Irreversible(_) | NodeUndo::PointOfNoReturn(_) if nothing_happened() => Look::Through,
             NodeUndo::PointOfNoReturn(_) if node.is_confirm && fold.state != Standing::Succeeded => Look::Through,
+            NodeUndo::PointOfNoReturn(why) if self.is_of_later_item(index) => {
+                Look::Stays(format!("point of no return: {why}"))
+            }
             NodeUndo::PointOfNoReturn(why) => Look::Ends(format!("point of no return: {why}")),
             NodeUndo::Irreversible(why) => Look::Stays(format!("irreversible: {why}")),
         }
+    }
+
+    /// Whether the same step began for an earlier item, so that the point of no return lies there.
+    fn is_of_later_item(&self, index: usize) -> bool {
+        let name = &self.program.steps[index].name;
+        let before = self.state.order.iter().take_while(|other| **other != index);
+        let mut same = before.filter(|other| written(&self.program.steps[**other].name) == written(name));
+        same.any(|other| self.state.steps[*other].maybe_in_place)
+    }
+
+    /// What took a hold: it is given back where it is held.
+    fn look_at_hold(&self, index: usize) -> Look {
+        let Some((block, hold)) = self.taken_by(index) else { return Look::Through };
+        let (_, fold) = self.both(index);
+        if fold.state == Standing::Unknown {
+            return Look::first(self.settle(index));
+        }
+        let step = self.program.blocks[block].name.clone();
+        let is_held = self.state.blocks[block].held;
+        if !is_held && !self.is_unclean(hold) {
+            let waits = fold.maybe_in_place && fold.state == Standing::Succeeded;
+            return if waits { Look::first(Decision::Held { step }) } else { Look::Through };
+        }
+        if !hold.release_on.contains(&Way::Rollback) {
+            return Look::Through;
+        }
+        let mut out = Vec::new();
+        match self.give_back(block, hold, &mut out) {
+            Walk::Failed(fault) => Look::Stuck(fault.reason),
+            _ => Look::Do(out),
+        }
+    }
+
+    /// Takes again what was held while a step was done, around its undo.
+    fn retaken(&self, index: usize) -> Option<Look> {
+        for (block, hold) in self.holds_around(index) {
+            let fold = &self.state.blocks[block];
+            if fold.held || !fold.was_held || !hold.retake {
+                continue;
+            }
+            let mut out = Vec::new();
+            if self.is_unclean(hold) {
+                self.give_back(block, hold, &mut out);
+                return Some(Look::Do(out));
+            }
+            return Some(match self.walk(hold.acquire, Mode::Begin, &mut out) {
+                Walk::Through => Look::first(Decision::Held { step: self.program.blocks[block].name.clone() }),
+                Walk::Failed(fault) => Look::Stuck(format!("what was held cannot be taken again: {}", fault.reason)),
+                Walk::Busy | Walk::Idle => Look::Do(out),
+            });
+        }
+        None
     }
 
     /// Whether the step's own check has to be asked before anything is undone or left.
@@ -115,27 +249,33 @@ impl Engine {
         let fresh = undo.state == UndoStanding::Pending && part == 0 && undo.attempts == 0;
         if fresh && self.was_taken_back(index) {
             let reason = "its transaction was rolled back by the server".to_owned();
-            return Look::Do(Decision::Append(Event::UndoSkipped { step, reason }));
+            return Look::first(Decision::Append(Event::UndoSkipped { step, reason }));
         }
         if fresh && self.wants_check(index) {
-            return Look::Do(Decision::AskCheck { step });
+            return Look::first(Decision::AskCheck { step });
         }
         if fresh && fold.answer == Some(Answer::DoesNotHold) {
             let reason = "its check says that nothing is in place".to_owned();
-            return Look::Do(Decision::Append(Event::UndoSkipped { step, reason }));
+            return Look::first(Decision::Append(Event::UndoSkipped { step, reason }));
         }
         match undo.state {
-            UndoStanding::Unknown => Look::Do(self.settle_undo(index)),
+            UndoStanding::Unknown => Look::first(self.settle_undo(index)),
+            UndoStanding::Abandoned => {
+                Look::Stays(format!("its undo was given up: {}", undo.reason.clone().unwrap_or_default()))
+            }
             UndoStanding::Failed if undo.tries >= retry.max_attempts.max(1) => {
-                Look::Stuck(undo.reason.clone().unwrap_or_default())
+                Look::Stuck(format!("its undo failed: {}", undo.reason.clone().unwrap_or_default()))
             }
             _ => {
+                if let Some(first) = self.retaken(index) {
+                    return first;
+                }
                 let delay = if undo.state == UndoStanding::Failed {
                     retry.delay_before(undo.tries + 1)
                 } else {
                     std::time::Duration::ZERO
                 };
-                Look::Do(Decision::Undo { step, part, attempt: undo.attempts + 1, delay })
+                Look::first(Decision::Undo { step, part, attempt: undo.attempts + 1, delay })
             }
         }
     }

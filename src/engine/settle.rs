@@ -1,6 +1,6 @@
 //! Unknown outcomes: by what they are settled, in which order, and when only a person can.
 
-use super::program::NodeUndo;
+use super::program::Role;
 use super::{Decision, Engine};
 use crate::model::event::{Answer, Event, SettledBy, Settlement};
 use crate::model::question::{Choice, Question};
@@ -30,13 +30,13 @@ impl Engine {
             None if node.has_check => return Decision::AskCheck { step },
             Some(Answer::Holds) => return self.settled(index, Settlement::Succeeded, SettledBy::Check, said),
             Some(Answer::DoesNotHold) => {
-                let settlement = if self.state.lost { Settlement::NotStarted } else { Settlement::Failed };
+                let settlement = if fold.lost { Settlement::NotStarted } else { Settlement::Failed };
                 return self.settled(index, settlement, SettledBy::Check, said);
             }
             Some(Answer::Unknown) | None => {}
         }
         let back = self.state.is_going_back();
-        if back && node.undo == NodeUndo::NotNeeded {
+        if back && self.leaves_nothing(index) && node.role == Role::Own {
             let reason = "there is nothing to undo whatever became of it".to_owned();
             return self.settled(index, Settlement::Failed, SettledBy::Rule, reason);
         }
@@ -45,10 +45,18 @@ impl Engine {
             return self.settled(index, Settlement::Failed, SettledBy::Idempotent, reason);
         }
         if !back && (node.idempotent || node.read_only) {
-            if !self.state.lost {
+            if !fold.lost {
                 return self.settled(index, Settlement::Failed, SettledBy::Idempotent, said);
             }
             return self.run_again(index);
+        }
+        if node.role == Role::Release {
+            let reason = "a release may be run twice, and the earlier attempt is over".to_owned();
+            return self.settled(index, Settlement::RunAgain, SettledBy::Rule, reason);
+        }
+        if node.role == Role::Acquire {
+            let reason = "it is released before it is taken again".to_owned();
+            return self.settled(index, Settlement::RunAgain, SettledBy::Rule, reason);
         }
         Decision::Ask { step, question: Question::Unknown }
     }

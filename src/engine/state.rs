@@ -1,8 +1,9 @@
 //! What happened so far: the fold over the events of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::event::{Answer, Event, Intent, Outcome, RunOutcome};
+use super::program::Program;
+use crate::model::event::{Answer, Event, Intent, Item, Outcome, RunOutcome};
 use crate::model::question::{Choice, OpenQuestion};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::Hook;
@@ -41,8 +42,10 @@ pub struct State {
     pub steps: Vec<StepFold>,
     /// Steps by the order of their first attempt.
     pub order: Vec<usize>,
-    /// The step that an attempt or an undo is under way for.
-    pub in_flight: Option<usize>,
+    /// What holds steps, by its place in the tree.
+    pub blocks: Vec<BlockFold>,
+    /// The steps that an attempt or an undo is under way for.
+    pub in_flight: BTreeSet<usize>,
     /// The question that nobody has answered yet.
     pub question: Option<OpenQuestion>,
     /// The answer that nothing has followed from yet.
@@ -51,10 +54,6 @@ pub struct State {
     pub stopping: bool,
     /// Which hooks are through, since the run was last taken up.
     pub hooks: BTreeMap<Hook, Outcome>,
-    /// Every own step before this one needs nothing more going forward.
-    pub cursor: usize,
-    /// The executor is another than the one that began what is in flight.
-    pub lost: bool,
 }
 
 /// A person's answer.
@@ -93,6 +92,10 @@ pub struct StepFold {
     pub verdict: Option<Choice>,
     /// The unknown attempt may still be going on.
     pub may_run: bool,
+    /// The executor is another than the one that began what is under way or unknown.
+    pub lost: bool,
+    /// A person wants it left out: who, and why.
+    pub skip: Option<String>,
     /// What its check said about an unknown, or about what is to be undone.
     pub answer: Option<Answer>,
     /// Why it failed, was skipped, is in place or unknown.
@@ -164,6 +167,8 @@ pub enum UndoStanding {
     Started,
     /// A part failed.
     Failed,
+    /// A part failed, and a person left it so.
+    Abandoned,
     /// Nobody knows how a part ended.
     Unknown,
     /// All parts are through.
@@ -172,10 +177,47 @@ pub enum UndoStanding {
     Skipped,
 }
 
+/// What holds steps, as its events tell it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BlockFold {
+    /// Of a list: every member before this one needs nothing more going forward.
+    pub cursor: usize,
+    /// Its items, or its parameters, were found.
+    pub entered: bool,
+    /// The items of a loop.
+    pub items: Vec<Item>,
+    /// The parameters of an included runbook.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Rounds that ended.
+    pub rounds: u32,
+    /// There is no further round.
+    pub over: bool,
+    /// A hold that is held.
+    pub held: bool,
+    /// A hold was held at some time.
+    pub was_held: bool,
+    /// When what is held lets go by itself.
+    pub expires: Option<String>,
+    /// A hold was given back after all that it was for.
+    pub closed: bool,
+    /// Its time limit is over.
+    pub limit_reached: bool,
+    /// What each watch has seen, once it tripped.
+    pub tripped: BTreeMap<usize, String>,
+    /// `when` was false.
+    pub skipped: Option<String>,
+    /// Why it failed by itself, not by a member.
+    pub failure: Option<String>,
+    /// A person's answer to its question.
+    pub verdict: Option<Choice>,
+    /// It failed, and the run goes on without it.
+    pub passed_over: bool,
+}
+
 impl State {
-    /// A run of so many steps in which nothing happened yet.
+    /// A run in which nothing happened yet.
     #[must_use]
-    pub fn new(steps: usize) -> Self {
+    pub fn new(program: &Program) -> Self {
         Self {
             begun: false,
             started: String::new(),
@@ -183,15 +225,14 @@ impl State {
             direction: Direction::Forward,
             ended: None,
             remaining: Vec::new(),
-            steps: vec![StepFold::default(); steps],
+            steps: vec![StepFold::default(); program.steps.len()],
             order: Vec::new(),
-            in_flight: None,
+            blocks: vec![BlockFold::default(); program.blocks.len()],
+            in_flight: BTreeSet::new(),
             question: None,
             decision: None,
             stopping: false,
             hooks: BTreeMap::new(),
-            cursor: 0,
-            lost: false,
         }
     }
 
@@ -207,6 +248,12 @@ impl State {
         self.steps[index].undo.state == UndoStanding::Started
     }
 
+    /// Gives what a program has grown by its place.
+    pub(super) fn grow(&mut self, program: &Program) {
+        self.steps.resize_with(program.steps.len(), StepFold::default);
+        self.blocks.resize_with(program.blocks.len(), BlockFold::default);
+    }
+
     /// Whether the run has ended for good: it cannot be taken up again.
     #[must_use]
     pub const fn is_over(&self) -> bool {
@@ -220,7 +267,7 @@ impl StepFold {
     pub const fn shown(&self) -> StepState {
         match self.undo.state {
             UndoStanding::Started => return StepState::Undoing,
-            UndoStanding::Failed => return StepState::UndoFailed,
+            UndoStanding::Failed | UndoStanding::Abandoned => return StepState::UndoFailed,
             UndoStanding::Unknown => return StepState::UndoUnknown,
             UndoStanding::Undone => return StepState::Undone,
             UndoStanding::Pending if self.undo.part > 0 => return StepState::Undoing,

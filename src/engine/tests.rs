@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::program::{Node, NodeUndo, Program};
+use super::program::{Node, NodeUndo, Program, Role};
+use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
 use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, RunOutcome, SettledBy, Settlement};
@@ -14,22 +15,26 @@ use crate::model::step::{OnFailure, Retry};
 fn node(name: &str) -> Node {
     Node {
         name: name.to_owned(),
+        role: Role::Own,
         by_person: false,
         is_confirm: false,
         read_only: false,
         idempotent: false,
         has_check: false,
         atomic: false,
+        joins: Vec::new(),
+        limited: false,
         retry: Retry::default(),
+        tries_after_handler: false,
         on_failure: OnFailure::Stop,
         undo: NodeUndo::Parts(vec![Retry::default()]),
     }
 }
 
 fn run(nodes: Vec<Node>) -> Engine {
-    let own = nodes.len();
-    let program = Program::new(nodes, own, BTreeMap::new());
-    let state = State::new(own);
+    let shapes = nodes.into_iter().map(|node| Shape::Step { node: Box::new(node), handler: Vec::new() });
+    let program = Program::new(shapes.collect(), BTreeMap::new());
+    let state = State::new(&program);
     let mut engine = Engine { program, state };
     engine.apply(&run_started(), "").expect("a first record");
     engine
@@ -41,7 +46,9 @@ impl Engine {
         for event in events {
             self.apply(&event, "").expect("an event that may come");
         }
-        self.next()
+        let mut decisions = self.next();
+        assert_eq!(decisions.len(), 1, "one thing after the other: {decisions:?}");
+        decisions.remove(0)
     }
 }
 
@@ -82,7 +89,7 @@ fn finished(outcome: RunOutcome) -> Decision {
 #[test]
 fn steps_follow_each_other_and_the_run_succeeds() {
     let mut engine = run(vec![node("a"), node("b")]);
-    assert_eq!(engine.next(), attempt("a", 1));
+    assert_eq!(engine.next(), [attempt("a", 1)]);
     assert_eq!(engine.after([started("a", 1)]), Decision::Await { step: "a".to_owned(), attempt: 1 });
     assert_eq!(engine.after([ended("a", 1, Outcome::Succeeded)]), attempt("b", 1));
     let last = engine.after([started("b", 1), ended("b", 1, Outcome::Succeeded)]);
@@ -254,7 +261,7 @@ fn an_event_that_cannot_follow_is_refused_and_changes_nothing() {
     engine.after([started("a", 1)]);
     let before = engine.state.clone();
     let refused = engine.apply(&started("b", 1), "").expect_err("one attempt is under way");
-    assert_eq!(refused.to_string(), "attempt_started of b cannot follow: another attempt is under way");
+    assert_eq!(refused.to_string(), "attempt_started of b cannot follow: it is not its turn");
     assert_eq!(engine.state, before);
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use minijinja::value::{Enumerator, Object, Value as Engine};
 
 use super::error::ExpressionError;
-use super::scope::{Scope, SeenStep};
+use super::scope::{Scope, Seen, SeenStep};
 use super::value::{map_to_engine, to_engine};
 use crate::model::result::StepResult;
 
@@ -92,7 +92,12 @@ impl Object for Context {
             "secrets" => Some(self.namespace(Root::Secrets)),
             "steps" => Some(self.namespace(Root::Steps)),
             "run" => Some(self.namespace(Root::Run)),
-            name => result_field(self.scope.own.as_ref()?, name),
+            name => {
+                match self.scope.inner.as_ref().and_then(|inner| inner.outward().find(|inner| inner.name == name)) {
+                    Some(inner) => Some(to_engine(&inner.value)),
+                    None => result_field(self.scope.own.as_ref()?, name),
+                }
+            }
         }
     }
 }
@@ -114,6 +119,11 @@ struct Namespace {
 }
 
 impl Namespace {
+    /// What the innermost item that has such a step knows of it.
+    fn of_item(&self, name: &str) -> Option<&Seen> {
+        self.context.scope.inner.as_ref()?.outward().find_map(|inner| inner.steps.get(name))
+    }
+
     fn names(&self) -> Vec<String> {
         let base = &self.context.scope.base;
         match self.root {
@@ -142,6 +152,11 @@ impl Object for Namespace {
                     Engine::from(secret.0.as_str())
                 },
             )),
+            Root::Steps if let Some(seen) = self.of_item(name) => match seen {
+                Seen::Unknown => Some(self.context.unknown(format!("steps.{name}"))),
+                Seen::Absent => None,
+                Seen::Step(step) => Some(Engine::from_object(Step(Arc::clone(step)))),
+            },
             Root::Steps if base.unknown.contains(name) => Some(self.context.unknown(format!("steps.{name}"))),
             Root::Steps => base.steps.get(name).map(|step| Engine::from_object(Step(Arc::clone(step)))),
         }
@@ -160,7 +175,15 @@ impl Object for Step {
     fn get_value(self: &Arc<Self>, key: &Engine) -> Option<Engine> {
         let step = &self.0;
         let text = |text: &Option<String>| text.as_deref().map(Engine::from);
-        match key.as_str()? {
+        let name = key.as_str()?;
+        if let Some(member) = step.members.get(name) {
+            return Some(Engine::from_object(Self(Arc::clone(member))));
+        }
+        if let Some(items) = &step.items {
+            let items = items.iter().map(|(item, step)| Engine::from_object(ItemStep(item.clone(), Arc::clone(step))));
+            return (name == "items").then(|| items.collect());
+        }
+        match name {
             "outputs" => Some(Engine::from_pairs(
                 step.result.outputs.iter().map(|(name, value)| (name.as_str(), to_engine(value))),
             )),
@@ -185,6 +208,23 @@ impl Object for Step {
             "started",
             "finished",
         ])
+    }
+}
+
+/// One item of a loop, seen from outside: `item`, and what its step gave.
+#[derive(Debug)]
+struct ItemStep(serde_json::Value, Arc<SeenStep>);
+
+impl Object for ItemStep {
+    fn get_value(self: &Arc<Self>, key: &Engine) -> Option<Engine> {
+        match key.as_str()? {
+            "item" => Some(to_engine(&self.0)),
+            _ => Arc::new(Step(Arc::clone(&self.1))).get_value(key),
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Arc::new(Step(Arc::clone(&self.1))).enumerate()
     }
 }
 

@@ -22,7 +22,7 @@ pub use error::{ExpressionError, SyntaxError};
 pub use evaluation::{evaluate, render, render_text, render_value, truth};
 pub use names::Name;
 pub use parsed::Parsed;
-pub use scope::{Scope, SeenStep, identifier};
+pub use scope::{Scope, Seen, SeenStep, identifier};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use super::evaluation::{render, render_text, render_value};
 use super::scope::Scope;
 use super::value::json_to_text;
 use crate::model::call::{Call, Connection, Desired, DesiredEdit, FileCall, Hidden, ProcessCall, SqlCall};
+use crate::model::flow::Included;
 use crate::model::runbook::{Runbook, Target, Template};
 use crate::model::step::{Action, FileAction, FileContent, Place, ProcessOptions, SqlAction};
 
@@ -27,6 +28,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn of(runbook: &'a Runbook) -> Self {
         Self { folder: Path::new(&runbook.folder), targets: &runbook.targets }
+    }
+
+    /// That of an included runbook.
+    #[must_use]
+    pub fn within(included: &'a Included) -> Self {
+        Self { folder: Path::new(&included.folder), targets: &included.targets }
     }
 
     fn absolute(&self, path: &str) -> PathBuf {

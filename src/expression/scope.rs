@@ -12,7 +12,29 @@ use crate::model::result::StepResult;
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     pub(super) base: Arc<Base>,
+    pub(super) inner: Option<Arc<Inner>>,
     pub(super) own: Option<Arc<StepResult>>,
+}
+
+/// What one item of a loop sees beside what surrounds the loop.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub outer: Option<Arc<Self>>,
+    /// What the item is called.
+    pub name: String,
+    pub value: Value,
+    pub steps: Arc<BTreeMap<String, Seen>>,
+}
+
+/// What an item sees of one of its own steps.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// It has not run.
+    Unknown,
+    /// It was skipped.
+    Absent,
+    /// It has an end.
+    Step(Arc<SeenStep>),
 }
 
 /// What all expressions of a run see.
@@ -37,6 +59,10 @@ pub struct SeenStep {
     pub started: Option<String>,
     /// When it ended, as the journal writes it.
     pub finished: Option<String>,
+    /// Seen from outside of its loop: each item, and what it was there.
+    pub items: Option<Vec<(Value, Arc<Self>)>>,
+    /// Of an included runbook: its steps.
+    pub members: BTreeMap<String, Arc<Self>>,
 }
 
 impl Scope {
@@ -44,7 +70,7 @@ impl Scope {
     #[must_use]
     pub fn new(parameters: &BTreeMap<String, Value>, vars: &BTreeMap<String, Value>) -> Self {
         let base = Base { parameters: parameters.clone(), vars: vars.clone(), ..Base::default() };
-        Self { base: Arc::new(base), own: None }
+        Self { base: Arc::new(base), inner: None, own: None }
     }
 
     /// Gives a secret its value. One that has none is unknown to whatever reads it.
@@ -64,11 +90,11 @@ impl Scope {
     }
 
     /// Makes a step known. Its id may have `-`, which expressions write `_`.
-    pub fn set_step(&mut self, id: &str, step: SeenStep) {
+    pub fn set_step(&mut self, id: &str, step: Arc<SeenStep>) {
         let base = Arc::make_mut(&mut self.base);
         let name = identifier(id);
         base.unknown.remove(&name);
-        base.steps.insert(name, Arc::new(step));
+        base.steps.insert(name, step);
     }
 
     /// Says that a step has not run, so that whatever reads it is unknown.
@@ -90,7 +116,27 @@ impl Scope {
     /// The same with a step's own result at the root: `stdout`, `stderr`, `exit_code`, `rows`, `row_count`, `json`.
     #[must_use]
     pub fn with_result(&self, result: StepResult) -> Self {
-        Self { base: Arc::clone(&self.base), own: Some(Arc::new(result)) }
+        Self { base: Arc::clone(&self.base), inner: self.inner.clone(), own: Some(Arc::new(result)) }
+    }
+
+    /// The same for one item of a loop, which is called `name` there and has steps of its own by their identifiers.
+    #[must_use]
+    pub fn within(&self, name: &str, value: Value, steps: Arc<BTreeMap<String, Seen>>) -> Self {
+        let inner = Inner { outer: self.inner.clone(), name: name.to_owned(), value, steps };
+        Self { base: Arc::clone(&self.base), inner: Some(Arc::new(inner)), own: self.own.clone() }
+    }
+
+    /// What is known of the steps by their identifiers, without those of items.
+    #[must_use]
+    pub fn steps(&self) -> &BTreeMap<String, Arc<SeenStep>> {
+        &self.base.steps
+    }
+}
+
+impl Inner {
+    /// This item and those that it is within, the innermost first.
+    pub fn outward(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |inner| inner.outer.as_deref())
     }
 }
 

@@ -29,7 +29,7 @@ fn scope() -> Scope {
         outputs: [("bytes".to_owned(), json!(5))].into(),
         ..StepResult::default()
     };
-    scope.set_step("measure-lag", SeenStep { result, state: "succeeded".to_owned(), ..SeenStep::default() });
+    scope.set_step("measure-lag", SeenStep { result, state: "succeeded".to_owned(), ..SeenStep::default() }.into());
     scope.set_unknown("later");
     scope
 }

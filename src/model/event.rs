@@ -264,6 +264,9 @@ pub enum Event {
         done: bool,
         /// What was seen.
         detail: String,
+        /// Why all that was repeated counts as failed, where it does.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        failure: Option<Failure>,
     },
     /// A hold was acquired.
     HoldTaken {
@@ -358,6 +361,51 @@ pub enum Event {
     /// A kind that this version does not know. Never written.
     #[serde(other)]
     Unknown,
+}
+
+impl Event {
+    /// The step that it is about, by its name in the journal.
+    #[must_use]
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::StepSkipped { step, .. }
+            | Self::StepInPlace { step, .. }
+            | Self::StepRefused { step, .. }
+            | Self::AttemptStarted { step, .. }
+            | Self::AttemptFinished { step, .. }
+            | Self::StepSettled { step, .. }
+            | Self::CheckAnswered { step, .. }
+            | Self::QuestionAsked { step, .. }
+            | Self::DecisionMade { step, .. }
+            | Self::UndoStarted { step, .. }
+            | Self::UndoFinished { step, .. }
+            | Self::UndoRefused { step, .. }
+            | Self::UndoSettled { step, .. }
+            | Self::UndoSkipped { step, .. }
+            | Self::UndoAbandoned { step, .. }
+            | Self::LoopStarted { step, .. }
+            | Self::IncludeStarted { step, .. }
+            | Self::RoundFinished { step, .. }
+            | Self::HoldTaken { step, .. }
+            | Self::HoldReleased { step }
+            | Self::WatchTripped { step, .. }
+            | Self::LimitReached { step }
+            | Self::Observed { step, .. }
+            | Self::ArtifactsKept { step, .. }
+            | Self::SkipRequested { step, .. } => Some(step),
+            Self::RequestWithdrawn { step, .. } => step.as_deref(),
+            Self::RunStarted { .. }
+            | Self::RunResumed { .. }
+            | Self::JournalRecovered { .. }
+            | Self::OverrideGiven { .. }
+            | Self::StopRequested { .. }
+            | Self::RollbackStarted { .. }
+            | Self::ClockJumped { .. }
+            | Self::HookFinished { .. }
+            | Self::RunFinished { .. }
+            | Self::Unknown => None,
+        }
+    }
 }
 
 /// One item of a loop.

@@ -12,6 +12,7 @@ pub mod fit;
 pub mod flow;
 pub mod http;
 pub mod length;
+pub mod parts;
 pub mod place;
 pub mod plan;
 pub mod question;

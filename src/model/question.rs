@@ -16,6 +16,10 @@ pub enum Question {
     UndoUnknown,
     /// What to do about a failed step.
     Failure,
+    /// Whether a loop goes on after its first items.
+    Canary,
+    /// What to do about what a watch has seen.
+    Watch,
 }
 
 impl Question {
@@ -28,6 +32,7 @@ impl Question {
             Self::Unknown => &[Choice::Succeeded, Choice::Failed, Choice::NotStarted, Choice::RunAgain],
             Self::UndoUnknown => &[Choice::Succeeded, Choice::Failed, Choice::RunAgain],
             Self::Failure => &[Choice::Retry, Choice::Skip, Choice::Rollback, Choice::Stop],
+            Self::Canary | Self::Watch => &[Choice::Yes, Choice::Rollback, Choice::Stop],
         }
     }
 
@@ -38,7 +43,7 @@ impl Question {
             Self::Unknown | Self::UndoUnknown => true,
             Self::Failure => matches!(choice, Choice::Skip),
             Self::Manual => evidence_required || matches!(choice, Choice::Failed),
-            Self::Confirm => false,
+            Self::Confirm | Self::Canary | Self::Watch => false,
         }
     }
 }

@@ -114,4 +114,6 @@ pub enum FailureKind {
     Secret,
     /// It was interrupted, and nobody may run it again.
     Interrupted,
+    /// Something in the background that it waited for failed.
+    Background,
 }

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::parts;
 use super::step::{Action, Step};
 use super::window::Window;
 
@@ -79,13 +80,15 @@ impl Runbook {
         leaves
     }
 
-    /// Every acting step by its name in the journal, hooks included (`<hook>/<id>`), to look many up.
+    /// Every step by its name in the journal, without the items of loops: those of hooks (`<hook>/<id>`), groups, and
+    /// what belongs to a step (see [`super::parts`]) included.
     #[must_use]
     pub fn steps_by_name(&self) -> HashMap<String, &Step> {
-        let own = self.leaves().into_iter().map(|step| (step.id.clone(), step));
+        let mut named = HashMap::new();
+        name_all(&self.steps, &mut named);
         let hooks = self.hooks.iter();
-        let hooks = hooks.flat_map(|(hook, steps)| steps.iter().map(|step| (hook.step_name(&step.id), step)));
-        own.chain(hooks).collect()
+        named.extend(hooks.flat_map(|(hook, steps)| steps.iter().map(|step| (hook.step_name(&step.id), step))));
+        named
     }
 
     /// The acting step of that name in the journal, to look one up: it goes through all of them.
@@ -105,6 +108,21 @@ fn collect<'a>(steps: &'a [Step], leaves: &mut Vec<&'a Step>) {
             Action::Group { steps, .. } => collect(steps, leaves),
             Action::Include(included) => collect(&included.steps, leaves),
             _ => leaves.push(step),
+        }
+    }
+}
+
+fn name_all<'a>(steps: &'a [Step], named: &mut HashMap<String, &'a Step>) {
+    for step in steps {
+        named.insert(step.id.clone(), step);
+        for (part, list) in parts::lists(step) {
+            let names = list.iter().enumerate().map(|(at, own)| (part.step_name(&step.id, at, list.len()), own));
+            named.extend(names);
+        }
+        match &step.action {
+            Action::Group { steps, .. } => name_all(steps, named),
+            Action::Include(included) => name_all(&included.steps, named),
+            _ => {}
         }
     }
 }

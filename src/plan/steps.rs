@@ -159,7 +159,8 @@ impl<'a, O: Observer> Planner<'a, O> {
             }
         }
         let reason = seen(step, &result);
-        self.scope.set_step(&step.id, SeenStep { result, state: "succeeded".to_owned(), ..SeenStep::default() });
+        let seen = SeenStep { result, state: "succeeded".to_owned(), ..SeenStep::default() };
+        self.scope.set_step(&step.id, seen.into());
         Said::new(PlanStatus::Reads, reason).detail(detail)
     }
 

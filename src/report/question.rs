@@ -13,6 +13,8 @@ pub(super) fn text(question: &OpenQuestion, run: &str, width: usize) -> String {
         Question::Manual => "to be done by hand",
         Question::Unknown | Question::UndoUnknown => "unknown outcome",
         Question::Failure => "failed",
+        Question::Canary => "goes on after its first items or not",
+        Question::Watch => "its watch tripped",
     };
     let mut text = format!("\n  {} ({what})\n", question.step);
     for line in escape_lines(&question.text).lines().filter(|line| !line.trim().is_empty()) {

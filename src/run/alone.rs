@@ -63,7 +63,13 @@ impl<H: Executor, V: View> Session<H, V> {
     async fn wait(&self, task: &Task, wait: &WaitAction, step: &Step) -> End {
         let duration = match wait {
             WaitAction::For(Length::Known(duration)) => *duration,
-            WaitAction::For(Length::Template(_)) | WaitAction::Steps(_) => {
+            WaitAction::Steps(_) => {
+                return match self.log.read(|engine| engine.failed_behind(&task.step)) {
+                    None => End::Returned,
+                    Some(failed) => End::Failed(Failure::new(FailureKind::Background, failed)),
+                };
+            }
+            WaitAction::For(Length::Template(_)) => {
                 return End::Failed(Failure::new(FailureKind::Expression, "this version cannot carry out such a wait"));
             }
             WaitAction::Until(template) => {

@@ -157,8 +157,8 @@ impl<H: Executor, V: View> Session<H, V> {
 
     /// The call of an action, its secrets resolved, its included files those that were approved.
     pub(super) async fn call(&self, name: &str, action: &Action) -> Result<Option<Call>, Failure> {
-        let runbook = &self.runbook;
-        let context = Context::of(runbook);
+        let included = self.log.values.included(name);
+        let context = included.as_deref().map_or_else(|| Context::of(&self.runbook), Context::within);
         let mut call = self.log.values.evaluate(name, None, |scope| render_call(action, scope, &context)).await?;
         if let Some(Call::File(file)) = &mut call
             && let Some(Desired::Source { path, sha256 }) = &mut file.content

@@ -55,9 +55,19 @@ impl<F: Future> Running<F> {
         Self { entries: Vec::new(), futures: FuturesUnordered::new(), begun: 0 }
     }
 
-    /// Whether something can still come of it.
+    /// Whether something can still come of it. What only keeps an eye open brings nothing further.
     fn goes_on(&self) -> bool {
-        self.entries.iter().any(|entry| !entry.is_over)
+        self.entries.iter().any(|entry| !entry.is_over && !only_looks(&entry.decision))
+    }
+
+    /// Asks for the end of what is wanted to be ended.
+    fn end(&self, wanted: &[Decision]) {
+        for decision in wanted {
+            let Decision::Cancel { step } = decision else { continue };
+            for entry in self.entries.iter().filter(|entry| step_of(&entry.decision) == step && acts(&entry.decision)) {
+                entry.cancel.send_replace(true);
+            }
+        }
     }
 
     /// Drops what has had no effect and is not wanted any more.
@@ -74,7 +84,8 @@ impl<F: Future> Running<F> {
     /// Begins what is wanted and not under way.
     fn begin(&mut self, wanted: Vec<Decision>, begin: impl Fn(u64, Decision, Task) -> F) {
         for decision in wanted {
-            if self.entries.iter().any(|entry| entry.decision == decision) {
+            let ends = matches!(decision, Decision::Cancel { .. });
+            if ends || self.entries.iter().any(|entry| entry.decision == decision) {
                 continue;
             }
             self.begun += 1;
@@ -125,6 +136,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 break;
             }
             running.keep(&wanted);
+            running.end(&wanted);
             running.begin(wanted, |number, decision, task| self.numbered(number, decision, task));
             if !running.goes_on() {
                 break;
@@ -156,7 +168,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// What can be done now, after all facts that follow from what is there were appended.
     fn wanted(&self) -> Result<Vec<Decision>, LogError> {
         loop {
-            let mut decisions = self.log.read(decisions);
+            let mut decisions = self.log.read(Engine::next);
             let fact = decisions.iter().position(|decision| matches!(decision, Decision::Append(_)));
             match fact.map(|place| decisions.swap_remove(place)) {
                 Some(Decision::Append(event)) => self.log.append(event)?,
@@ -182,7 +194,12 @@ impl<H: Executor, V: View> Session<H, V> {
             Decision::RecoverUndo { part, attempt, .. } => Done::of(self.recover_undo(task, part, attempt).await),
             Decision::Ask { question, .. } => Done::of(self.question(&task.step, question).await),
             Decision::Answer => Done { event: self.answer().await, prepared: None },
-            Decision::Append(_) | Decision::End(_) => Done { event: None, prepared: None },
+            Decision::Enter { .. } => Done::of(self.enter(task).await),
+            Decision::Judge { round, .. } => Done::of(self.judge_round(task, round).await),
+            Decision::Held { .. } => Done::of(self.held(task).await),
+            Decision::Watch { watch, .. } => self.watch(task, watch).await,
+            Decision::Limit { .. } => Done::of(self.limit(task).await),
+            Decision::Append(_) | Decision::Cancel { .. } | Decision::End(_) => Done { event: None, prepared: None },
         }
     }
 
@@ -226,17 +243,17 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 }
 
-/// What can be done now.
-fn decisions(engine: &Engine) -> Vec<Decision> {
-    vec![engine.next()]
-}
-
 /// Whether it may have an effect, so that it is never dropped.
 const fn acts(decision: &Decision) -> bool {
     matches!(
         decision,
         Decision::Await { .. } | Decision::Recover { .. } | Decision::AwaitUndo { .. } | Decision::RecoverUndo { .. }
     )
+}
+
+/// Whether it brings a run no further by itself.
+const fn only_looks(decision: &Decision) -> bool {
+    matches!(decision, Decision::Watch { .. } | Decision::Limit { .. })
 }
 
 /// Which step it is about.
@@ -249,7 +266,13 @@ fn step_of(decision: &Decision) -> &str {
         | Decision::Undo { step, .. }
         | Decision::AwaitUndo { step, .. }
         | Decision::RecoverUndo { step, .. }
-        | Decision::Ask { step, .. } => step,
+        | Decision::Ask { step, .. }
+        | Decision::Enter { step }
+        | Decision::Judge { step, .. }
+        | Decision::Held { step }
+        | Decision::Watch { step, .. }
+        | Decision::Limit { step }
+        | Decision::Cancel { step } => step,
         Decision::Append(_) | Decision::Answer | Decision::End(_) => "",
     }
 }

@@ -9,6 +9,7 @@ mod attempt;
 pub mod clock;
 mod conclude;
 pub mod drive;
+mod flow;
 pub mod log;
 pub mod person;
 mod probe;

@@ -22,6 +22,8 @@ impl<H: Executor, V: View> Session<H, V> {
             Question::Unknown => self.unknown(name, "It may have had its effect or not"),
             Question::UndoUnknown => self.unknown(name, "Its undo may have been carried out or not"),
             Question::Failure => self.failed(name),
+            Question::Canary => self.canary(name),
+            Question::Watch => self.tripped(name),
         };
         Event::QuestionAsked { step: name.to_owned(), question, text, choices: question.choices().to_vec() }
     }
@@ -65,6 +67,23 @@ impl<H: Executor, V: View> Session<H, V> {
     fn failed(&self, name: &str) -> String {
         let reason = self.log.read(|engine| engine.fold(name).and_then(|fold| fold.reason.clone())).unwrap_or_default();
         format!("{name} failed: {reason}")
+    }
+
+    fn canary(&self, name: &str) -> String {
+        use crate::engine::program::Kind;
+        self.log.read(|engine| {
+            let block = engine.program.block(name, |kind| matches!(kind, Kind::Loop(_)));
+            let count = block.map_or(0, |block| engine.state.blocks[block].items.len());
+            format!("The first of the {count} items of {name} are done. Do the others follow?")
+        })
+    }
+
+    fn tripped(&self, name: &str) -> String {
+        self.log.read(|engine| {
+            let folds = engine.program.blocks_named(name).iter().map(|block| &engine.state.blocks[*block]);
+            let seen: Vec<&str> = folds.flat_map(|fold| fold.tripped.values()).map(String::as_str).collect();
+            format!("What {name} is watched for has come about: {}. Does it go on?", seen.join("; "))
+        })
     }
 
     /// Waits for the answer to the open question. `None` where nobody can give one.

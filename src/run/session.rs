@@ -12,6 +12,7 @@ use super::status;
 use crate::action::execute::Executor;
 use crate::journal::store::RunFolder;
 use crate::model::call::{Hidden, Ticket};
+use crate::model::parts::written;
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
 use crate::model::step::Step;
@@ -60,7 +61,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// The acting step of that name. The engine only names steps of this runbook.
     pub(super) fn step(&self, name: &str) -> Arc<Step> {
         #[expect(clippy::expect_used, reason = "the engine's program was made of this runbook")]
-        self.steps.get(name).cloned().expect("the engine names steps of its runbook")
+        self.steps.get(written(name)).cloned().expect("the engine names steps of its runbook")
     }
 
     pub(super) fn ticket(&self, step: &str, attempt: u32, undo: Option<usize>, options: &Step) -> Ticket {

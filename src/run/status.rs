@@ -1,24 +1,18 @@
 //! Where a run stands: the fold as people and programs read it.
 
 use crate::engine::Engine;
+use crate::engine::program::{BlockId, Kind, Role};
+use crate::engine::state::Standing;
 use crate::model::event::RunOutcome;
-use crate::model::status::{RunState, Status, StepStatus};
+use crate::model::status::{RunState, Status, StepState, StepStatus};
 
 /// The status of a run.
 #[must_use]
 pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
-    let steps = engine.program.steps.iter().zip(&engine.state.steps).enumerate();
-    let steps = steps
-        .filter(|(index, (_, fold))| *index < engine.program.own || fold.attempts > 0)
-        .map(|(_, (node, fold))| StepStatus {
-            id: node.name.clone(),
-            state: fold.shown(),
-            attempts: fold.attempts,
-            started: fold.started.clone(),
-            finished: fold.finished.clone(),
-            reason: fold.undo.reason.clone().or_else(|| fold.reason.clone()),
-        })
-        .collect();
+    let mut steps = Vec::new();
+    rows(engine, engine.program.root, &mut steps);
+    let hooks = engine.program.hooks.values().flatten();
+    steps.extend(hooks.filter(|index| engine.state.steps[**index].attempts > 0).map(|index| row(engine, *index)));
     Status {
         format: 1,
         run: run.to_owned(),
@@ -28,6 +22,51 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         question: engine.state.question.clone(),
         remaining: engine.state.remaining.clone(),
     }
+}
+
+/// Every step within a block in the order of the runbook. Of what stands beside the work only that which began; a loop
+/// that has no items yet stands for all that is in it.
+fn rows(engine: &Engine, block: BlockId, steps: &mut Vec<StepStatus>) {
+    let fold = &engine.state.blocks[block];
+    match &engine.program.blocks[block].kind {
+        Kind::Step(index, _) => {
+            let untouched =
+                engine.state.steps[*index].state == Standing::Pending && engine.state.steps[*index].attempts == 0;
+            if !untouched || engine.program.steps[*index].role != Role::Aside {
+                steps.push(row(engine, *index));
+            }
+        }
+        Kind::Loop(_) if !fold.entered || fold.items.is_empty() => steps.push(loop_row(engine, block)),
+        _ => {}
+    }
+    for within in engine.program.within(block) {
+        rows(engine, within, steps);
+    }
+}
+
+fn row(engine: &Engine, index: usize) -> StepStatus {
+    let (node, fold) = (&engine.program.steps[index], &engine.state.steps[index]);
+    StepStatus {
+        id: node.name.clone(),
+        state: fold.shown(),
+        attempts: fold.attempts,
+        started: fold.started.clone(),
+        finished: fold.finished.clone(),
+        reason: fold.undo.reason.clone().or_else(|| fold.reason.clone()),
+    }
+}
+
+/// A loop whose items nobody knows yet, or which has none.
+fn loop_row(engine: &Engine, block: BlockId) -> StepStatus {
+    let fold = &engine.state.blocks[block];
+    let (state, reason) = match (&fold.skipped, &fold.failure) {
+        (Some(reason), _) => (StepState::Skipped, Some(reason.clone())),
+        (_, Some(reason)) => (StepState::Failed, Some(reason.clone())),
+        _ if fold.entered => (StepState::Succeeded, Some("its list is empty".to_owned())),
+        _ => (StepState::Pending, None),
+    };
+    let id = engine.program.blocks[block].name.clone();
+    StepStatus { id, state, attempts: 0, started: None, finished: None, reason }
 }
 
 /// Where a run stands, in one word.

@@ -2,6 +2,7 @@
 
 use super::{Applied, allowed};
 use crate::engine::Engine;
+use crate::engine::program::{Kind, Role};
 use crate::engine::state::{Standing, StepFold, UndoStanding};
 use crate::model::event::{Answer, RunOutcome};
 use crate::model::question::{Choice, Question};
@@ -16,15 +17,20 @@ impl Engine {
         let halted = state.ended.take();
         state.remaining.clear();
         state.stopping = false;
-        state.lost = true;
+        for (index, fold) in state.steps.iter_mut().enumerate() {
+            fold.lost |= state.in_flight.contains(&index) || fold.state == Standing::Unknown;
+            fold.lost |= fold.undo.state == UndoStanding::Unknown;
+        }
         self.look_again();
         let state = &mut self.state;
         let asked = state.question.as_ref().and_then(|open| self.program.index(&open.step));
+        let mut anew = Vec::new();
         for (index, fold) in state.steps.iter_mut().enumerate() {
             if asked != Some(index) && fold.is_tried_anew(halted) {
                 fold.verdict = None;
                 fold.tries = 0;
                 fold.granted = 0;
+                anew.push(index);
             }
             // A check that had no answer may have one now.
             fold.answer.take_if(|answer| *answer == Answer::Unknown);
@@ -33,10 +39,28 @@ impl Engine {
                 fold.undo.tries = 0;
             }
         }
+        for index in anew {
+            self.handler_is_due_again(index);
+        }
         if halted.is_some() {
             self.hooks_of_an_end_run_anew();
+            let asked = self.state.question.as_ref().map(|open| open.step.clone());
+            for block in 0..self.program.blocks.len() {
+                let owed = self.state.blocks[block].verdict == Some(Choice::Rollback);
+                if !owed && asked.as_ref() != Some(&self.program.blocks[block].name) {
+                    self.try_block_anew(block);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// What is done about a failure is done again where it fails again.
+    fn handler_is_due_again(&mut self, index: usize) {
+        let Some(block) = self.program.block_of(index) else { return };
+        if let Kind::Step(_, Some(handler)) = self.program.blocks[block].kind {
+            self.pending_again(handler, |state| state != Standing::Unknown && state != Standing::Started);
+        }
     }
 
     fn hooks_of_an_end_run_anew(&mut self) {
@@ -59,20 +83,20 @@ impl Engine {
         let state = &mut self.state;
         let decided = state.decision.as_ref().map(|decided| decided.step);
         state.question.take_if(|open| matches!(open.question, Question::Unknown | Question::UndoUnknown));
-        for (index, fold) in state.steps.iter_mut().enumerate().take(self.program.own) {
-            if decided == Some(index) {
+        for (index, fold) in state.steps.iter_mut().enumerate() {
+            if decided == Some(index) || self.program.steps[index].role == Role::Hook {
                 continue;
             }
             if fold.state == Standing::Unknown {
                 fold.answer = None;
                 if fold.may_run {
                     fold.state = Standing::Started;
-                    state.in_flight = Some(index);
+                    state.in_flight.insert(index);
                 }
             }
             if fold.undo.state == UndoStanding::Unknown && fold.undo.may_run {
                 fold.undo.state = UndoStanding::Started;
-                state.in_flight = Some(index);
+                state.in_flight.insert(index);
             }
         }
     }

@@ -14,8 +14,8 @@ impl Engine {
         fold.undo.tries += 1;
         fold.undo.state = UndoStanding::Started;
         fold.undo.intent = Some(intent.clone());
-        self.state.in_flight = self.program.index(step);
-        self.state.lost = false;
+        fold.lost = false;
+        self.state.in_flight.extend(self.program.index(step));
         Ok(())
     }
 
@@ -47,7 +47,7 @@ impl Engine {
             Outcome::Unknown | Outcome::UnknownMayRun => undo.state = UndoStanding::Unknown,
         }
         fold.finished = Some(at.to_owned());
-        self.state.in_flight = None;
+        self.state.in_flight.remove(&index);
         Ok(())
     }
 
@@ -57,8 +57,8 @@ impl Engine {
         };
         let index = self.known(step)?;
         let parts = self.parts(index);
-        let lost = self.state.in_flight == Some(index) && self.state.lost;
         let fold = &mut self.state.steps[index];
+        let lost = self.state.in_flight.contains(&index) && fold.lost;
         // Where an undo failed, a person may have done by hand what it was to do.
         let by_hand = *by == SettledBy::Person && *settlement == Settlement::Succeeded;
         let settles = fold.undo.state == UndoStanding::Unknown || fold.undo.state == UndoStanding::Failed && by_hand;
@@ -76,7 +76,7 @@ impl Engine {
         }
         fold.finished = Some(at.to_owned());
         if lost {
-            self.state.in_flight = None;
+            self.state.in_flight.remove(&index);
         }
         self.state.decision.take_if(|decided| decided.step == index);
         Ok(())
@@ -89,12 +89,23 @@ impl Engine {
         Ok(())
     }
 
+    pub(super) fn undo_abandoned(&mut self, step: &str, by: &str, reason: &str) -> Applied {
+        let index = self.known(step)?;
+        let undo = &mut self.state.steps[index].undo;
+        let open = matches!(undo.state, UndoStanding::Failed | UndoStanding::Unknown);
+        allowed(open, "its undo has not failed")?;
+        undo.state = UndoStanding::Abandoned;
+        undo.reason = Some(format!("{by}: {reason}"));
+        self.state.question.take_if(|question| question.step == step);
+        Ok(())
+    }
+
     /// The step, if that part of it may be undone now.
     fn may_undo(&mut self, step: &str, part: usize) -> Result<&mut StepFold, String> {
         let index = self.known(step)?;
         allowed(self.state.ended.is_none(), "the run has ended")?;
         allowed(self.state.is_going_back(), "the run is not rolling back")?;
-        allowed(self.state.in_flight.is_none(), "another attempt is under way")?;
+        allowed(self.state.in_flight.is_empty(), "another attempt is under way")?;
         let fold = &mut self.state.steps[index];
         allowed(fold.maybe_in_place, "nothing of it can be in place")?;
         allowed(fold.state != Standing::Unknown, "its outcome is not settled")?;

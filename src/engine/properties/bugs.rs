@@ -46,7 +46,7 @@ const BUGS: &[Bug] = &[
         name: "a resumed executor takes a lost attempt for its own",
         after: |engine, event| {
             if matches!(event, Event::RunResumed { .. }) {
-                engine.state.lost = false;
+                engine.state.steps.iter_mut().for_each(|fold| fold.lost = false);
             }
         },
         ..NONE

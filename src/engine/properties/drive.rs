@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::promises::violations;
 use super::{Bug, Scenario, Truth};
-use crate::engine::program::NodeUndo;
+use serde_json::Value;
+
+use crate::engine::program::{Kind, NodeUndo};
 use crate::engine::{Decision, Engine};
-use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, SettledBy, Settlement};
+use crate::model::event::{Answer, Event, Intent, Item, Outcome, ResumeIntent, SettledBy, Settlement};
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
 
@@ -27,6 +29,11 @@ impl Drive<'_> {
     fn append(&mut self, event: Event) -> Result<(), String> {
         self.engine.apply(&event, "").map_err(|illegal| illegal.to_string())?;
         (self.bug.after)(&mut self.engine, &event);
+        self.truth.resize_with(self.engine.program.steps.len(), Truth::default);
+        if let Event::AttemptStarted { step, .. } | Event::UndoStarted { step, .. } = &event {
+            let index = self.index(step);
+            (self.truth[index].begun_here, self.truth[index].cancelled) = (true, false);
+        }
         self.records.push(event);
         let mut replayed = self.scenario.engine();
         for event in &self.records {
@@ -45,8 +52,42 @@ impl Drive<'_> {
         self.engine.program.index(step).expect("a step of the program")
     }
 
+    /// One of the things that can be done now, by chance; nothing where only a person who is not there could.
+    fn choose(&mut self) -> Result<Option<Event>, String> {
+        let mut decisions: Vec<Decision> =
+            self.engine.next().into_iter().map(|decision| (self.bug.decide)(&self.engine, decision)).collect();
+        for decision in &decisions {
+            if let Decision::Cancel { step } = decision {
+                let index = self.index(step);
+                self.truth[index].cancelled = true;
+            }
+        }
+        decisions.retain(|decision| !matches!(decision, Decision::Cancel { .. }));
+        // An eye that is kept open sees something at times.
+        if self.chance(8) != 7 {
+            let eyes = |decision: &Decision| matches!(decision, Decision::Watch { .. } | Decision::Limit { .. });
+            decisions.retain(|decision| !eyes(decision));
+        }
+        while !decisions.is_empty() {
+            let chosen = usize::from(self.chance(u8::MAX)) % decisions.len();
+            if let Some(event) = self.act(decisions.remove(chosen))? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
     fn act(&mut self, decision: Decision) -> Result<Option<Event>, String> {
         let event = match decision {
+            Decision::Enter { step } => self.enter(step),
+            Decision::Judge { step, round } => {
+                let (done, detail) = (self.chance(3) == 0, String::new());
+                Event::RoundFinished { step, round, done, detail, failure: None }
+            }
+            Decision::Held { step } => Event::HoldTaken { step, expires: None },
+            Decision::Watch { step, watch } => Event::WatchTripped { step, watch, detail: String::new() },
+            Decision::Limit { step } => Event::LimitReached { step },
+            Decision::Cancel { .. } => return Ok(None),
             Decision::Append(event) => event,
             Decision::Attempt { step, attempt, .. } => self.begin(step, attempt),
             Decision::Await { step, attempt } => self.finish(step, attempt)?,
@@ -71,7 +112,7 @@ impl Drive<'_> {
                 }
             }
             Decision::AwaitUndo { step, part, attempt } => {
-                if !matches!(self.records.last(), Some(Event::UndoStarted { step: of, .. }) if *of == step) {
+                if !self.truth[self.index(&step)].begun_here {
                     return Err(format!("an undo of {step} goes on without its intent"));
                 }
                 self.undo_finished(step, part, attempt)
@@ -92,10 +133,24 @@ impl Drive<'_> {
         Ok(Some(event))
     }
 
+    fn enter(&mut self, step: String) -> Event {
+        let reason = String::new();
+        match (self.chance(8), self.engine.program.block(&step, |kind| matches!(kind, Kind::Loop(_)))) {
+            (6, _) => Event::StepSkipped { step, reason },
+            (7, _) => Event::StepRefused { step, attempt: 1, failure: failure(FailureKind::Expression) },
+            (_, None) => Event::IncludeStarted { step, parameters: BTreeMap::new() },
+            (_, Some(_)) => {
+                let items = (0..self.chance(4)).map(|item| Item { label: format!("i{item}"), value: Value::Null });
+                let items = items.collect();
+                Event::LoopStarted { step, items, serial: 1 + u32::from(self.chance(2)) }
+            }
+        }
+    }
+
     fn begin(&mut self, step: String, attempt: u32) -> Event {
         let index = self.index(&step);
         let fold = self.engine.state.steps[index].clone();
-        let node = &self.scenario.nodes[index];
+        let node = self.engine.program.steps[index].clone();
         if node.has_check && (self.truth[index].in_place || self.truth[index].was_there_before) {
             let reason = String::new();
             return if fold.maybe_in_place {
@@ -107,7 +162,7 @@ impl Drive<'_> {
         match self.chance(8) {
             6 if fold.attempts == 0 => Event::StepSkipped { step, reason: String::new() },
             7 => {
-                let by_server = self.scenario.nodes[index].atomic && self.chance(2) == 1;
+                let by_server = self.engine.program.steps[index].atomic && self.chance(2) == 1;
                 let kind = if by_server { FailureKind::Sql } else { FailureKind::Precondition };
                 Event::StepRefused { step, attempt, failure: failure(kind) }
             }
@@ -120,7 +175,7 @@ impl Drive<'_> {
 
     fn finish(&mut self, step: String, attempt: u32) -> Result<Event, String> {
         let index = self.index(&step);
-        let node = self.scenario.nodes[index].clone();
+        let node = self.engine.program.steps[index].clone();
         if node.by_person {
             let choice = self.engine.state.decision.as_ref().map(|decided| decided.choice);
             let yes = choice == Some(Choice::Yes) || choice == Some(Choice::Succeeded);
@@ -128,7 +183,7 @@ impl Drive<'_> {
             let outcome = if yes { Outcome::Succeeded } else { Outcome::Failed };
             return Ok(finished(step, attempt, outcome, None));
         }
-        if !matches!(self.records.last(), Some(Event::AttemptStarted { step: of, .. }) if *of == step) {
+        if !self.truth[index].begun_here {
             return Err(format!("{step} goes on without its intent"));
         }
         Ok(self.attempt_ended(step, attempt))
@@ -136,7 +191,11 @@ impl Drive<'_> {
 
     fn attempt_ended(&mut self, step: String, attempt: u32) -> Event {
         let index = self.index(&step);
-        let node = self.scenario.nodes[index].clone();
+        if std::mem::take(&mut self.truth[index].cancelled) && self.chance(4) > 0 {
+            self.truth[index].in_place |= !self.engine.program.steps[index].read_only && self.chance(2) == 1;
+            return finished(step, attempt, Outcome::Failed, Some(FailureKind::Cancelled));
+        }
+        let node = self.engine.program.steps[index].clone();
         let (outcome, kind, effect) = match self.chance(8) {
             0..=4 => (Outcome::Succeeded, None, true),
             5 if node.atomic => (Outcome::Failed, Some(FailureKind::Sql), false),
@@ -160,10 +219,13 @@ impl Drive<'_> {
                 Event::StepSettled { step, attempt, r#as, by: SettledBy::Supervisor, reason: String::new() }
             }
             // What was committed was not refused by the server.
-            1 if had_effect && self.scenario.nodes[index].atomic => finished(step, attempt, Outcome::Succeeded, None),
+            1 if had_effect && self.engine.program.steps[index].atomic => {
+                finished(step, attempt, Outcome::Succeeded, None)
+            }
             1 => self.attempt_ended(step, attempt),
             chance => {
-                self.truth[index].in_place = before || (self.chance(2) == 1 && !self.scenario.nodes[index].read_only);
+                self.truth[index].in_place =
+                    before || (self.chance(2) == 1 && !self.engine.program.steps[index].read_only);
                 self.truth[index].still_runs = chance == 3;
                 let outcome = if chance == 3 { Outcome::UnknownMayRun } else { Outcome::Unknown };
                 finished(step, attempt, outcome, None)
@@ -184,7 +246,7 @@ impl Drive<'_> {
     }
 
     fn parts(&self, index: usize) -> usize {
-        match &self.scenario.nodes[index].undo {
+        match &self.engine.program.steps[index].undo {
             NodeUndo::Parts(parts) => parts.len(),
             _ => 0,
         }
@@ -196,7 +258,7 @@ impl Drive<'_> {
         if self.chance(6) == 5 {
             return None;
         }
-        let index = self.index(&open.step);
+        let index = self.engine.program.index(&open.step).unwrap_or_default();
         let choice = match open.question {
             Question::Unknown => {
                 self.truth[index].still_runs = false;
@@ -236,11 +298,12 @@ pub(super) fn run(scenario: &Scenario, bug: &Bug) -> Result<(), String> {
         scenario,
         bug,
         engine: scenario.engine(),
-        truth: vec![Truth::default(); scenario.nodes.len()],
+        truth: Vec::new(),
         records: Vec::new(),
         chances: scenario.chances.iter(),
     };
-    for index in 0..scenario.nodes.len() {
+    drive.truth.resize_with(drive.engine.program.steps.len(), Truth::default);
+    for index in 0..drive.truth.len() {
         drive.truth[index].was_there_before = drive.chance(8) == 7;
     }
     drive.append(Event::RunStarted {
@@ -258,6 +321,7 @@ pub(super) fn run(scenario: &Scenario, bug: &Bug) -> Result<(), String> {
             if drive.engine.state.is_over() {
                 break;
             }
+            drive.truth.iter_mut().for_each(|truth| truth.begun_here = false);
             let back = scenario.rollback_at == Some(turn);
             let intent = if back { ResumeIntent::Rollback } else { ResumeIntent::Continue };
             drive.append(Event::RunResumed { program: String::new(), intent })?;
@@ -269,8 +333,7 @@ pub(super) fn run(scenario: &Scenario, bug: &Bug) -> Result<(), String> {
             if steps > 2_000 {
                 return Err("the run does not end".to_owned());
             }
-            let decision = (bug.decide)(&drive.engine, drive.engine.next());
-            let Some(event) = drive.act(decision)? else { break };
+            let Some(event) = drive.choose()? else { break };
             drive.append(event)?;
             left -= 1;
             if left == 0 {

@@ -12,19 +12,20 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-use super::program::{Node, NodeUndo, Program};
+use super::program::{Node, NodeUndo, Program, Role};
+use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
 use crate::model::event::Event;
+use crate::model::flow::{Trip, Way};
 use crate::model::runbook::Hook;
 use crate::model::step::{OnFailure, Retry};
 use drive::run;
 
 #[derive(Debug, Clone)]
 struct Scenario {
-    pub(super) nodes: Vec<Node>,
-    pub(super) hooks: BTreeMap<Hook, Vec<usize>>,
-    pub(super) own: usize,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) hooks: BTreeMap<Hook, Vec<Shape>>,
     /// Bytes that settle every chance in order; zeros after the last.
     pub(super) chances: Vec<u8>,
     /// After how many records of its own each executor dies.
@@ -40,6 +41,10 @@ struct Truth {
     pub(super) still_runs: bool,
     pub(super) undone_parts: usize,
     pub(super) was_there_before: bool,
+    /// The executor that lives began it.
+    pub(super) begun_here: bool,
+    /// Its end was asked for.
+    pub(super) cancelled: bool,
 }
 
 struct Bug {
@@ -54,14 +59,14 @@ const NONE: Bug = Bug { name: "none", after: |_, _| {}, decide: |_, decision| de
 
 impl Scenario {
     fn engine(&self) -> Engine {
-        let program = Program::new(self.nodes.clone(), self.own, self.hooks.clone());
-        let state = State::new(program.steps.len());
+        let program = Program::new(self.shapes.clone(), self.hooks.clone());
+        let state = State::new(&program);
         Engine { program, state }
     }
 }
 
-fn nodes() -> impl Strategy<Value = Vec<Node>> {
-    let node = (any::<[bool; 4]>(), 0..12_u8, 1..3_u32, 0..4_u8).prop_map(|(flags, undo, max_attempts, policy)| {
+fn node() -> impl Strategy<Value = Node> {
+    (any::<[bool; 4]>(), 0..12_u8, 1..3_u32, 0..4_u8).prop_map(|(flags, undo, max_attempts, policy)| {
         let [read_only, idempotent, has_check, atomic] = flags;
         let is_confirm = undo == 11;
         let by_person = undo >= 10;
@@ -78,6 +83,10 @@ fn nodes() -> impl Strategy<Value = Vec<Node>> {
         };
         Node {
             name: String::new(),
+            role: Role::Own,
+            joins: Vec::new(),
+            limited: false,
+            tries_after_handler: false,
             by_person,
             is_confirm,
             read_only,
@@ -89,32 +98,133 @@ fn nodes() -> impl Strategy<Value = Vec<Node>> {
                 [usize::from(policy)],
             undo,
         }
-    });
-    prop::collection::vec(node, 1..7)
+    })
+}
+
+/// A step that is not undone: part of a hold, a handler, a watch.
+fn aside(role: Role) -> impl Strategy<Value = Shape> {
+    node().prop_map(move |node| {
+        let on_failure = OnFailure::Stop;
+        let node = Node { role, undo: NodeUndo::NotNeeded, by_person: false, is_confirm: false, on_failure, ..node };
+        Shape::Step { node: Box::new(node), handler: Vec::new() }
+    })
+}
+
+fn asides(role: Role, count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Shape>> {
+    prop::collection::vec(aside(role), count)
+}
+
+fn step() -> impl Strategy<Value = Shape> {
+    (node(), prop::option::weighted(0.15, asides(Role::Aside, 1..3)), any::<bool>()).prop_map(
+        |(node, handler, retry)| {
+            let handler = handler.unwrap_or_default();
+            let tries_after_handler = retry && !handler.is_empty() && !node.by_person;
+            Shape::Step { node: Box::new(Node { tries_after_handler, ..node }), handler }
+        },
+    )
+}
+
+fn policy() -> impl Strategy<Value = OnFailure> {
+    prop::sample::select(vec![OnFailure::Stop, OnFailure::Rollback, OnFailure::Continue, OnFailure::Ask])
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    step().prop_recursive(3, 12, 3, |inner| {
+        let list = || prop::collection::vec(inner.clone(), 1..4);
+        let ways = prop::collection::btree_set(prop::sample::select(Way::ALL.to_vec()), 2..5);
+        let held = (asides(Role::Acquire, 1..3), list(), asides(Role::Release, 1..2), ways, any::<bool>());
+        let watch =
+            (prop::sample::select(vec![Trip::Warn, Trip::Ask, Trip::Stop, Trip::Rollback]), asides(Role::Aside, 0..2));
+        let name = String::new;
+        prop_oneof![
+            2 => list().prop_map(Shape::List),
+            2 => (list(), 1..4_u32).prop_map(|(members, at_once)| Shape::Parallel { members, at_once }),
+            3 => held.prop_map(move |(acquire, members, release, release_on, retake)| {
+                Shape::Hold { name: name(), acquire, members, release, release_on, retake }
+            }),
+            3 => (inner.clone(), asides(Role::Aside, 0..2), prop::option::of(1..3_u32), 0..2_u32, policy()).prop_map(
+                move |(body, between, canary, max_failures, on_failure)| Shape::Loop {
+                    name: name(), body: Box::new(body), between, canary, max_failures, on_failure,
+                }
+            ),
+            1 => (inner.clone(), any::<bool>(), 1..4_u32, policy()).prop_map(move |(body, has_until, max, on_failure)| {
+                Shape::Repeat { name: name(), body: Box::new(body), has_until, max: Some(max), on_failure }
+            }),
+            1 => (inner.clone(), any::<bool>(), prop::collection::vec(watch, 0..2), policy()).prop_map(
+                move |(body, limited, watches, on_failure)| Shape::Guard {
+                    name: name(), body: Box::new(body), limited, watches, on_failure,
+                }
+            ),
+            1 => (inner.clone(), any::<bool>()).prop_map(move |(body, until_end)| {
+                Shape::Background { name: name(), body: Box::new(body), until_end }
+            }),
+            1 => (list(), policy()).prop_map(move |(members, on_failure)| {
+                Shape::Include { name: name(), members, on_failure }
+            }),
+        ]
+    })
 }
 
 fn scenarios() -> impl Strategy<Value = Scenario> {
-    let chances = prop::collection::vec(any::<u8>(), 0..80);
+    let chances = prop::collection::vec(any::<u8>(), 0..120);
     let crashes = prop::collection::vec(1..12_u8, 0..5);
-    (nodes(), 0..3_usize, chances, crashes, prop::option::weighted(0.2, 1..3_u8)).prop_map(
-        |(mut nodes, hooks, chances, crashes, rollback_at)| {
-            let own = nodes.len();
-            for (index, node) in nodes.iter_mut().enumerate() {
-                node.name = format!("s{index}");
-            }
+    let line = prop::collection::vec(step(), 1..7);
+    let shapes = prop_oneof![1 => line, 2 => prop::collection::vec(shape(), 1..4)];
+    (shapes, 0..3_usize, chances, crashes, prop::option::weighted(0.2, 1..3_u8), aside(Role::Hook)).prop_map(
+        |(mut shapes, hooks, chances, crashes, rollback_at, hook)| {
+            let mut number = 0;
+            shapes.iter_mut().for_each(|shape| name(shape, &mut number));
             let kinds = [Hook::OnFailure, Hook::OnRollback, Hook::Always];
-            let mut members = BTreeMap::new();
-            for hook in kinds.into_iter().take(hooks) {
-                let mut node = nodes[0].clone();
-                node.name = format!("{}/h", hook.as_str());
-                node.undo = NodeUndo::NotNeeded;
-                (node.by_person, node.is_confirm, node.has_check) = (false, false, false);
-                members.insert(hook, vec![nodes.len()]);
-                nodes.push(node);
-            }
-            Scenario { nodes, hooks: members, own, chances, crashes, rollback_at }
+            let hooks = kinds.into_iter().take(hooks).map(|kind| {
+                let mut hook = hook.clone();
+                if let Shape::Step { node, .. } = &mut hook {
+                    node.name = format!("{}/h", kind.as_str());
+                    node.has_check = false;
+                }
+                (kind, vec![hook])
+            });
+            Scenario { shapes, hooks: hooks.collect(), chances, crashes, rollback_at }
         },
     )
+}
+
+/// Gives everything its name.
+fn name(shape: &mut Shape, number: &mut u32) {
+    let mut next = || {
+        *number += 1;
+        format!("s{number}")
+    };
+    match shape {
+        Shape::Step { node, handler } => {
+            node.name = next();
+            handler.iter_mut().for_each(|shape| name(shape, number));
+        }
+        Shape::List(members) | Shape::Parallel { members, .. } => {
+            members.iter_mut().for_each(|shape| name(shape, number))
+        }
+        Shape::Include { name: own, members, .. } => {
+            *own = next();
+            members.iter_mut().for_each(|shape| name(shape, number));
+        }
+        Shape::Loop { name: own, body, between, .. } => {
+            *own = next();
+            name(body, number);
+            between.iter_mut().for_each(|shape| name(shape, number));
+        }
+        Shape::Repeat { name: own, body, .. } | Shape::Background { name: own, body, .. } => {
+            *own = next();
+            name(body, number);
+        }
+        Shape::Hold { name: own, acquire, members, release, .. } => {
+            *own = next();
+            [acquire, members, release].into_iter().flatten().for_each(|shape| name(shape, number));
+        }
+        Shape::Guard { name: own, body, watches, .. } => {
+            *own = next();
+            name(body, number);
+            watches.iter_mut().flat_map(|watch| &mut watch.1).for_each(|shape| name(shape, number));
+        }
+    }
 }
 
 proptest! {

@@ -1,11 +1,12 @@
 //! What a run promises, read from its records and from what is true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::drive::Drive;
-use crate::engine::program::{Node, NodeUndo};
+use crate::engine::program::{Kind, Node, NodeUndo, Role};
 use crate::engine::state::Standing;
 use crate::model::event::{Event, Outcome, RunOutcome, SettledBy, Settlement};
+use crate::model::flow::Way;
 use crate::model::question::Choice;
 
 /// What the promises say about a finished run, read from its records and from what is true.
@@ -14,7 +15,174 @@ pub(super) fn violations(drive: &Drive) -> Result<(), String> {
     a_run_that_goes_back_never_goes_forward(drive)?;
     a_wish_to_roll_back_is_followed(drive)?;
     undos_come_newest_first(drive)?;
+    nothing_runs_that_its_place_does_not_allow(drive)?;
+    what_is_held_is_given_back(drive)?;
     an_end_says_what_is_true(drive)
+}
+
+impl Drive<'_> {
+    /// Whether a step is part of the runbook's work, and so undone in a rollback.
+    fn is_own(&self, step: &str) -> bool {
+        self.engine.program.index(step).is_some_and(|index| self.engine.program.steps[index].role == Role::Own)
+    }
+}
+
+/// Lists go one after the other, groups only so many at a time, loops batch by batch; what a hold is for runs only
+/// while it is held.
+fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), String> {
+    let program = &drive.engine.program;
+    let mut running: BTreeSet<usize> = BTreeSet::new();
+    let mut held: BTreeSet<&str> = BTreeSet::new();
+    let mut ever: BTreeSet<&str> = BTreeSet::new();
+    for event in &drive.records {
+        match event {
+            Event::HoldTaken { step, .. } => {
+                held.insert(step);
+                ever.insert(step);
+            }
+            Event::HoldReleased { step } => {
+                held.remove(step.as_str());
+            }
+            Event::AttemptFinished { step, .. } | Event::UndoFinished { step, .. } => {
+                running.remove(&drive.index(step));
+            }
+            Event::StepSettled { step, .. } | Event::UndoSettled { step, .. } => {
+                running.remove(&drive.index(step));
+            }
+            Event::RollbackStarted { .. } | Event::LimitReached { .. } => {
+                running.retain(|index| !program.steps[*index].by_person);
+            }
+            Event::AttemptStarted { step, .. } | Event::UndoStarted { step, .. } => {
+                let index = drive.index(step);
+                let back = matches!(event, Event::UndoStarted { .. });
+                running.insert(index);
+                for hold in holds_around(drive, index) {
+                    let (name, Kind::Hold(hold)) = (&program.blocks[hold].name, &program.blocks[hold].kind) else {
+                        continue;
+                    };
+                    let needed = if back {
+                        hold.retake && ever.contains(name.as_str())
+                    } else {
+                        was_acquired(drive, hold.acquire)
+                    };
+                    if needed && !held.contains(name.as_str()) {
+                        return Err(format!("{step} begins although {name} is not held"));
+                    }
+                }
+                if !back {
+                    beside_it(drive, index, &running)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn holds_around(drive: &Drive, index: usize) -> Vec<usize> {
+    let program = &drive.engine.program;
+    let Some(block) = program.block_of(index) else { return Vec::new() };
+    let chain: Vec<usize> = program.above(block).collect();
+    let inner = |hold: &usize| matches!(&program.blocks[*hold].kind, Kind::Hold(hold) if chain.contains(&hold.inner));
+    chain.iter().copied().filter(inner).collect()
+}
+
+/// Whether a step that takes a hold was carried out or found done, so that it can have been held.
+fn was_acquired(drive: &Drive, acquire: usize) -> bool {
+    let steps = drive.engine.program.steps_within(acquire);
+    let is_of = |step: &String| steps.contains(&drive.index(step));
+    drive.records.iter().any(|event| match event {
+        Event::AttemptStarted { step, .. } | Event::StepInPlace { step, .. } => is_of(step),
+        _ => false,
+    })
+}
+
+fn beside_it(drive: &Drive, index: usize, running: &BTreeSet<usize>) -> Result<(), String> {
+    let program = &drive.engine.program;
+    let name = &program.steps[index].name;
+    let Some(block) = program.block_of(index) else { return Ok(()) };
+    let chain: Vec<usize> = program.above(block).collect();
+    for pair in chain.windows(2) {
+        let (inner, outer) = (pair[0], pair[1]);
+        let runs = |member: usize| {
+            program.steps_within(member).into_iter().any(|step| step != index && running.contains(&step))
+        };
+        match &program.blocks[outer].kind {
+            Kind::List(members) => {
+                let apart = |member: &usize| !matches!(program.blocks[*member].kind, Kind::Background(..));
+                let others = members.iter().filter(|member| **member != inner && apart(*member));
+                if apart(&inner)
+                    && let Some(other) = others.copied().find(|other| runs(*other))
+                {
+                    return Err(format!("{name} begins while {:?} of the same list runs", program.steps_within(other)));
+                }
+            }
+            Kind::Parallel(members, at_once) => {
+                let count = members.iter().filter(|member| **member != inner && runs(**member)).count() + 1;
+                if count > *at_once {
+                    return Err(format!("{name} is one of {count} side by side, {at_once} are allowed"));
+                }
+            }
+            Kind::Loop(each) => {
+                let batch = each.batches.iter().position(|(_, items)| items.contains(&inner));
+                let others = each.batches.iter().enumerate().filter(|(at, _)| Some(*at) != batch);
+                if others.flat_map(|(_, (_, items))| items).any(|item| runs(*item)) {
+                    return Err(format!("{name} begins while an item of another batch runs"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whatever was taken is given back before the run ends, or its end names it.
+fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
+    let mut held: BTreeSet<&str> = BTreeSet::new();
+    for event in &drive.records {
+        match event {
+            Event::HoldTaken { step, .. } => {
+                held.insert(step);
+            }
+            Event::HoldReleased { step } => {
+                held.remove(step.as_str());
+            }
+            Event::RunFinished { outcome, remaining } => {
+                if let Some(name) = held.iter().find(|name| !remaining.iter().any(|left| left.step == ***name)) {
+                    return Err(format!("{name} is still held, and the end does not say so"));
+                }
+                for name in &held {
+                    let block = drive.engine.program.block(name, |kind| matches!(kind, Kind::Hold(_)));
+                    let Some(Kind::Hold(hold)) = block.map(|block| &drive.engine.program.blocks[block].kind) else {
+                        continue;
+                    };
+                    let failed = drive.engine.program.steps_within(hold.release).into_iter().any(|step| {
+                        let name = &drive.engine.program.steps[step].name;
+                        drive.records.iter().any(|event| match event {
+                            Event::AttemptFinished { step, outcome, .. } => {
+                                step == name && *outcome != Outcome::Succeeded
+                            }
+                            Event::StepRefused { step, .. } => step == name,
+                            Event::StepSettled { step, .. } => step == name,
+                            _ => false,
+                        })
+                    });
+                    let way = match outcome {
+                        RunOutcome::Succeeded => Way::Success,
+                        RunOutcome::Failed => Way::Failure,
+                        RunOutcome::Stopped => Way::Stop,
+                        _ => Way::Rollback,
+                    };
+                    // A hold that is left held on one way out may still be so on another.
+                    if !failed && hold.release_on.len() == Way::ALL.len() {
+                        return Err(format!("{name} was not released at the end ({way:?})"));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
@@ -22,6 +190,16 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
     let mut may_run: BTreeMap<&str, bool> = BTreeMap::new();
     for event in &drive.records {
         match event {
+            Event::RoundFinished { step, done: false, .. } => {
+                let program = &drive.engine.program;
+                let block = program.block(step, |kind| matches!(kind, Kind::Repeat(..)));
+                let within = block.map(|block| program.steps_within(block)).unwrap_or_default();
+                open.retain(|step, state| *state != "done" || !within.contains(&drive.index(step)));
+            }
+            // What stands beside the work is done as often as it is due, but never twice at a time.
+            Event::AttemptStarted { step, .. } if !drive.is_own(step) && open.get(step.as_str()) == Some(&"done") => {
+                open.insert(step, "under way");
+            }
             Event::AttemptStarted { step, .. } => {
                 if let Some(why) = open.get(step.as_str()) {
                     return Err(format!("{step} starts again although its last attempt is {why}"));
@@ -46,7 +224,7 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
                 }
             },
             Event::StepSettled { step, r#as, by, .. } => {
-                let node = &drive.scenario.nodes[drive.index(step)];
+                let node = &drive.engine.program.steps[drive.index(step)];
                 let proves_it = matches!(by, SettledBy::Person | SettledBy::Supervisor);
                 if !proves_it && may_run.get(step.as_str()) == Some(&true) {
                     return Err(format!("{step} is settled by {by:?} while it may still run"));
@@ -59,6 +237,9 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
                     Settlement::Succeeded => open.insert(step, "done"),
                     _ => open.remove(step.as_str()),
                 };
+            }
+            Event::RollbackStarted { .. } | Event::LimitReached { .. } => {
+                open.retain(|step, _| !drive.engine.program.steps[drive.index(step)].by_person);
             }
             // A hook that is through runs anew when the run ends anew.
             Event::HookFinished { hook, .. } => open.retain(|step, _| !step.starts_with(hook.as_str())),
@@ -73,7 +254,7 @@ fn a_run_that_goes_back_never_goes_forward(drive: &Drive) -> Result<(), String> 
     for event in &drive.records {
         match event {
             Event::RollbackStarted { .. } => back = true,
-            Event::AttemptStarted { step, .. } if back && drive.index(step) < drive.scenario.own => {
+            Event::AttemptStarted { step, .. } if back && drive.is_own(step) => {
                 return Err(format!("{step} starts after the rollback began"));
             }
             Event::RunFinished { outcome: RunOutcome::Succeeded | RunOutcome::Failed, .. } if back => {
@@ -91,7 +272,7 @@ fn a_wish_to_roll_back_is_followed(drive: &Drive) -> Result<(), String> {
         match event {
             Event::DecisionMade { choice: Choice::Rollback, .. } => wished = true,
             Event::RollbackStarted { .. } => wished = false,
-            Event::AttemptStarted { step, .. } if wished && drive.index(step) < drive.scenario.own => {
+            Event::AttemptStarted { step, .. } if wished && drive.is_own(step) => {
                 return Err(format!("{step} starts although a person answered with a rollback"));
             }
             _ => {}
@@ -105,7 +286,9 @@ fn undos_come_newest_first(drive: &Drive) -> Result<(), String> {
     let mut last = usize::MAX;
     for event in &drive.records {
         match event {
-            Event::AttemptStarted { step, .. } if !started.contains(&step.as_str()) => started.push(step),
+            Event::AttemptStarted { step, .. } if drive.is_own(step) && !started.contains(&step.as_str()) => {
+                started.push(step);
+            }
             Event::UndoStarted { step, .. } => {
                 let Some(place) = started.iter().position(|name| name == step) else {
                     return Err(format!("{step} is undone although it never began"));
@@ -118,12 +301,12 @@ fn undos_come_newest_first(drive: &Drive) -> Result<(), String> {
                     !node.is_confirm || drive.engine.state.steps[index].state == Standing::Succeeded
                 };
                 let passed = started[place + 1..].iter().map(|name| drive.index(name)).find(|index| {
-                    let node = &drive.scenario.nodes[*index];
+                    let node = &drive.engine.program.steps[*index];
                     matches!(node.undo, NodeUndo::PointOfNoReturn(_))
                         && (drive.truth[*index].in_place || (node.is_confirm && confirmed(node, *index)))
                 });
                 if let Some(index) = passed {
-                    let name = &drive.scenario.nodes[index].name;
+                    let name = &drive.engine.program.steps[index].name;
                     return Err(format!("{step} is undone although {name} was a point of no return"));
                 }
             }
@@ -137,7 +320,7 @@ fn an_end_says_what_is_true(drive: &Drive) -> Result<(), String> {
     let Some(outcome) = drive.engine.state.ended else {
         return Err("the run has no end".to_owned());
     };
-    for (index, node) in drive.scenario.nodes.iter().take(drive.scenario.own).enumerate() {
+    for (index, node) in drive.engine.program.steps.iter().enumerate().filter(|(_, node)| node.role == Role::Own) {
         let truth = &drive.truth[index];
         let name = &node.name;
         let named = drive.engine.state.remaining.iter().any(|remaining| remaining.step == *name);

@@ -1,0 +1,452 @@
+//! How far everything has come, and what can be done now: one walk over the tree.
+
+use std::time::Duration;
+
+use super::program::{BlockId, Kind, Looped, NodeUndo, Rounds};
+use super::state::{BlockFold, Standing};
+use super::{Decision, Engine};
+use crate::model::event::Event;
+use crate::model::question::{Choice, Question};
+use crate::model::step::OnFailure;
+
+/// What a walk may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Anything.
+    Begin,
+    /// Nothing: a question is open.
+    Wait,
+    /// Nothing: the run is to stop.
+    Stop,
+    /// Nothing: something beside it failed, and what was done is undone where `back` says so.
+    Fail {
+        /// A rollback follows.
+        back: bool,
+    },
+}
+
+/// How far a block has come.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Walk {
+    /// Nothing more to do.
+    Through,
+    /// Something is under way, or to be done now.
+    Busy,
+    /// Not through, and nothing may begin.
+    Idle,
+    /// It failed for good.
+    Failed(Fault),
+}
+
+/// Why a block failed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fault {
+    /// The step that it comes from.
+    pub step: String,
+    /// Why.
+    pub reason: String,
+    /// Whether a rollback follows.
+    pub back: bool,
+}
+
+pub(super) type Decisions = Vec<Decision>;
+
+impl Engine {
+    /// Adds what can be done now within a block, and says how far it has come.
+    pub(super) fn walk(&self, block: BlockId, mode: Mode, out: &mut Decisions) -> Walk {
+        match &self.program.blocks[block].kind {
+            Kind::Step(index, handler) => self.walk_step(*index, *handler, mode, out),
+            Kind::List(members) => self.walk_list(block, members, mode, out),
+            Kind::Parallel(members, at_once) => self.walk_parallel(members, *at_once, mode, out),
+            Kind::Include(inner, on_failure) => match self.enter(block, *on_failure, mode, out) {
+                Some(walk) => walk,
+                None => self.walk(*inner, mode, out),
+            },
+            Kind::Loop(each) => match self.enter(block, each.on_failure, mode, out) {
+                Some(walk) => walk,
+                None => self.walk_items(block, each, mode, out),
+            },
+            Kind::Repeat(inner, rounds) => self.walk_rounds(block, *inner, *rounds, mode, out),
+            Kind::Hold(hold) => self.walk_hold(block, hold, mode, out),
+            Kind::Guard(guard) => self.walk_guard(block, guard, mode, out),
+            Kind::Background(inner, _) => self.walk(*inner, mode, out),
+        }
+    }
+
+    /// Whether going forward has nothing more to do with a block.
+    pub(super) fn is_through(&self, block: BlockId) -> bool {
+        self.walk(block, Mode::Fail { back: false }, &mut Vec::new()) == Walk::Through
+    }
+
+    fn walk_step(&self, index: usize, handler: Option<BlockId>, mode: Mode, out: &mut Decisions) -> Walk {
+        let (node, fold) = self.both(index);
+        if fold.is_through() {
+            return Walk::Through;
+        }
+        match fold.state {
+            Standing::Started if node.by_person && mode == Mode::Stop => Walk::Idle,
+            Standing::Started => {
+                self.under_way(index, out);
+                Walk::Busy
+            }
+            Standing::Unknown if mode == Mode::Stop => Walk::Idle,
+            Standing::Unknown => {
+                self.put(self.settle(index), out);
+                Walk::Busy
+            }
+            Standing::Failed | Standing::TimedOut if mode == Mode::Stop => Walk::Idle,
+            Standing::Failed | Standing::TimedOut if self.may_retry(index) => self.begin(index, mode, out),
+            // What the program ended was meant to be ended: whoever did it says what follows.
+            Standing::Failed | Standing::TimedOut if fold.was_cancelled() && fold.tries > 0 => {
+                let reason = fold.reason.clone().unwrap_or_default();
+                Walk::Failed(Fault { step: node.name.clone(), reason, back: false })
+            }
+            Standing::Failed | Standing::TimedOut => self.after_failure(index, handler, mode, out),
+            _ => self.begin(index, mode, out),
+        }
+    }
+
+    fn begin(&self, index: usize, mode: Mode, out: &mut Decisions) -> Walk {
+        if mode != Mode::Begin {
+            return Walk::Idle;
+        }
+        let (node, fold) = self.both(index);
+        let step = node.name.clone();
+        if let Some(reason) = fold.skip.clone() {
+            out.push(Decision::Append(Event::StepSkipped { step, reason }));
+            return Walk::Busy;
+        }
+        if node.joins.iter().any(|joined| self.goes_on(joined)) {
+            if node.limited {
+                out.push(Decision::Limit { step });
+            }
+            return Walk::Busy;
+        }
+        let delay = if fold.has_failed() { node.retry.delay_before(fold.tries + 1) } else { Duration::ZERO };
+        out.push(Decision::Attempt { step, attempt: fold.attempts + 1, delay });
+        Walk::Busy
+    }
+
+    /// Whether something in the background has not come to its end.
+    fn goes_on(&self, name: &str) -> bool {
+        let block = self.program.block(name, |kind| matches!(kind, Kind::Background(..)));
+        block.is_some_and(|block| {
+            let walk = self.walk(block, Mode::Begin, &mut Vec::new());
+            !matches!(walk, Walk::Through | Walk::Failed(_))
+        })
+    }
+
+    /// What failed of the steps in the background that a step waits for; `None` where all came to a good end.
+    #[must_use]
+    pub fn failed_behind(&self, step: &str) -> Option<String> {
+        let joins = self.program.index(step).map(|index| &self.program.steps[index].joins)?;
+        let failed = joins.iter().filter_map(|joined| {
+            let block = self.program.block(joined, |kind| matches!(kind, Kind::Background(..)))?;
+            fault(self.walk(block, Mode::Begin, &mut Vec::new()))
+        });
+        let said: Vec<String> = failed.map(|fault| format!("{} failed: {}", fault.step, fault.reason)).collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+
+    /// What follows a failure that is not tried again.
+    fn after_failure(&self, index: usize, handler: Option<BlockId>, mode: Mode, out: &mut Decisions) -> Walk {
+        let (node, fold) = self.both(index);
+        let reason = fold.reason.clone().unwrap_or_default();
+        if let Some(handler) = handler {
+            match self.walk(handler, mode, out) {
+                Walk::Busy => return Walk::Busy,
+                Walk::Idle => return Walk::Idle,
+                Walk::Through | Walk::Failed(_) => {}
+            }
+            if node.tries_after_handler && fold.tries <= self.limit(index) {
+                return self.begin(index, mode, out);
+            }
+        }
+        self.failed(&node.name, reason, node.on_failure, fold.verdict, out)
+    }
+
+    /// What a policy makes of a failure that nothing more is done about.
+    fn failed(
+        &self,
+        step: &str,
+        reason: String,
+        policy: OnFailure,
+        verdict: Option<Choice>,
+        out: &mut Decisions,
+    ) -> Walk {
+        let back = match (policy, verdict) {
+            (OnFailure::Continue, _) => return Walk::Through,
+            (OnFailure::Ask, None) => {
+                self.put(Decision::Ask { step: step.to_owned(), question: Question::Failure }, out);
+                return Walk::Busy;
+            }
+            (OnFailure::Ask, Some(choice)) => choice == Choice::Rollback,
+            (OnFailure::Rollback, _) => true,
+            (OnFailure::Stop, _) => false,
+        };
+        Walk::Failed(Fault { step: step.to_owned(), reason, back })
+    }
+
+    /// What a policy makes of the failure of a block itself.
+    pub(super) fn block_failed(&self, block: BlockId, policy: OnFailure, reason: &str, out: &mut Decisions) -> Walk {
+        let fold = &self.state.blocks[block];
+        if fold.passed_over {
+            return Walk::Through;
+        }
+        self.failed(&self.program.blocks[block].name, reason.to_owned(), policy, fold.verdict, out)
+    }
+
+    fn walk_list(&self, block: BlockId, members: &[BlockId], mode: Mode, out: &mut Decisions) -> Walk {
+        let from = self.state.blocks[block].cursor.min(members.len());
+        let first = out.len();
+        let mut beside = Vec::new();
+        let mut walk = Walk::Through;
+        for member in &members[from..] {
+            match (self.walk(*member, mode, out), self.background(*member)) {
+                (Walk::Through, _) | (Walk::Failed(_), Some(false)) => {}
+                (Walk::Busy | Walk::Idle, Some(until_end)) => beside.push((*member, until_end)),
+                (Walk::Failed(fault), Some(true)) if !self.was_ended(*member) => walk = Walk::Failed(fault),
+                (Walk::Failed(_), Some(true)) => {}
+                (Walk::Busy, None) => return Walk::Busy,
+                (Walk::Idle, None) => {
+                    walk = Walk::Idle;
+                    break;
+                }
+                (Walk::Failed(fault), None) => {
+                    walk = Walk::Failed(fault);
+                    break;
+                }
+            }
+        }
+        if beside.is_empty() {
+            return walk;
+        }
+        self.end_beside(&beside, walk, (mode, first), out)
+    }
+
+    /// What goes on beside a list that has come to its end, or will not go on: it is ended, or waited for.
+    fn end_beside(
+        &self,
+        beside: &[(BlockId, bool)],
+        walk: Walk,
+        (mode, first): (Mode, usize),
+        out: &mut Decisions,
+    ) -> Walk {
+        // A rollback ends it.
+        if matches!(&walk, Walk::Failed(fault) if fault.back) {
+            return walk;
+        }
+        let quiet = if matches!(walk, Walk::Failed(_)) { Mode::Fail { back: false } } else { mode };
+        let waits = walk == Walk::Idle && mode == Mode::Wait;
+        out.truncate(first);
+        let mut busy = false;
+        for (member, until_end) in beside {
+            busy |= self.walk(*member, quiet, out) == Walk::Busy;
+            if *until_end && !waits {
+                self.cancel(*member, out);
+            }
+        }
+        if busy { Walk::Busy } else { walk }
+    }
+
+    /// Whether a block goes on beside what follows; with whether it ends with its list.
+    fn background(&self, block: BlockId) -> Option<bool> {
+        match self.program.blocks[block].kind {
+            Kind::Background(_, until_end) => Some(until_end),
+            _ => None,
+        }
+    }
+
+    /// Whether what failed of it was ended by the program.
+    fn was_ended(&self, block: BlockId) -> bool {
+        let steps = self.program.steps_within(block);
+        steps.into_iter().all(|index| !self.state.steps[index].has_failed() || self.state.steps[index].was_cancelled())
+    }
+
+    /// Asks for the end of everything that is under way within a block.
+    pub(super) fn cancel(&self, block: BlockId, out: &mut Decisions) {
+        for index in self.program.steps_within(block) {
+            let (node, fold) = self.both(index);
+            if fold.state == Standing::Started && !node.by_person {
+                out.push(Decision::Cancel { step: node.name.clone() });
+            }
+        }
+    }
+
+    fn walk_parallel(&self, members: &[BlockId], at_once: usize, mode: Mode, out: &mut Decisions) -> Walk {
+        let quiet = |member: &BlockId| self.walk(*member, Mode::Fail { back: false }, &mut Vec::new());
+        let faults: Vec<Fault> = members.iter().filter_map(|member| fault(quiet(member))).collect();
+        let mode = match faults.first() {
+            Some(_) if mode == Mode::Begin => Mode::Fail { back: faults.iter().any(|fault| fault.back) },
+            _ => mode,
+        };
+        let mut under_way =
+            members.iter().filter(|member| self.is_begun(**member) && !self.is_through(**member)).count();
+        let (mut busy, mut idle) = (false, false);
+        for member in members {
+            if !self.is_begun(*member) {
+                if under_way >= at_once.max(1) {
+                    idle = true;
+                    continue;
+                }
+                under_way += usize::from(mode == Mode::Begin);
+            }
+            match self.walk(*member, mode, out) {
+                Walk::Busy => busy = true,
+                Walk::Idle => idle = true,
+                Walk::Through | Walk::Failed(_) => {}
+            }
+        }
+        match faults.into_iter().reduce(worse) {
+            _ if busy => Walk::Busy,
+            Some(fault) => Walk::Failed(fault),
+            None if idle => Walk::Idle,
+            None => Walk::Through,
+        }
+    }
+
+    /// Whether anything within a block was tried already.
+    pub(super) fn is_begun(&self, block: BlockId) -> bool {
+        let fold = &self.state.blocks[block];
+        let itself = fold.entered || fold.held || fold.rounds > 0;
+        let begun = |index: usize| {
+            let fold = &self.state.steps[index];
+            fold.tries > 0 || fold.state != Standing::Pending
+        };
+        itself || self.program.steps_within(block).into_iter().any(begun)
+    }
+
+    /// What comes before the first step of a loop or an included runbook; `None` once that was found.
+    fn enter(&self, block: BlockId, policy: OnFailure, mode: Mode, out: &mut Decisions) -> Option<Walk> {
+        let fold = &self.state.blocks[block];
+        if fold.skipped.is_some() {
+            return Some(Walk::Through);
+        }
+        if let Some(reason) = &fold.failure {
+            return Some(self.block_failed(block, policy, reason, out));
+        }
+        if fold.entered {
+            return None;
+        }
+        if mode != Mode::Begin {
+            return Some(Walk::Idle);
+        }
+        out.push(Decision::Enter { step: self.program.blocks[block].name.clone() });
+        Some(Walk::Busy)
+    }
+
+    fn walk_items(&self, block: BlockId, each: &Looped, mode: Mode, out: &mut Decisions) -> Walk {
+        let fold = &self.state.blocks[block];
+        let mut faults = Vec::new();
+        let mut done = 0;
+        for (before, items) in &each.batches {
+            let first = done == 0;
+            let asked =
+                each.canary.is_some_and(|canary| !first && done == usize::try_from(canary).unwrap_or(usize::MAX));
+            if asked && let Some(walk) = self.canary(block, fold, mode, out) {
+                return walk;
+            }
+            if let Some(before) = before {
+                match self.walk(*before, mode, out) {
+                    Walk::Through => {}
+                    other => return other,
+                }
+            }
+            let (mut busy, mut idle) = (false, false);
+            for item in items {
+                match self.walk(*item, mode, out) {
+                    Walk::Through => {}
+                    Walk::Busy => busy = true,
+                    Walk::Idle => idle = true,
+                    Walk::Failed(fault) => faults.push(fault),
+                }
+            }
+            if busy {
+                return Walk::Busy;
+            }
+            if idle {
+                return Walk::Idle;
+            }
+            done += items.len();
+            if faults.len() > usize::try_from(each.max_failures).unwrap_or(usize::MAX) {
+                return faults.into_iter().reduce(worse).map_or(Walk::Through, Walk::Failed);
+            }
+        }
+        Walk::Through
+    }
+
+    /// The question after the first items; `None` once a person wants to go on.
+    fn canary(&self, block: BlockId, fold: &BlockFold, mode: Mode, out: &mut Decisions) -> Option<Walk> {
+        let step = self.program.blocks[block].name.clone();
+        match fold.verdict {
+            Some(Choice::Yes) => None,
+            Some(choice) => {
+                let reason = "a person answered no after the first items".to_owned();
+                Some(Walk::Failed(Fault { step, reason, back: choice == Choice::Rollback }))
+            }
+            None if mode == Mode::Stop => Some(Walk::Idle),
+            None => {
+                self.put(Decision::Ask { step, question: Question::Canary }, out);
+                Some(Walk::Busy)
+            }
+        }
+    }
+
+    fn walk_rounds(&self, block: BlockId, inner: BlockId, rounds: Rounds, mode: Mode, out: &mut Decisions) -> Walk {
+        let fold = &self.state.blocks[block];
+        if let Some(reason) = &fold.failure {
+            return self.block_failed(block, rounds.on_failure, reason, out);
+        }
+        if fold.over {
+            return Walk::Through;
+        }
+        match self.walk(inner, mode, out) {
+            Walk::Through if mode == Mode::Begin => {
+                let step = self.program.blocks[block].name.clone();
+                out.push(Decision::Judge { step, round: fold.rounds + 1 });
+                Walk::Busy
+            }
+            Walk::Through => Walk::Idle,
+            other => other,
+        }
+    }
+
+    /// Adds a decision; a question only where no other is open or about to be.
+    pub(super) fn put(&self, decision: Decision, out: &mut Decisions) {
+        let is_question = matches!(decision, Decision::Ask { .. });
+        let taken = self.state.question.is_some() || out.iter().any(|other| matches!(other, Decision::Ask { .. }));
+        if !(is_question && taken) {
+            out.push(decision);
+        }
+    }
+
+    /// How often a step may be tried in this round.
+    pub(super) fn limit(&self, index: usize) -> u32 {
+        let (node, fold) = self.both(index);
+        node.retry.max_attempts.max(1) + fold.granted
+    }
+
+    /// Whether another attempt follows a failed one by itself. What was ended on purpose is not tried again, until the
+    /// run is taken up.
+    pub(super) fn may_retry(&self, index: usize) -> bool {
+        let fold = &self.state.steps[index];
+        fold.tries < self.limit(index) && !(fold.was_cancelled() && fold.tries > 0)
+    }
+
+    /// Whether nothing of a step can be in place that would have to be undone.
+    pub(super) fn leaves_nothing(&self, index: usize) -> bool {
+        self.program.steps[index].undo == NodeUndo::NotNeeded
+    }
+}
+
+fn fault(walk: Walk) -> Option<Fault> {
+    match walk {
+        Walk::Failed(fault) => Some(fault),
+        _ => None,
+    }
+}
+
+/// The first of two failures, with a rollback where either asks for one.
+fn worse(first: Fault, other: Fault) -> Fault {
+    Fault { back: first.back || other.back, ..first }
+}
