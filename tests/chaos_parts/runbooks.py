@@ -17,13 +17,6 @@ def inline(value):
 SHAPES = ("hold", "loop", "parallel", "repeat", "background", "include", "handler")
 
 
-def example(shape):
-    """The smallest runbook with that shape, and the files beside it."""
-    maker = Maker(random.Random(0), "example")
-    lines = ["runbook: 1", "name: example", "defaults: { timeout: 30s }", "steps:", *getattr(maker, f"a_{shape}")("s0")]
-    return "\n".join(lines) + "\n", maker.others
-
-
 class Maker:
     """One runbook, made by chance."""
 
