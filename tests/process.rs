@@ -1,116 +1,20 @@
 //! Steps as real processes behind their supervisors.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#[expect(dead_code, reason = "every file of tests uses a part of it")]
+#[path = "support/step.rs"]
+mod step;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use runbook::action::execute::{Control, End, Ended};
+use runbook::action::execute::End;
 use runbook::action::process::{self, Launch};
-use runbook::model::call::{Hidden, ProcessCall, Ticket};
-use runbook::model::event::{Intent, ProcessIdentity};
-use tokio::sync::{mpsc, watch};
-
-struct Scene {
-    folder: tempfile::TempDir,
-    launch: Launch,
-    cancel: watch::Sender<bool>,
-    control: Control,
-    lines: mpsc::UnboundedReceiver<String>,
-}
-
-fn scene() -> Scene {
-    scene_in(tempfile::tempdir().unwrap())
-}
-
-fn scene_in(folder: tempfile::TempDir) -> Scene {
-    let environment = [("PATH", "/usr/bin:/bin"), ("HOME", "/root"), ("LC_ALL", "C"), ("PGPASSWORD", "not-passed-on")];
-    let launch = Launch {
-        executable: PathBuf::from(env!("CARGO_BIN_EXE_runbook")),
-        output: folder.path().join("output"),
-        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-    };
-    let (cancel, watched) = watch::channel(false);
-    let (output, lines) = mpsc::unbounded_channel();
-    Scene { folder, launch, cancel, control: Control { cancel: watched, output }, lines }
-}
-
-impl Scene {
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn shell(&self, script: &str) -> ProcessCall {
-        ProcessCall {
-            argv: ["bash", "-c", script].map(str::to_owned).to_vec(),
-            env: BTreeMap::new(),
-            stdin: None,
-            cwd: self.folder.path().to_owned(),
-        }
-    }
-
-    fn fifo(&self, name: &str) -> PathBuf {
-        let path = self.path(name);
-        let made = rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &path,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::from_raw_mode(0o600),
-            0,
-        );
-        made.unwrap();
-        path
-    }
-
-    async fn run(&self, call: &ProcessCall, ticket: &Ticket) -> Ended {
-        let (_, prepared) = process::prepare(&self.launch, call, ticket).unwrap();
-        process::carry_out(prepared, &self.control).await
-    }
-
-    /// Everything in the output folder, one after the other.
-    fn stored(&self) -> Vec<u8> {
-        let mut all = Vec::new();
-        for entry in fs::read_dir(&self.launch.output).unwrap() {
-            fs::File::open(entry.unwrap().path()).unwrap().read_to_end(&mut all).unwrap();
-        }
-        all
-    }
-}
-
-fn ticket() -> Ticket {
-    Ticket {
-        run: "20260201-2200-test".to_owned(),
-        step: "step".to_owned(),
-        attempt: 1,
-        undo: None,
-        timeout: Some(Duration::from_mins(1)),
-        sensitive: false,
-        secrets: Hidden(Vec::new()),
-    }
-}
-
-fn identity(intent: Intent) -> ProcessIdentity {
-    match intent {
-        Intent::Process(identity) => identity,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Waits until a writer writes a line into a FIFO.
-async fn hear(fifo: &Path) -> String {
-    let fifo = fifo.to_owned();
-    tokio::task::spawn_blocking(move || fs::read_to_string(fifo).unwrap()).await.unwrap()
-}
-
-/// Waits until a reader opens a FIFO.
-async fn tell(fifo: &Path) {
-    let fifo = fifo.to_owned();
-    let write = move || fs::OpenOptions::new().write(true).open(fifo).unwrap().write_all(b"go\n").unwrap();
-    tokio::task::spawn_blocking(write).await.unwrap();
-}
+use runbook::model::call::{Hidden, Ticket};
+use runbook::model::digest::sha256;
+use runbook::model::event::ProcessIdentity;
+use step::{hear, identity, scene, scene_in, tell, ticket};
 
 #[tokio::test]
 async fn a_step_returns_its_code_and_both_streams_without_trailing_newlines() {
@@ -122,10 +26,14 @@ async fn a_step_returns_its_code_and_both_streams_without_trailing_newlines() {
     assert_eq!(ended.result.stderr.as_deref(), Some("err"));
     let digest = ended.output.unwrap();
     assert_eq!(digest.bytes, 9);
-    let stored = [fs::read(scene.path("output/step.1.stdout")), fs::read(scene.path("output/step.1.stderr"))];
-    let stored = stored.map(Result::unwrap).concat();
-    assert_eq!(stored, b"out\n\nerr\n");
-    assert_eq!(digest.sha256, "928f5928e2c010cb11941e08afa354bb4b782fbf61ee93dfae88c54d07dcaeb4");
+    let (stdout, stderr) = (digest.stdout.unwrap(), digest.stderr.unwrap());
+    for (stream, bytes, name) in [(&stdout, &b"out\n\n"[..], "stdout"), (&stderr, b"err\n", "stderr")] {
+        assert_eq!(fs::read(scene.path(&format!("output/step.1.{name}"))).unwrap(), bytes);
+        assert_eq!((stream.bytes, &stream.sha256), (bytes.len() as u64, &sha256(&[bytes])));
+        assert_eq!((stream.left_out, &stream.not_stored), (0, &None));
+    }
+    assert_eq!(digest.sha256, sha256(&[stdout.sha256.as_bytes(), stderr.sha256.as_bytes()]));
+    assert_eq!((digest.held_open, digest.left_behind), (vec![], vec![]));
 }
 
 #[tokio::test]
@@ -206,20 +114,6 @@ async fn a_cancelled_step_gets_term_and_may_clean_up() {
 }
 
 #[tokio::test]
-async fn what_does_not_heed_term_is_killed() {
-    let scene = scene();
-    let (ready, held) = (scene.fifo("ready"), scene.fifo("held"));
-    let call = scene.shell("exec 9>held; trap '' TERM; (while :; do sleep 1000; done) & echo > ready; wait; wait; cat");
-    let ticket = Ticket { timeout: None, ..ticket() };
-    let (ended, _, ()) = tokio::join!(scene.run(&call, &ticket), hear(&held), async {
-        hear(&ready).await;
-        scene.cancel.send(true).unwrap();
-    });
-    assert_eq!(ended.end, End::Cancelled);
-    assert!(ended.duration >= Duration::from_secs(10), "{:?}", ended.duration);
-}
-
-#[tokio::test]
 async fn a_step_that_is_found_again_can_be_cancelled() {
     let scene = scene();
     let ready = scene.fifo("ready");
@@ -232,16 +126,6 @@ async fn a_step_that_is_found_again_can_be_cancelled() {
     scene.cancel.send(true).unwrap();
     let ended = process::recover(&scene.launch, &identity(intent), &ticket(), &scene.control).await;
     assert_eq!(ended.end, End::Cancelled);
-}
-
-#[tokio::test]
-async fn output_that_a_grandchild_holds_open_ends_soon_after_the_step() {
-    let scene = scene();
-    let ended = scene.run(&scene.shell("echo started; setsid sleep 20 & exit 0"), &ticket()).await;
-    assert_eq!(ended.end, End::Returned);
-    assert_eq!(ended.result.stdout.as_deref(), Some("started"));
-    assert!(ended.result.truncated);
-    assert!(ended.duration < Duration::from_secs(10), "{:?}", ended.duration);
 }
 
 #[tokio::test]
@@ -381,8 +265,11 @@ async fn the_environment_is_the_allowed_one_the_calls_and_what_a_step_may_know()
     call.env.insert("EXTRA".to_owned(), Hidden("yes".to_owned()));
     let ended = scene.run(&call, &Ticket { undo: Some(0), ..ticket() }).await;
     let stdout = ended.result.stdout.unwrap();
-    let mut lines: Vec<&str> = stdout.lines().collect();
+    // The last names its supervisor, by which it is found when that is gone.
+    let (mut lines, named): (Vec<&str>, Vec<&str>) =
+        stdout.lines().partition(|line| !line.starts_with("RUNBOOK_SUPERVISOR="));
     lines.sort_unstable();
+    assert_eq!(named.len(), 1, "{stdout}");
     let wanted = [
         "EXTRA=yes",
         "HOME=/root",
@@ -405,18 +292,4 @@ async fn a_step_inherits_no_file_and_has_no_terminal() {
     // The fourth is the shell's own, on the folder that it lists.
     let wanted = "/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n1";
     assert_eq!(ended.result.stdout.as_deref(), Some(wanted));
-}
-
-#[tokio::test]
-async fn any_amount_of_output_is_counted_and_its_head_kept() {
-    let scene = scene();
-    let call = scene.shell("head -c 80000000 /dev/zero | tr '\\0' x; grep VmHWM /proc/$PPID/status >&2");
-    let ended = scene.run(&call, &ticket()).await;
-    assert_eq!(ended.result.stdout.as_ref().map(String::len), Some(64 * 1024));
-    assert!(ended.result.truncated);
-    assert!(ended.output.unwrap().bytes > 80_000_000);
-    assert_eq!(fs::metadata(scene.path("output/step.1.stdout")).unwrap().len(), 1024 * 1024);
-    let peak = ended.result.stderr.unwrap();
-    let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
-    assert!(peak < 64 * 1024, "{peak} KiB");
 }

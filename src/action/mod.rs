@@ -4,6 +4,8 @@
 //! Nothing here knows of the journal, of steps that come next, or of a screen.
 
 pub mod capture;
+pub mod cgroup;
+pub mod deadline;
 pub mod execute;
 pub mod file;
 pub mod lint;
@@ -16,6 +18,7 @@ pub mod screen;
 pub mod secret;
 pub mod spawn;
 pub mod sql;
+pub mod stored;
 pub mod supervisor;
 pub mod target;
 pub mod world;

@@ -4,18 +4,22 @@
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use super::capture::Capture;
+use super::capture::{Capture, Head};
 use super::process::{SHOWN, text};
+use super::redact::Forms;
 use super::spawn;
-use super::supervisor::LINGER;
 use crate::model::call::{ProcessCall, Ticket};
 use crate::model::result::{Failure, FailureKind, StepResult};
+
+/// How long output is waited for after the end: a grandchild may hold it open.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Runs a process to its end with the environment of `own` that steps get too, and gives back what it wrote, secrets
 /// removed. Dropping the future kills its process group, as its time limit does.
@@ -32,8 +36,9 @@ pub async fn look(own: &BTreeMap<String, String>, call: &ProcessCall, ticket: &T
     if !call.cwd.is_dir() {
         return Err(failed(format!("the folder {} is not there", call.cwd.display())));
     }
-    let capture = || Capture::new(&ticket.secrets.0, None).map_err(|error| failed(error.to_string()));
-    let (mut stdout, mut stderr) = (capture()?, capture()?);
+    let secrets = Forms::of(&ticket.secrets.0).map_err(|error| failed(error.to_string()))?;
+    let capture = || Capture::new(secrets.clone(), Head::default());
+    let (mut stdout, mut stderr) = (capture(), capture());
     let mut group = start(own, call, ticket).map_err(|error| failed(error.to_string()))?;
     let ending = follow(&mut group.0, call, &mut stdout, &mut stderr);
     let status = match ticket.timeout {
@@ -50,10 +55,10 @@ pub async fn look(own: &BTreeMap<String, String>, call: &ProcessCall, ticket: &T
         return Err(Failure::new(FailureKind::Signal, format!("`{program}` was ended by signal {signal}")));
     };
     Ok(StepResult {
-        stdout: Some(text(&stdout.head)),
-        stderr: Some(text(&stderr.head)),
+        stdout: Some(text(&stdout.kept.bytes)),
+        stderr: Some(text(&stderr.kept.bytes)),
         exit_code: Some(code),
-        truncated: [&stdout, &stderr].iter().any(|stream| stream.truncated || stream.head.len() > SHOWN),
+        truncated: [&stdout.kept, &stderr.kept].iter().any(|kept| kept.truncated || kept.bytes.len() > SHOWN),
         ..StepResult::default()
     })
 }
@@ -88,8 +93,8 @@ fn start(own: &BTreeMap<String, String>, call: &ProcessCall, ticket: &Ticket) ->
 async fn follow(
     child: &mut Child,
     call: &ProcessCall,
-    stdout: &mut Capture,
-    stderr: &mut Capture,
+    stdout: &mut Capture<Head>,
+    stderr: &mut Capture<Head>,
 ) -> std::io::Result<std::process::ExitStatus> {
     let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(out), Some(err)) = (out, err) else { return Err(std::io::ErrorKind::BrokenPipe.into()) };

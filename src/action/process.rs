@@ -1,8 +1,8 @@
 //! Local steps as the executor sees them: each behind its [`super::supervisor`], which outlives the executor.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,16 +12,18 @@ use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
+use super::cgroup::Cgroup;
+use super::deadline::Deadline;
 use super::execute::{Control, End, Ended};
-use super::proc::{self, Watched};
+use super::proc::{self, Process, Watched};
 use super::screen::Screen;
 use super::spawn;
-use super::supervisor::{COMMAND, Files, How, LINGER, MERCY, Specification, Status, read_status};
+use super::supervisor::status::{Files, How, Status, read_began, read_status};
+use super::supervisor::{COMMAND, Limits, Specification};
 use crate::model::call::{Hidden, ProcessCall, Ticket};
 use crate::model::event::{Intent, ProcessIdentity};
-use crate::model::result::{Failure, FailureKind, OutputDigest, StepResult};
+use crate::model::result::{Failure, FailureKind, Leftover, StepResult};
 
 /// How much text of one stream goes into a result, in bytes.
 pub const SHOWN: usize = 64 * 1024;
@@ -35,6 +37,8 @@ pub struct Launch {
     pub output: PathBuf,
     /// The program's own environment.
     pub environment: BTreeMap<String, String>,
+    /// How much is kept, and how long is waited.
+    pub limits: Limits,
 }
 
 /// A supervisor that waits at its gate. Dropping it ends the supervisor, and nothing was run.
@@ -64,7 +68,8 @@ pub fn prepare(launch: &Launch, call: &ProcessCall, ticket: &Ticket) -> Result<(
         .map_err(failed)?;
     let pid = supervisor.id().map(u32::cast_signed).ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
     let identity = proc::identify(pid).map_err(failed)?;
-    let environment = spawn::environment(&launch.environment, call, ticket);
+    let mut environment = spawn::environment(&launch.environment, call, ticket);
+    environment.insert(MARK.to_owned(), mark(&identity));
     let specification = Specification {
         argv: call.argv.clone(),
         env: environment.into_iter().map(|(name, value)| (name, Hidden(value))).collect(),
@@ -73,6 +78,7 @@ pub fn prepare(launch: &Launch, call: &ProcessCall, ticket: &Ticket) -> Result<(
         timeout: ticket.timeout,
         secrets: ticket.secrets.clone(),
         sensitive: ticket.sensitive,
+        limits: launch.limits.clone(),
         files: files(launch, ticket),
     };
     Ok((Intent::Process(identity.clone()), Prepared { supervisor, identity, specification }))
@@ -108,16 +114,21 @@ pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
 /// Finds out what became of an attempt whose executor is gone, waiting for it while it is going on.
 pub async fn recover(launch: &Launch, identity: &ProcessIdentity, ticket: &Ticket, control: &Control) -> Ended {
     let files = files(launch, ticket);
-    if read_status(&files.path("status")).is_none() && proc::is_alive(identity) {
+    if read_status(&files).is_none() && proc::is_alive(identity) {
         // The handle is the right one only when the process was still that one after it was taken.
         if let Ok(process) = Watched::open(identity.pid)
             && proc::is_alive(identity)
         {
             let mut screen = Screen::new(&files, control);
-            let limit = ticket.timeout.map(|limit| limit + MERCY + LINGER * 2);
+            // The supervisor enforces the limit. One that does not is waited for no longer than it could need.
+            let slack = launch.limits.mercy + launch.limits.linger * 4;
+            let limit = ticket.timeout.and_then(|limit| Deadline::after(limit.saturating_add(slack)).ok());
             let ended = async {
                 match limit {
-                    Some(limit) => drop(timeout(limit, process.ended()).await),
+                    Some(limit) => tokio::select! {
+                        _ = limit.passed() => {}
+                        _ = process.ended() => {}
+                    },
                     None => drop(process.ended().await),
                 }
             };
@@ -171,7 +182,7 @@ pub(super) async fn cancelled(mut cancel: watch::Receiver<bool>) {
 
 /// Reads what is left of an attempt.
 fn settle(files: &Files, identity: &ProcessIdentity, sensitive: bool) -> Ended {
-    match read_status(&files.path("status")) {
+    match read_status(files) {
         Some(status) => ended(files, status, sensitive),
         None => Ended {
             end: without_status(files, identity),
@@ -206,31 +217,71 @@ fn without_status(files: &Files, identity: &ProcessIdentity) -> End {
         return End::NotStarted { evidence };
     }
     let gone = format!("the step's supervisor, process {pid}, is gone without having left a status");
-    match proc::session_members(pid) {
-        Ok(members) if members.is_empty() => {
+    match remains(files, identity) {
+        Ok(remains) if remains.is_empty() => {
             End::Lost { may_run: false, evidence: format!("{gone}; nothing of its session is left") }
         }
-        Ok(members) => {
-            let list: Vec<String> = members.iter().map(ToString::to_string).collect();
-            let evidence = format!("{gone}; of its session these processes still run: {}", list.join(", "));
+        Ok(remains) => {
+            let evidence = format!("{gone}; of the step these processes still run: {}", list(&remains));
             End::Lost { may_run: true, evidence }
         }
         Err(error) => {
-            let evidence = format!("{gone}; whether its session still runs cannot be told: {error}");
+            let evidence = format!("{gone}; whether the step still runs cannot be told: {error}");
             End::Lost { may_run: true, evidence }
         }
     }
 }
 
+/// What still runs of a step whose supervisor is gone: its own process, what is in its session or in its control
+/// group, and what was started with its environment.
+fn remains(files: &Files, identity: &ProcessIdentity) -> io::Result<Vec<Leftover>> {
+    let began = read_began(files);
+    let mark = mark(identity);
+    let group = began.as_ref().and_then(|began| began.group.clone()).map(Cgroup::at);
+    let grouped = group.as_ref().and_then(|group| group.members().ok()).unwrap_or_default();
+    let is_step =
+        |process: &Process| began.as_ref().is_some_and(|b| (b.pid, b.start_time) == (process.pid, process.start_time));
+    let remains = proc::processes()?.into_iter().filter(|process| {
+        process.session == identity.pid
+            || is_step(process)
+            || grouped.contains(&process.pid)
+            || proc::was_given(process.pid, MARK, &mark)
+    });
+    let remains: Vec<Leftover> = remains.map(|process| process.leftover()).collect();
+    if let Some(group) = group {
+        group.remove();
+    }
+    Ok(remains)
+}
+
+fn list(processes: &[Leftover]) -> String {
+    processes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The variable by which all processes of an attempt are known, wherever they go.
+const MARK: &str = "RUNBOOK_SUPERVISOR";
+
+/// What that variable says: within one start of the machine no other supervisor has the same.
+fn mark(identity: &ProcessIdentity) -> String {
+    format!("{}.{}", identity.pid, identity.start_time)
+}
+
 fn ended(files: &Files, status: Status, sensitive: bool) -> Ended {
     let mut result = result(files, sensitive);
-    result.truncated |= status.truncated;
+    result.truncated |= status.is_truncated();
+    let left_behind = list(&status.output.left_behind);
+    let lost = |why: &str| {
+        let evidence = format!("{why}, and these processes of it could not be ended: {left_behind}");
+        End::Lost { may_run: true, evidence }
+    };
     let end = match status.ended {
         How::Exited(code) => {
             result.exit_code = Some(code);
             End::Returned
         }
         How::Signaled(signal) => End::Signaled(signal),
+        How::TimedOut if !left_behind.is_empty() => lost("it did not end within its timeout"),
+        How::Cancelled if !left_behind.is_empty() => lost("the operator ended it"),
         How::TimedOut => End::TimedOut,
         How::Cancelled => End::Cancelled,
         How::NotSpawned(cause) => End::Failed(Failure {
@@ -238,27 +289,27 @@ fn ended(files: &Files, status: Status, sensitive: bool) -> Ended {
             ..Failure::new(FailureKind::Spawn, "the step's program could not be started")
         }),
     };
-    Ended {
-        end,
-        result,
-        output: Some(OutputDigest { bytes: status.bytes, sha256: status.sha256 }),
-        duration: Duration::from_millis(status.duration_ms),
-    }
+    Ended { end, result, output: Some(status.output), duration: Duration::from_millis(status.duration_ms) }
 }
 
 fn result(files: &Files, sensitive: bool) -> StepResult {
     if sensitive {
         return StepResult::default();
     }
-    // No file means that nothing was written.
-    let stored = |kind: &str| fs::read(files.path(kind)).unwrap_or_default();
-    let (stdout, stderr) = (stored("stdout"), stored("stderr"));
+    let (stdout, stderr) = (head(&files.path("stdout")), head(&files.path("stderr")));
     StepResult {
         truncated: stdout.len() > SHOWN || stderr.len() > SHOWN,
         stdout: Some(text(&stdout)),
         stderr: Some(text(&stderr)),
         ..StepResult::default()
     }
+}
+
+/// No more of a file than is needed to see that it is too long. No file means that nothing was written.
+fn head(path: &Path) -> Vec<u8> {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(SHOWN as u64 + 1).read_to_end(&mut head));
+    if read.is_ok() { head } else { Vec::new() }
 }
 
 /// The head of some output as text, without trailing newlines.

@@ -4,8 +4,10 @@
 //! JSON-escaped. What a program transforms in any other way is not recognised.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -22,60 +24,67 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// Secrets that touch or overlap become one mark.
 #[derive(Debug)]
 pub struct Redactor {
-    forms: Vec<Vec<u8>>,
-    automaton: Option<AhoCorasick>,
-    held: Vec<u8>,
-    /// How many bytes of `held` are part of a secret that is complete.
+    forms: Option<Forms>,
+    /// What is held, followed by room for what comes.
+    buffer: Vec<u8>,
+    held: usize,
+    /// How many of the bytes held are part of a secret that is complete.
     held_covered: usize,
     /// Whether the last byte given out belonged to a secret, whose mark is out already.
     in_secret: bool,
 }
 
-impl Redactor {
-    /// A redactor for these secrets. Empty ones are passed over.
+/// How much is looked through for every form at once, from where a first one was found.
+const BLOCK: usize = 4096;
+
+/// The forms of all secrets, made ready to be searched for once for several streams.
+#[derive(Debug, Clone)]
+pub struct Forms {
+    all: Arc<[Vec<u8>]>,
+    longest: usize,
+    /// Finds where the first form begins, and passes over what holds none with vector instructions.
+    first: AhoCorasick,
+    /// Finds all, also where they overlap. Made when it is needed first: most output holds no secret.
+    every: Arc<OnceLock<Option<AhoCorasick>>>,
+}
+
+impl Forms {
+    /// The forms of these secrets, `None` where there is none. Empty ones are passed over.
     ///
     /// # Errors
     ///
     /// When the secrets are too large to search for (gigabytes).
-    pub fn new(secrets: &[String]) -> Result<Self, aho_corasick::BuildError> {
-        let forms: BTreeSet<Vec<u8>> =
+    pub fn of(secrets: &[String]) -> Result<Option<Self>, aho_corasick::BuildError> {
+        let all: BTreeSet<Vec<u8>> =
             secrets.iter().filter(|secret| !secret.is_empty()).flat_map(|secret| forms(secret)).collect();
-        let automaton = if forms.is_empty() { None } else { Some(AhoCorasick::new(&forms)?) };
-        Ok(Self { forms: forms.into_iter().collect(), automaton, held: Vec::new(), held_covered: 0, in_secret: false })
+        let Some(longest) = all.iter().map(Vec::len).max() else { return Ok(None) };
+        let first = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&all)?;
+        Ok(Some(Self { all: all.into_iter().collect(), longest, first, every: Arc::default() }))
     }
 
-    /// Takes the next bytes and gives back those that are safe to store.
-    pub fn write(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.advance(bytes, false)
-    }
-
-    /// Gives back what was held. Nothing may be written afterwards.
-    pub fn finish(&mut self) -> Vec<u8> {
-        self.advance(&[], true)
-    }
-
-    fn advance(&mut self, bytes: &[u8], last: bool) -> Vec<u8> {
-        let Some(automaton) = &self.automaton else { return bytes.to_vec() };
-        let mut buffer = std::mem::take(&mut self.held);
-        buffer.extend_from_slice(bytes);
-        let mut covered = vec![false; buffer.len()];
-        covered[..self.held_covered].fill(true);
-        for found in automaton.find_overlapping_iter(&buffer) {
-            covered[found.range()].fill(true);
+    /// What of `buffer` belongs to a form, in order; what touches is one range.
+    fn covered(&self, buffer: &[u8], from: Range<usize>) -> Vec<Range<usize>> {
+        let mut covered = Vec::new();
+        if !from.is_empty() {
+            covered.push(from);
         }
-        let safe = if last { buffer.len() } else { buffer.len() - self.beginning_at_end(&buffer) };
-        let mut given = Vec::with_capacity(safe);
-        for (byte, covered) in buffer.iter().zip(&covered).take(safe) {
-            match (covered, self.in_secret) {
-                (true, false) => given.extend_from_slice(MARK),
-                (true, true) => {}
-                (false, _) => given.push(*byte),
+        let mut at = 0;
+        while let Some(found) = self.first.find(&buffer[at..]) {
+            let start = at + found.start();
+            let end = buffer.len().min(start + BLOCK);
+            // A form that begins within the block may end behind it.
+            let window = &buffer[start..buffer.len().min(end + self.longest)];
+            if let Some(every) = self.every.get_or_init(|| AhoCorasick::new(self.all.iter()).ok()) {
+                for found in every.find_overlapping_iter(window) {
+                    join(&mut covered, start + found.start()..start + found.end());
+                }
+                at = end;
+            } else {
+                join(&mut covered, start..at + found.end());
+                at = start + 1;
             }
-            self.in_secret = *covered;
         }
-        self.held_covered = covered[safe..].iter().take_while(|covered| **covered).count();
-        self.held = buffer.split_off(safe);
-        given
+        covered
     }
 
     /// The length of the longest end of `buffer` with which a form begins that is not complete yet.
@@ -83,7 +92,103 @@ impl Redactor {
         let longest = |form: &Vec<u8>| {
             (1..form.len().min(buffer.len() + 1)).rev().find(|&length| buffer.ends_with(&form[..length])).unwrap_or(0)
         };
-        self.forms.iter().map(longest).max().unwrap_or(0)
+        self.all.iter().map(longest).max().unwrap_or(0)
+    }
+}
+
+/// Adds a range to ranges that are in order, of which it may overlap the last ones.
+fn join(ranges: &mut Vec<Range<usize>>, mut range: Range<usize>) {
+    while let Some(last) = ranges.pop_if(|last| last.end >= range.start) {
+        range = last.start.min(range.start)..last.end.max(range.end);
+    }
+    ranges.push(range);
+}
+
+impl Redactor {
+    /// A redactor for these secrets. Empty ones are passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Forms::of`].
+    pub fn new(secrets: &[String]) -> Result<Self, aho_corasick::BuildError> {
+        Forms::of(secrets).map(Self::with)
+    }
+
+    /// A redactor for these forms.
+    #[must_use]
+    pub const fn with(forms: Option<Forms>) -> Self {
+        Self { forms, buffer: Vec::new(), held: 0, held_covered: 0, in_secret: false }
+    }
+
+    /// Takes the next bytes and gives back those that are safe to store.
+    pub fn write(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut clean = Vec::with_capacity(bytes.len());
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.pass(bytes.len(), |part| clean.extend_from_slice(part));
+        clean
+    }
+
+    /// Gives back what was held. Nothing may be written afterwards.
+    pub fn finish(&mut self) -> Vec<u8> {
+        let mut clean = Vec::new();
+        self.end(|part| clean.extend_from_slice(part));
+        clean
+    }
+
+    /// Room for at least so many bytes, to be filled from its beginning and then passed on.
+    pub fn room(&mut self, size: usize) -> &mut [u8] {
+        if self.buffer.len() < self.held + size {
+            let longest = self.forms.as_ref().map_or(0, |forms| forms.longest);
+            let mut larger = vec![0; size + longest];
+            larger[..self.held].copy_from_slice(&self.buffer[..self.held]);
+            self.buffer = larger;
+        }
+        &mut self.buffer[self.held..]
+    }
+
+    /// Takes the first bytes of [`Self::room`], and gives those that are safe to store to `sink`, piece by piece.
+    pub fn pass(&mut self, bytes: usize, sink: impl FnMut(&[u8])) {
+        self.advance(bytes, false, sink);
+    }
+
+    /// Gives what was held to `sink`. Nothing may be passed afterwards.
+    pub fn end(&mut self, sink: impl FnMut(&[u8])) {
+        self.advance(0, true, sink);
+    }
+
+    fn advance(&mut self, bytes: usize, last: bool, mut sink: impl FnMut(&[u8])) {
+        let filled = self.held + bytes;
+        let Some(forms) = &self.forms else {
+            if bytes > 0 {
+                sink(&self.buffer[..bytes]);
+            }
+            return;
+        };
+        let buffer = &self.buffer[..filled];
+        let covered = forms.covered(buffer, 0..self.held_covered);
+        let safe = if last { filled } else { filled - forms.beginning_at_end(buffer) };
+        let mut at = 0;
+        self.held_covered = 0;
+        for secret in covered {
+            let (start, end) = (secret.start.min(safe), secret.end.min(safe));
+            if at < start {
+                sink(&buffer[at..start]);
+                self.in_secret = false;
+            }
+            if start < end && !std::mem::replace(&mut self.in_secret, true) {
+                sink(MARK);
+            }
+            at = at.max(end);
+            if secret.start <= safe && safe < secret.end {
+                self.held_covered = secret.end - safe;
+            }
+        }
+        if at < safe {
+            sink(&buffer[at..safe]);
+            self.in_secret = false;
+        }
+        self.buffer.copy_within(safe..filled, 0);
+        self.held = filled - safe;
     }
 }
 
@@ -197,6 +302,36 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_in_any_form_written_in_three_writes_cut_anywhere_leaves_nothing_of_it() {
+        let secret = "Zm9v\"/+é".to_owned();
+        for form in forms(&secret) {
+            let text = [b"<", &form[..], b"><", &form[..], b">"].concat();
+            let whole = redact(&text, std::slice::from_ref(&secret)).unwrap();
+            assert_eq!(whole, b"<[secret]><[secret]>");
+            for first in 0..=text.len() {
+                for second in first..=text.len() {
+                    let mut redactor = Redactor::new(std::slice::from_ref(&secret)).unwrap();
+                    let mut clean = redactor.write(&text[..first]);
+                    clean.extend(redactor.write(&text[first..second]));
+                    clean.extend(redactor.write(&text[second..]));
+                    clean.extend(redactor.finish());
+                    assert_eq!(clean, whole, "{first} {second}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_found_wherever_they_stand_to_the_blocks_that_are_searched() {
+        let secrets = ["hunter22".to_owned(), "22-and-more".to_owned()];
+        for distance in BLOCK - 24..BLOCK + 24 {
+            let text = format!("hunter22{}<hunter22-and-more>{}hunter22", ".".repeat(distance), "-".repeat(BLOCK));
+            let wanted = format!("[secret]{}<[secret]>{}[secret]", ".".repeat(distance), "-".repeat(BLOCK));
+            assert_eq!(redact(text.as_bytes(), &secrets).unwrap(), wanted.as_bytes(), "{distance}");
+        }
+    }
+
+    #[test]
     fn bytes_that_cannot_begin_a_secret_are_given_at_once() {
         let mut redactor = Redactor::new(&["hunter22".to_owned()]).unwrap();
         assert_eq!(redactor.write(b"progress 50%\nhun"), b"progress 50%\n");
@@ -204,7 +339,49 @@ mod tests {
         assert_eq!(redactor.finish(), b"");
     }
 
+    /// What the redactor has to give, looked for byte by byte.
+    fn plain(text: &[u8], secrets: &[String]) -> Vec<u8> {
+        let mut covered = vec![false; text.len()];
+        for form in secrets.iter().flat_map(|secret| forms(secret)) {
+            for at in 0..=text.len().saturating_sub(form.len()) {
+                if text[at..].starts_with(&form) {
+                    covered[at..at + form.len()].fill(true);
+                }
+            }
+        }
+        let mut clean = Vec::new();
+        for (at, byte) in text.iter().enumerate() {
+            match covered[at] {
+                false => clean.push(*byte),
+                true if at > 0 && covered[at - 1] => {}
+                true => clean.extend_from_slice(MARK),
+            }
+        }
+        clean
+    }
+
     proptest! {
+        #[test]
+        fn secrets_that_overlap_in_every_way_are_removed_as_if_each_byte_was_looked_at(
+            secrets in prop::collection::vec("[ab]{1,7}", 1..4),
+            text in "[abc]{0,60}",
+            cuts in prop::collection::vec(1_usize..9, 1..20),
+        ) {
+            let mut redactor = Redactor::new(&secrets).unwrap();
+            let mut clean = Vec::new();
+            let mut rest = text.as_bytes();
+            for cut in cuts.iter().cycle() {
+                let (now, later) = rest.split_at((*cut).min(rest.len()));
+                clean.extend(redactor.write(now));
+                rest = later;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            clean.extend(redactor.finish());
+            prop_assert_eq!(clean, plain(text.as_bytes(), &secrets));
+        }
+
         #[test]
         fn however_the_output_is_written_no_form_of_a_secret_is_left(
             secret in "[ -~éü]{6,20}",

@@ -7,6 +7,7 @@ use super::execute::{Control, End, Ended, Executor};
 use super::file::Shelf;
 use super::observe::{FilePreview, Observer};
 use super::process::Launch;
+use super::supervisor::Limits;
 use super::target::Environment;
 use super::{file, probe, process, sql};
 use crate::model::call::{Call, FileCall, Ticket};
@@ -34,7 +35,12 @@ impl World {
     #[must_use]
     pub fn new(run_folder: &Path, executable: PathBuf, environment: Environment) -> Self {
         Self {
-            launch: Launch { executable, output: run_folder.join("output"), environment: environment.clone() },
+            launch: Launch {
+                executable,
+                output: run_folder.join("output"),
+                environment: environment.clone(),
+                limits: Limits::default(),
+            },
             shelf: Shelf { backup: run_folder.join("backup"), environment: environment.clone() },
             eyes: Eyes { environment },
         }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::digest::sha256;
+
 /// One rendered action of a kind that is carried out by the program.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
@@ -159,11 +161,175 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// A name for files and sessions of this attempt: `step.2` or `step.undo0.1`. Contains no `/`.
+    /// A name for files and sessions of this attempt, see [`label`].
     #[must_use]
     pub fn label(&self) -> String {
-        let step = self.step.replace('/', "~");
-        self.undo
-            .map_or_else(|| format!("{step}.{}", self.attempt), |part| format!("{step}.undo{part}.{}", self.attempt))
+        label(&self.step, self.undo, self.attempt)
+    }
+}
+
+/// The longest [`file_name`], in bytes, so that a label with its longest ending keeps below what a folder takes.
+const LONGEST: usize = 160;
+
+/// The name of an attempt's files: `step.2`, or `step.undo0.1` for a part of an undo. No two attempts of a run share
+/// one, whatever their steps are called, and none is longer than 200 bytes.
+#[must_use]
+pub fn label(step: &str, undo: Option<usize>, attempt: u32) -> String {
+    let step = file_name(step);
+    undo.map_or_else(|| format!("{step}.{attempt}"), |part| format!("{step}.undo{part}.{attempt}"))
+}
+
+/// The name of a step in the journal as the beginning of a file's name: printable ASCII without a slash, different for
+/// different steps. `/` becomes `~`; what may not stand there becomes `%` and its number, byte by byte; what is too
+/// long ends with `%%` and its digest.
+#[must_use]
+pub fn file_name(step: &str) -> String {
+    let undo = undo_ending(step);
+    let mut name = String::with_capacity(step.len());
+    let mut cut = 0;
+    for (place, byte) in step.bytes().enumerate() {
+        let is_first = place == 0;
+        match byte {
+            b'/' => name.push('~'),
+            b'.' | b'-' if is_first => push_escaped(&mut name, byte),
+            b'.' if undo == Some(place) => push_escaped(&mut name, byte),
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'-'
+            | b'_'
+            | b'.'
+            | b'['
+            | b']'
+            | b'+'
+            | b','
+            | b'='
+            | b':'
+            | b'@' => {
+                name.push(char::from(byte));
+            }
+            _ => push_escaped(&mut name, byte),
+        }
+        if name.len() <= LONGEST - DIGEST - 2 {
+            cut = name.len();
+        }
+    }
+    if name.is_empty() {
+        // Nothing else has a sign of its own that no number follows.
+        name.push('%');
+    }
+    if name.len() > LONGEST {
+        name.truncate(cut);
+        name.push_str("%%");
+        name.push_str(&sha256(&[step.as_bytes()])[..DIGEST]);
+    }
+    name
+}
+
+/// How many digits of a digest stand for the end of a long name.
+const DIGEST: usize = 32;
+
+fn push_escaped(name: &mut String, byte: u8) {
+    name.push('%');
+    name.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or_default());
+    name.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or_default());
+}
+
+/// Where a step's name ends like the label of an undo, the place of that ending.
+fn undo_ending(step: &str) -> Option<usize> {
+    let place = step.rfind(".undo")?;
+    let digits = &step[place + ".undo".len()..];
+    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn usual_names_stay_readable() {
+        assert_eq!(label("create-index", None, 2), "create-index.2");
+        assert_eq!(label("drain[web-1]", None, 1), "drain[web-1].1");
+        assert_eq!(label("upgrade/check", Some(0), 1), "upgrade~check.undo0.1");
+        assert_eq!(label("pooler.acquire", None, 1), "pooler.acquire.1");
+    }
+
+    #[test]
+    fn names_that_would_be_another_file_are_written_differently() {
+        let names = ["a/b", "a~b", "a%7eb", "..", ".", "", "%", "-rf", "a.undo0", "a\nb", "ü", "a b", "a[../../x]"];
+        let wanted = [
+            "a~b",
+            "a%7eb",
+            "a%257eb",
+            "%2e.",
+            "%2e",
+            "%",
+            "%25",
+            "%2drf",
+            "a%2eundo0",
+            "a%0ab",
+            "%c3%bc",
+            "a%20b",
+            "a[..~..~x]",
+        ];
+        assert_eq!(names.map(file_name), wanted);
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_keeps_what_tells_it_apart() {
+        let (one, two) = ("x".repeat(300) + "1", "x".repeat(300) + "2");
+        let name = file_name(&one);
+        assert_eq!((name.len(), &name[..3], name.contains("%%")), (160, "xxx", true));
+        assert_ne!(name, file_name(&two));
+        assert_eq!(file_name(&"y".repeat(160)), "y".repeat(160));
+    }
+
+    fn names() -> impl Strategy<Value = String> {
+        let hostile = prop::sample::select(vec![
+            "a",
+            "/",
+            "~",
+            "%",
+            ".",
+            "..",
+            "undo0",
+            ".undo0",
+            ".1",
+            "7e",
+            "2f",
+            "[",
+            "]",
+            "\n",
+            "ü",
+            "é",
+            " ",
+            "\0",
+            "-",
+            "😀",
+            "%%",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ]);
+        prop::collection::vec(hostile, 0..8).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_attempts_share_a_label_and_each_is_a_plain_file_name(
+            attempts in prop::collection::vec((names(), prop::option::of(0_usize..2), 1_u32..3), 1..60),
+        ) {
+            let mut seen = BTreeMap::new();
+            for attempt in attempts {
+                let label = label(&attempt.0, attempt.1, attempt.2);
+                prop_assert!(label.len() <= 200, "{label}");
+                prop_assert!(label.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'), "{label}");
+                prop_assert!(!label.starts_with(['.', '-']), "{label}");
+                let before = seen.insert(label.clone(), attempt.clone());
+                prop_assert!(before.is_none_or(|before| before == attempt), "{label}");
+            }
+        }
     }
 }

@@ -9,9 +9,15 @@ pub fn sha256(parts: &[&[u8]]) -> String {
     for part in parts {
         hasher.update(part);
     }
+    hex(&hasher.finalize())
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
-    let mut hex = String::with_capacity(64);
-    for byte in hasher.finalize() {
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
         hex.push(digit(byte >> 4));
         hex.push(digit(byte & 15));
     }

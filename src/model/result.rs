@@ -35,13 +35,61 @@ pub struct StepResult {
     pub truncated: bool,
 }
 
-/// All output of an attempt, as it is kept beside the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// All output of an attempt, as it is kept beside the journal, and what the attempt left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OutputDigest {
     /// Bytes written by the step to both streams, before anything was removed or cut.
     pub bytes: u64,
-    /// SHA-256 of the stored bytes, lower-case hex.
+    /// SHA-256 of all that was written, secrets removed, lower-case hex. Of a process that is the SHA-256 of the
+    /// digests of its two streams as they stand here, standard output's first.
     pub sha256: String,
+    /// Standard output of a process, when it wrote any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<StreamDigest>,
+    /// Its standard error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<StreamDigest>,
+    /// Processes that still held the output open some time after the step's own process had ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_open: Vec<Leftover>,
+    /// Processes of the step that went on after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<Leftover>,
+}
+
+/// One stream of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamDigest {
+    /// Bytes written by the step, before anything was removed or cut.
+    pub bytes: u64,
+    /// SHA-256 of all that was written, secrets removed, lower-case hex: of the stored file where nothing is left out.
+    pub sha256: String,
+    /// How many bytes are left out of the stored file, between its head and its tail.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+    /// Why not all of it could be stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_stored: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A process that was there when a step was over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Leftover {
+    /// Its id.
+    pub pid: i32,
+    /// What it calls itself, at most 15 bytes.
+    pub name: String,
+}
+
+impl std::fmt::Display for Leftover {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.pid, self.name)
+    }
 }
 
 /// Why something failed, as data.

@@ -14,6 +14,7 @@ use super::terminal::{Looks, err, out};
 use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
 use super::view::{Progress, Prompt, View};
 use super::{failure, question};
+use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
 use crate::model::question::{Choice, OpenQuestion};
 use crate::model::result::Failure;
@@ -152,7 +153,7 @@ impl Human {
         let what = format!("{}{} at line {} of the runbook", name.unwrap_or_default(), known.kind, known.line);
         let mut text = if self.looks.is_terminal { self.below(&what) } else { format!("        {what}\n") };
         text += &failure.map_or_else(String::new, failure::causes);
-        text += &failure::output(output, &self.folder, &label.replace('/', "~"));
+        text += &failure::output(output, &self.folder, label);
         self.say(text);
     }
 
@@ -177,7 +178,7 @@ impl Human {
                 let after = if decided.is_some() { String::new() } else { format!(" after {took}") };
                 self.step_line(at, Mark::Failed, step, &format!("{failed}{after}: {why}"));
                 let output = failure::output_of(result);
-                self.failed(step, failure.as_ref(), &format!("{step}.{attempt}"), &output);
+                self.failed(step, failure.as_ref(), &label(step, None, *attempt), &output);
             }
             Outcome::Unknown => self.step_line(at, Mark::Unknown, step, &format!("nobody knows how it ended: {why}")),
             Outcome::UnknownMayRun => {
@@ -197,8 +198,8 @@ impl Human {
             }
             Outcome::Failed | Outcome::TimedOut => {
                 self.step_line(at, Mark::Failed, step, &format!("its undo failed: {why}"));
-                let label = format!("{step}.undo{part}.{attempt}");
-                let output = failure::kept(&self.folder, &label.replace('/', "~"));
+                let label = label(step, Some(*part), *attempt);
+                let output = failure::kept(&self.folder, &label);
                 self.failed(step, failure.as_ref(), &label, &output);
             }
             Outcome::Unknown | Outcome::UnknownMayRun => {

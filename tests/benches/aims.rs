@@ -9,6 +9,7 @@ mod support;
 
 mod journal;
 mod large;
+mod output;
 mod plan;
 mod process;
 mod validate;

@@ -160,7 +160,7 @@ fn ended(step: String, attempt: u32) -> Event {
         exit_code: Some(i32::from(!is_last)),
         ..StepResult::default()
     };
-    let output = Some(OutputDigest { bytes: 0, sha256: sha256(&[]) });
+    let output = Some(OutputDigest { sha256: sha256(&[]), ..OutputDigest::default() });
     let outcome = if is_last { Outcome::Succeeded } else { Outcome::Failed };
     Event::AttemptFinished { step, attempt, outcome, failure, duration_ms: 3, output, result }
 }

@@ -60,7 +60,7 @@ pub fn finished(step: &str, outcome: Outcome) -> Event {
         outcome,
         failure: Some(Failure::new(FailureKind::Exit, "it ended with 3: \"no\u{1}\"\n\t\\ \u{7f} \u{2028} 🙂")),
         duration_ms: 1_250,
-        output: Some(OutputDigest { bytes: 12, sha256: "cd".to_owned() }),
+        output: Some(OutputDigest { bytes: 12, sha256: "cd".to_owned(), ..OutputDigest::default() }),
         result: StepResult { stdout: Some("a\nb".to_owned()), exit_code: Some(3), ..StepResult::default() },
     }
 }

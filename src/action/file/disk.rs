@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use crate::action::observe::FileSnapshot;
+use crate::model::call::file_name;
 use crate::model::digest::sha256;
 use crate::model::event::FileState;
 use crate::model::result::{Failure, FailureKind};
@@ -111,7 +112,7 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), Failure> {
 /// Where the old bytes of a step's file are kept. The digest is part of the name, so that an attempt that finds
 /// another state than the first never takes the place of what the first kept.
 pub(super) fn kept_path(folder: &Path, step: &str, sha256: &str) -> PathBuf {
-    folder.join(format!("{}.{sha256}", step.replace('/', "~")))
+    folder.join(format!("{}.{sha256}", file_name(step)))
 }
 
 /// Keeps the old bytes with the run, durably.
