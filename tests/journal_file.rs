@@ -16,7 +16,7 @@ use runbook::journal::crash::CrashPlan;
 use runbook::journal::file::{Cut, Journal, JournalError};
 use runbook::journal::format;
 use runbook::model::digest::sha256;
-use runbook::model::event::{Event, Outcome, Record};
+use runbook::model::event::{Event, Outcome, Record, RunOutcome};
 use runbook::model::question::Choice;
 use runbook::model::result::{Failure, FailureKind, StepResult};
 use serde_json::{Value, json};
@@ -208,7 +208,7 @@ fn a_crash_at_any_point_of_any_record_leaves_whole_records_and_at_most_a_torn_li
     assert!(!CrashPlan::from_text(None).expect("no crash").is_at(1, "after_sync"));
 }
 
-/// A file system of 512 KiB. Only root may mount one: the tests on full disks show something there alone.
+/// A file system of 4 MiB. Only root may mount one: the tests on full disks show something there alone.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -216,7 +216,7 @@ impl SmallDisk {
     fn mount() -> Option<Self> {
         let folder = folder();
         let mounted = assert_cmd::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
             .arg(folder.path())
             .output()
             .expect("mount starts");
@@ -272,6 +272,81 @@ fn on_a_full_disk_no_attempt_begins_but_ends_are_recorded_until_the_reserve_is_u
     assert_eq!(record.seq, ended + 1);
     let file = std::fs::read(folder.join("journal.jsonl")).expect("bytes");
     assert_eq!(verify(&file[..], &[]).expect("a good journal").records, ended + 1);
+}
+
+/// The end of an attempt that said as much as is kept of it.
+fn long_end(step: &str) -> Event {
+    let Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, output, result } =
+        support::finished(step, Outcome::Succeeded)
+    else {
+        panic!("it is the end of an attempt");
+    };
+    // Each of these takes six bytes in a record.
+    let said = || Some("\u{1}".repeat(64 * 1024));
+    let result = StepResult { stdout: said(), stderr: said(), ..result };
+    Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, output, result }
+}
+
+#[test]
+fn the_longest_ends_of_all_that_is_under_way_are_recorded_on_a_full_disk() {
+    for under_way in 1..=2 {
+        let Some(disk) = SmallDisk::mount() else { return };
+        let mut journal = create(disk.0.path());
+        journal.append(support::at(0), support::started()).expect("a record");
+        let steps = &["a", "b"][..under_way];
+        for step in steps {
+            journal.append(support::at(1), support::attempt(step)).expect("a record");
+        }
+        disk.fill();
+        assert!(matches!(journal.may_begin(), Err(JournalError::NoReserve { .. })));
+        for step in steps {
+            journal.append(support::at(2), long_end(step)).expect("room that was kept");
+        }
+        let refused = journal.append(support::at(3), support::attempt("c"));
+        assert!(matches!(refused, Err(JournalError::NoReserve { .. })), "{refused:?}");
+        let outcome = RunOutcome::Stopped;
+        let event = Event::RunFinished { outcome, remaining: Vec::new() };
+        journal.append(support::at(4), event).expect("what was refused poisons nothing");
+    }
+}
+
+#[test]
+fn what_is_kept_is_given_back_when_a_run_is_over() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = folder();
+    let mut journal = create(folder.path());
+    let taken = || std::fs::metadata(folder.path().join("journal.jsonl")).expect("the journal").blocks() * 512;
+    journal.append(support::at(0), support::started()).expect("a record");
+    if taken() < 1024 * 1024 {
+        // This file system keeps no room, or does not tell.
+        return;
+    }
+    journal
+        .append(support::at(1), Event::RunFinished { outcome: RunOutcome::Succeeded, remaining: Vec::new() })
+        .expect("a record");
+    assert!(taken() < 64 * 1024, "{} bytes are still taken", taken());
+    assert_eq!(open(folder.path()).expect("a good journal").1.len(), 2);
+}
+
+#[test]
+fn the_last_record_is_written_and_synced_again_when_a_run_is_taken_up_and_synced_when_it_is_read() {
+    if !Path::new("/usr/bin/strace").exists() {
+        return;
+    }
+    let log = folder();
+    let calls = log.path().join("calls");
+    assert_cmd::Command::new("strace")
+        .args(["-f", "-y", "-s", "16", "-e", "trace=write,pwrite64,fdatasync", "-o"])
+        .arg(&calls)
+        .arg(std::env::current_exe().expect("this test"))
+        .args(["--exact", "a_run_taken_up_again_goes_on_with_the_next_number_and_a_higher_epoch", "--test-threads=1"])
+        .assert()
+        .success();
+    let calls = std::fs::read_to_string(calls).expect("what was called");
+    let calls = calls.lines().filter(|call| call.contains("/journal.jsonl>")).filter_map(|call| call.split_once(' '));
+    let names: Vec<&str> = calls.filter_map(|(_, call)| call.trim().split_once('(')).map(|(name, _)| name).collect();
+    let expected = ["pwrite64", "fdatasync", "write", "fdatasync", "fdatasync"];
+    assert_eq!(names[names.len() - expected.len()..], expected, "taken up, appended, read");
 }
 
 #[test]

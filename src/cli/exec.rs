@@ -22,7 +22,7 @@ use crate::model::step::{Action, FileContent, Step, Undo};
 use crate::run::clock;
 
 /// What to do where a run's folder cannot be written.
-const NO_PLACE: &str = "nothing was run; make room, or name another folder with RUNBOOK_STATE=FOLDER";
+pub const NO_PLACE: &str = "nothing was run; make room, or name another folder with RUNBOOK_STATE=FOLDER";
 
 #[derive(Debug, Args)]
 #[command(
@@ -134,7 +134,6 @@ pub fn holder(folder: &RunFolder, environment: &Environment) -> Holder {
         host: environment.host(),
         actor: environment.user(),
         since: timestamp(clock::now()),
-        command: std::env::args().collect::<Vec<_>>().join(" "),
     }
 }
 

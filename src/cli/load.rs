@@ -151,7 +151,7 @@ pub fn load(path: &Path, given: &Given, environment: &Environment) -> Result<Loa
     }
     let runbook = file.checked.runbook.ok_or_else(|| unresolved(path, undone))?;
     let parameters = typed(&runbook, given)?;
-    let digest = digest(&runbook, &parameters);
+    let digest = digest(&serde_json::to_vec(&runbook).unwrap_or_default(), &parameters);
     Ok(Loaded { bytes, runbook, parameters, digest })
 }
 
@@ -194,9 +194,9 @@ fn typed(runbook: &Runbook, given: &Given) -> Result<BTreeMap<String, Value>, Ex
     })
 }
 
-/// The digest of all that a run depends on. `runbook` is the resolved one, or its JSON as it was kept: whether that is
+/// The digest of all that a run depends on. `runbook` is the JSON of the resolved one, as it is kept: whether that is
 /// what was approved does not depend on what this version would make of it.
-pub fn digest(runbook: &impl serde::Serialize, parameters: &BTreeMap<String, Value>) -> String {
-    let bytes = serde_json::to_vec(&(runbook, parameters)).unwrap_or_default();
-    format!("sha256:{}", sha256(&[&bytes]))
+pub fn digest(runbook: &[u8], parameters: &BTreeMap<String, Value>) -> String {
+    let parameters = serde_json::to_vec(parameters).unwrap_or_default();
+    format!("sha256:{}", sha256(&[b"[", runbook, b",", &parameters, b"]"]))
 }

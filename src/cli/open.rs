@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use super::environment::Environment;
 use super::exec::{author, crash_plan, holder};
 use super::exit::{Exit, REFUSED, STOPPED, TAMPERED};
@@ -55,7 +53,7 @@ impl Opened {
     }
 
     /// What was approved is what runs: the runbook as it is kept has to be the one that the run began with.
-    fn is_approved(&self, kept: &Value) -> Result<(), Exit> {
+    fn is_approved(&self, kept: &[u8]) -> Result<(), Exit> {
         let now = digest(kept, &self.engine.state.parameters);
         match self.first.as_ref().map(|record| &record.event) {
             Some(Event::RunStarted { digest, .. }) if *digest != now => {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::environment::Environment;
-use super::exec::crash_plan;
+use super::exec::{NO_PLACE, crash_plan};
 use super::exit::{Exit, REFUSED, STOPPED};
 use super::{open, runtime};
 use crate::action::secret::Secrets;
@@ -84,9 +84,12 @@ async fn go<V: View>(turn: Turn, first: Vec<Event>, view: V, environment: &Envir
         prepared: RefCell::default(),
     };
     // Without its first record nothing of a run has happened.
-    let code = if session.log.read(|engine| engine.state.begun) { STOPPED } else { REFUSED };
+    let has_begun = session.log.read(|engine| engine.state.begun);
     for event in first {
-        session.log.append(event).map_err(|error| Exit::from(error).with_code(code))?;
+        session.log.append(event).map_err(|error| {
+            let exit = Exit::from(error);
+            if has_begun { exit } else { exit.with_code(REFUSED).help(NO_PLACE) }
+        })?;
     }
     let started = session.log.read(|engine| engine.state.started.clone());
     session.log.values.set_run("started", &started);

@@ -11,6 +11,8 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::thread;
 
+use rustix::io::Errno;
+
 use super::file::FILE_NAME;
 use super::format::{self, Facts, FormatError, MAX_LINE};
 use crate::model::event::{Event, FORMAT, Head, Record};
@@ -121,13 +123,26 @@ pub fn read(folder: &Path) -> Result<Records, ChainError> {
 /// The same, with each record given out as it is read, so that not all of them have to be held. What is made of them
 /// is worth something only where no error follows. The bytes of a torn last line.
 ///
+/// All that was read is durable when this returns: whoever writes may not have synced the last record yet.
+///
 /// # Errors
 ///
 /// As [`read`].
 pub fn read_each(folder: &Path, each: impl FnMut(Record)) -> Result<Option<u64>, ChainError> {
-    let mut lines = Lines::decoding(BufReader::new(File::open(folder.join(FILE_NAME))?));
+    let file = File::open(folder.join(FILE_NAME))?;
+    let mut lines = Lines::decoding(BufReader::new(&file));
     lines.for_each(each)?;
-    Ok(lines.torn_tail)
+    let torn_tail = lines.torn_tail;
+    sync(&file)?;
+    Ok(torn_tail)
+}
+
+/// Makes durable what stands in a file. One that lies where nothing can be written changes no more.
+fn sync(file: &File) -> io::Result<()> {
+    match rustix::fs::fdatasync(file) {
+        Ok(()) | Err(Errno::ROFS | Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// So many bytes are read before their lines are looked at.
@@ -146,6 +161,8 @@ pub(super) struct Lines<R> {
     record: Option<Result<Record, FormatError>>,
     /// The last line given out, without its newline; the torn one at the end.
     pub(super) line: Vec<u8>,
+    /// Bytes of the last whole line given out, its newline counted.
+    pub(super) last: u64,
     /// Bytes of the torn last line, its newline counted where it has one. Set at the end.
     pub(super) torn_tail: Option<u64>,
     pub(super) chain: Chain,
@@ -168,6 +185,7 @@ impl<R: BufRead> Lines<R> {
             decodes: false,
             record: None,
             line: Vec::new(),
+            last: 0,
             torn_tail: None,
             chain: Chain::default(),
         }
@@ -191,6 +209,7 @@ impl<R: BufRead> Lines<R> {
         match line.finding {
             Some(Ok(facts)) => {
                 self.chain.admit(&facts)?;
+                self.last = length + 1;
                 Ok(Some(facts))
             }
             None => {

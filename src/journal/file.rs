@@ -2,25 +2,25 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
-use super::chain::{Chain, ChainError, Lines, Tampered};
+use super::chain::{Chain, ChainError, Lines};
 use super::crash::CrashPlan;
 use super::durable;
-use super::format::{self, FormatError};
+use super::format;
+use super::reserve::{Reserve, has_room, is_full};
+use super::trouble::classify;
 use crate::model::digest::sha256;
 use crate::model::event::{Event, Record};
 
+pub use super::trouble::JournalError;
+
 /// The journal's name in the run's folder.
 pub const FILE_NAME: &str = "journal.jsonl";
-
-/// Bytes kept free behind the end, so that the end of a run can still be recorded on a full disk.
-const RESERVE: u64 = 64 * 1024;
 
 /// Who writes, and about which run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,87 +42,12 @@ pub struct Cut {
     pub sha256: String,
 }
 
-/// Why the journal does not take a record, or cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The run has a journal already.
-    #[error("{} exists already", .path.display())]
-    Exists {
-        /// The journal.
-        path: PathBuf,
-    },
-    /// The disk, a quota or a limit on file sizes leaves no room. The record is not durable.
-    #[error("there is no room left for {}: free some space, then `runbook resume`", .path.display())]
-    Full {
-        /// The journal.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No attempt may begin, because its end might find no room. Nothing was written, and ends can be recorded still.
-    #[error("the disk of {} is nearly full, so no further step may begin: free some space, then `runbook resume`", .path.display())]
-    NoReserve {
-        /// The journal.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It may not be written.
-    #[error("{} cannot be written: its file system is read-only, or it belongs to another user", .path.display())]
-    ReadOnly {
-        /// The journal.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Any other trouble with the disk. The record may or may not be there after a restart.
-    #[error("cannot {action} {}", .path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// An earlier record failed, so nothing more is written by this process.
-    #[error("{} takes no further record, because an earlier one could not be made durable: see that the disk is well, then `runbook resume`", .path.display())]
-    Poisoned {
-        /// The journal.
-        path: PathBuf,
-    },
-    /// Somebody else wrote to it. Nothing was written.
-    #[error("{} was changed by another process", .path.display())]
-    Changed {
-        /// The journal.
-        path: PathBuf,
-    },
-    /// The event has no line that could be read again. Nothing was written.
-    #[error("the event cannot be recorded")]
-    Unwritable(#[source] FormatError),
-    /// It is another run's.
-    #[error("{} is the journal of the run {found}", .path.display())]
-    OtherRun {
-        /// The journal.
-        path: PathBuf,
-        /// Whose it is.
-        found: String,
-    },
-    /// Its records are not those that were written.
-    #[error("{} cannot be believed and is not written to; `runbook audit verify` examines it", .path.display())]
-    Tampered {
-        /// The journal.
-        path: PathBuf,
-        /// Which record, and what is wrong.
-        source: Tampered,
-    },
-}
-
 /// The open journal of one run, at its end.
 ///
 /// Durability: a record that [`Journal::append`] returned survives `kill -9` and a power cut. After any failure in
 /// writing or syncing the journal is poisoned: the state of the file is not known, and a failed sync may report
-/// success when it is tried again although the bytes are lost. Only opening it anew shows what is there.
+/// success when it is tried again although the bytes are lost. Only opening it anew shows what is there, and what was
+/// written last is written again then: no later sync would carry it to the disk otherwise.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
@@ -131,7 +56,7 @@ pub struct Journal {
     chain: Chain,
     epoch: u64,
     end: u64,
-    reserved: u64,
+    reserve: Reserve,
     appended: u64,
     poisoned: bool,
     crash: CrashPlan,
@@ -151,7 +76,8 @@ impl Journal {
             .mode(0o600)
             .open(&path)
             .map_err(|source| classify("create", &path, source))?;
-        let mut journal = Self::at_end(file, path, author, Chain::default(), 0, crash);
+        let reserve = Reserve::new(folder, 0);
+        let mut journal = Self::at_end(file, path, author, Chain::default(), reserve, 0, crash);
         journal.reserve().map_err(|source| classify("reserve space for", &journal.path, source))?;
         journal.file.sync_all().map_err(|source| classify("sync", &journal.path, source))?;
         durable::sync_folder(folder).map_err(|source| classify("sync the folder of", &journal.path, source))?;
@@ -169,17 +95,22 @@ impl Journal {
         folder: &Path,
         author: Author,
         crash: CrashPlan,
-        each: impl FnMut(Record),
+        mut each: impl FnMut(Record),
     ) -> Result<(Self, Option<Cut>), JournalError> {
         let path = folder.join(FILE_NAME);
         let mut file =
             OpenOptions::new().read(true).append(true).open(&path).map_err(|source| classify("open", &path, source))?;
+        let mut reserve = Reserve::new(folder, 0);
         let mut lines = Lines::decoding(BufReader::new(&file));
+        let each = |record: Record| {
+            reserve.follow(&record.event);
+            each(record);
+        };
         lines.for_each(each).map_err(|error| match error {
             ChainError::Read(source) => classify("read", &path, source),
             ChainError::Tampered(source) => JournalError::Tampered { path: path.clone(), source },
         })?;
-        let Lines { chain, torn_tail, .. } = lines;
+        let Lines { chain, torn_tail, last, .. } = lines;
         if let Some(found) = chain.run.clone().filter(|run| *run != author.run) {
             return Err(JournalError::OtherRun { path, found });
         }
@@ -190,7 +121,9 @@ impl Journal {
         } else {
             None
         };
-        let mut journal = Self::at_end(file, path, author, chain, end, crash);
+        write_again(&path, end - last, end)
+            .map_err(|source| classify("write the last record again to", &path, source))?;
+        let mut journal = Self::at_end(file, path, author, chain, reserve, end, crash);
         // Undoing and answering are allowed on a full disk, as far as there is room.
         match journal.reserve() {
             Err(error) if !is_full(&error) => Err(classify("reserve space for", &journal.path, error)),
@@ -198,16 +131,42 @@ impl Journal {
         }
     }
 
-    fn at_end(file: File, path: PathBuf, author: Author, chain: Chain, end: u64, crash: CrashPlan) -> Self {
+    fn at_end(
+        file: File,
+        path: PathBuf,
+        author: Author,
+        chain: Chain,
+        reserve: Reserve,
+        end: u64,
+        crash: CrashPlan,
+    ) -> Self {
         let epoch = chain.epoch + 1;
-        Self { file, path, author, chain, epoch, end, reserved: end, appended: 0, poisoned: false, crash }
+        Self { file, path, author, chain, epoch, end, reserve, appended: 0, poisoned: false, crash }
+    }
+
+    /// Whether an attempt may begin: there is room for its end, and for the end of all that is under way.
+    ///
+    /// # Errors
+    ///
+    /// `NoReserve`, or why that could not be found out. The journal takes records as before.
+    pub fn may_begin(&mut self) -> Result<(), JournalError> {
+        let room = self.reserve().and_then(|()| has_room(&self.file));
+        room.map_err(|source| {
+            let path = self.path.clone();
+            if is_full(&source) {
+                JournalError::NoReserve { path, source }
+            } else {
+                classify("reserve space for", &path, source)
+            }
+        })
     }
 
     /// Appends one record with one write, and returns it once it is durable.
     ///
     /// # Errors
     ///
-    /// `Unwritable` and `NoReserve` leave the journal as it was. After any other error it is poisoned.
+    /// `Unwritable`, and what [`Journal::may_begin`] says, leave the journal as it was. After any other error it is
+    /// poisoned.
     pub fn append(&mut self, at: Timestamp, event: Event) -> Result<Record, JournalError> {
         if self.poisoned {
             return Err(JournalError::Poisoned { path: self.path.clone() });
@@ -225,9 +184,11 @@ impl Journal {
             hash: String::new(),
         };
         let line = format::seal(&mut record).map_err(JournalError::Unwritable)?;
-        let room = self.reserve();
-        if begins && let Err(source) = room.and_then(|()| self.has_room()) {
-            return Err(JournalError::NoReserve { path: self.path.clone(), source });
+        if begins {
+            self.may_begin()?;
+        } else {
+            // What ends or undoes something is recorded as far as there is room.
+            let _kept = self.reserve.keep(&self.file, self.end, 0);
         }
         self.poisoned = true;
         self.check_end()?;
@@ -236,6 +197,10 @@ impl Journal {
         self.end += line.len() as u64;
         self.chain.records = record.seq;
         self.chain.hash = Some(record.hash.clone());
+        self.reserve.follow(&record.event);
+        if matches!(record.event, Event::RunFinished { outcome, .. } if outcome.is_for_good()) {
+            self.reserve.give_back(&self.file, self.end);
+        }
         Ok(record)
     }
 
@@ -259,16 +224,32 @@ impl Journal {
             self.file.write_all(&line[..line.len() / 2]).map_err(|error| ("write", error))?;
             self.crash.at(self.appended, "torn_write");
         }
-        // Only a signal before the first byte is worth another call; a part of a line is a failure.
-        let written = rustix::io::retry_on_intr(|| rustix::io::write(&self.file, line))
-            .map_err(|errno| ("write", errno.into()))?;
-        if written < line.len() {
-            return Err(("write all of", Errno::NOSPC.into()));
-        }
+        self.put(line).map_err(|error| ("write", error))?;
         self.crash.at(self.appended, "after_write");
         self.file.sync_data().map_err(|error| ("sync", error))?;
         self.crash.at(self.appended, "after_sync");
         Ok(())
+    }
+
+    /// One write, with the room that is kept for it. Only a write is ever tried again, never a sync.
+    fn put(&mut self, line: &[u8]) -> io::Result<()> {
+        // Where the file system cannot promise room, a write may find some that the sync does not.
+        if self.reserve.is_a_file() && has_room(&self.file).is_err() {
+            self.reserve.spend()?;
+        }
+        match self.put_once(line) {
+            Err(error) if is_full(&error) && self.reserve.spend()? => {
+                self.file.set_len(self.end)?;
+                self.put_once(line)
+            }
+            done => done,
+        }
+    }
+
+    fn put_once(&self, line: &[u8]) -> io::Result<()> {
+        // Only a signal before the first byte is worth another call; a part of a line is a failure.
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(&self.file, line))?;
+        if written < line.len() { Err(Errno::NOSPC.into()) } else { Ok(()) }
     }
 
     /// Nobody else may have written since this process did.
@@ -277,24 +258,9 @@ impl Journal {
         if found.len() == self.end { Ok(()) } else { Err(JournalError::Changed { path: self.path.clone() }) }
     }
 
-    /// Whether the disk has room beside what is reserved: what an attempt leaves besides its records needs some.
-    fn has_room(&self) -> io::Result<()> {
-        let disk = rustix::fs::fstatvfs(&self.file)?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE { Err(Errno::NOSPC.into()) } else { Ok(()) }
-    }
-
-    /// Has the file system keep room behind the end, where it can.
+    /// Has room kept for what will have to be recorded when one attempt more begins.
     fn reserve(&mut self) -> io::Result<()> {
-        let wanted = self.end + RESERVE;
-        if wanted <= self.reserved {
-            return Ok(());
-        }
-        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.end, 2 * RESERVE) {
-            Ok(()) => self.reserved = self.end + 2 * RESERVE,
-            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.reserved = u64::MAX,
-            Err(errno) => return Err(errno.into()),
-        }
-        Ok(())
+        self.reserve.keep(&self.file, self.end, 1)
     }
 }
 
@@ -307,17 +273,12 @@ fn cut_off(file: &mut File, end: u64) -> io::Result<Cut> {
     Ok(Cut { bytes: torn.len() as u64, sha256: sha256(&[&torn]) })
 }
 
-fn is_full(error: &io::Error) -> bool {
-    let full = [Errno::NOSPC, Errno::DQUOT, Errno::FBIG];
-    Errno::from_io_error(error).is_some_and(|errno| full.contains(&errno))
-}
-
-fn classify(action: &'static str, path: &Path, source: io::Error) -> JournalError {
-    let path = path.to_owned();
-    match source.kind() {
-        _ if is_full(&source) => JournalError::Full { path, source },
-        io::ErrorKind::AlreadyExists => JournalError::Exists { path },
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => JournalError::ReadOnly { path, source },
-        _ => JournalError::Io { action, path, source },
-    }
+/// Writes the last record over itself, and syncs it. The executor that is gone may have failed to sync it: then it
+/// stands in memory only, and counts as written there.
+fn write_again(path: &Path, start: u64, end: u64) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut line = vec![0; usize::try_from(end - start).unwrap_or_default()];
+    file.read_exact_at(&mut line, start)?;
+    file.write_all_at(&line, start)?;
+    file.sync_data()
 }

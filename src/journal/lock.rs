@@ -30,15 +30,13 @@ pub struct Holder {
     pub actor: String,
     /// Since when, in UTC as records have it.
     pub since: String,
-    /// What was typed.
-    pub command: String,
 }
 
 /// Why a lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else has it. None of those asked for is held.
-    #[error("{name} is held by {} on {} since {}: run {}, process {}, `{}`", .holder.actor, .holder.host, .holder.since, .holder.run, .holder.pid, .holder.command)]
+    #[error("{name} is held by {} on {} since {}: run {}, process {}", .holder.actor, .holder.host, .holder.since, .holder.run, .holder.pid)]
     Held {
         /// What is locked, as `lock orders-db` or `run 20260201-2200-sunday`.
         name: String,
@@ -149,7 +147,9 @@ fn ask(store: &Store, path: &Path) -> Result<Option<Holder>, LockError> {
 /// Waits for its turn; nobody keeps the guard longer than it takes to open and write a few small files.
 fn guard(store: &Store) -> Result<File, LockError> {
     let path = store.path().join("locks").join("guard");
+    // Who only asks can do so on a disk that is read-only.
     open(&path)
+        .or_else(|error| File::open(&path).map_err(|_| error))
         .and_then(|file| {
             rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))?;
             Ok(file)

@@ -251,7 +251,7 @@ impl RunFolder {
     pub fn write_runbook(&self, text: &[u8], runbook: &Runbook) -> Result<(), StoreError> {
         self.write("runbook.yaml", text)?;
         let path = self.path.join("runbook.json");
-        let resolved = serde_json::to_vec_pretty(runbook).map_err(|error| StoreError::Io {
+        let resolved = serde_json::to_vec(runbook).map_err(|error| StoreError::Io {
             action: "write",
             path,
             source: error.into(),
@@ -259,17 +259,17 @@ impl RunFolder {
         self.write("runbook.json", &resolved)
     }
 
-    /// The runbook as it was resolved when the run began, and its JSON as it is kept. Whether it is still the same is
-    /// told by the digest in the first record, which is not compared here.
+    /// The runbook as it was resolved when the run began, and the bytes that it was read from. Whether they are still
+    /// the same is told by the digest in the first record, which is not compared here.
     ///
     /// # Errors
     ///
     /// [`StoreError::Io`].
-    pub fn read_runbook(&self) -> Result<(Runbook, serde_json::Value), StoreError> {
+    pub fn read_runbook(&self) -> Result<(Runbook, Vec<u8>), StoreError> {
         let path = self.path.join("runbook.json");
         let read = || {
-            let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
-            Ok((serde_json::from_value(kept.clone())?, kept))
+            let kept = std::fs::read(&path)?;
+            Ok((serde_json::from_slice(&kept)?, kept))
         };
         read().map_err(|source| StoreError::Io { action: "read", path: path.clone(), source })
     }

@@ -1,4 +1,4 @@
-//! The large things that are measured: a runbook of ten thousand steps, and a run of a million records of it.
+//! The large things that are measured: a runbook of ten thousand steps, a run of it, and one of a million records.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -17,11 +17,9 @@ use runbook::model::runbook::Runbook;
 use crate::support;
 
 pub const STEPS: u64 = 10_000;
-/// The first, and two for each attempt.
-pub const RECORDS: u64 = 1 + 2 * STEPS * ATTEMPTS as u64;
 
-/// How often each step is tried in that run.
-const ATTEMPTS: u32 = 50;
+/// How often each step is tried in a run of a million records.
+pub const MILLION: u32 = 50;
 
 /// Where everything is kept that is measured on a disk: beside the program, not in memory.
 pub fn folder() -> PathBuf {
@@ -79,31 +77,32 @@ fn no_file(_: &Path) -> std::io::Result<Vec<u8>> {
     Err(std::io::ErrorKind::NotFound.into())
 }
 
-/// A run of [`RECORDS`] records: every step was tried until it succeeded, and then the executor was gone.
-pub struct Million {
+/// A run of [`STEPS`] steps: each was tried so often until it succeeded, and then the executor was gone. It has two
+/// records for each attempt, and the first.
+pub struct LongRun {
     pub state: PathBuf,
     pub run: RunFolder,
     /// In bytes.
     pub length: u64,
 }
 
-impl Million {
+impl LongRun {
     /// Writes it.
-    pub fn write() -> Self {
-        let state = folder().join("million");
+    pub fn write(attempts: u32) -> Self {
+        let state = folder().join(format!("run-{attempts}"));
         let store = Store::open(state.clone()).expect("a state folder");
         let at = support::at(0).to_zoned(jiff::tz::TimeZone::UTC);
         let run = store.create_run("large", &at).expect("a run's folder");
         let text = text(STEPS, "/bin/true");
         let mut runbook = runbook(text.clone());
         for step in &mut runbook.steps {
-            step.retry.max_attempts = ATTEMPTS;
+            step.retry.max_attempts = attempts;
             step.idempotent = true;
         }
         run.write_runbook(text.as_bytes(), &runbook).expect("the run's runbook");
         let mut journal = BufWriter::new(File::create(run.journal()).expect("a journal"));
         let mut prev = None;
-        for (seq, event) in (1..=RECORDS).zip(events(&runbook)) {
+        for (seq, event) in (1..).zip(events(&runbook, attempts)) {
             let (line, hash) = line(&run.id, seq, event, prev);
             journal.write_all(&line).expect("room on the disk");
             prev = Some(hash);
@@ -129,9 +128,9 @@ pub fn line(run: &str, seq: u64, event: Event, prev: Option<String>) -> (Vec<u8>
     (line, record.hash)
 }
 
-fn events(runbook: &Runbook) -> impl Iterator<Item = Event> + use<> {
-    let attempts = (1..=STEPS).flat_map(|step| (1..=ATTEMPTS).map(move |attempt| (format!("s-{step}"), attempt)));
-    let pairs = attempts.flat_map(|(step, attempt)| [began(step.clone(), attempt), ended(step, attempt)]);
+fn events(runbook: &Runbook, attempts: u32) -> impl Iterator<Item = Event> + use<> {
+    let all = (1..=STEPS).flat_map(move |step| (1..=attempts).map(move |attempt| (format!("s-{step}"), attempt)));
+    let pairs = all.flat_map(move |(step, attempt)| [began(step.clone(), attempt), ended(step, attempt, attempts)]);
     std::iter::once(begun(runbook)).chain(pairs)
 }
 
@@ -151,8 +150,8 @@ fn began(step: String, attempt: u32) -> Event {
     Event::AttemptStarted { step, attempt, intent: Intent::Process(identity) }
 }
 
-fn ended(step: String, attempt: u32) -> Event {
-    let is_last = attempt == ATTEMPTS;
+fn ended(step: String, attempt: u32, attempts: u32) -> Event {
+    let is_last = attempt == attempts;
     let failure = (!is_last).then(|| Failure::new(FailureKind::Exit, "exit 1"));
     let result = StepResult {
         stdout: Some(String::new()),

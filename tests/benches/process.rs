@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use divan::Bencher;
 
-use crate::large::{self, Million, text};
+use crate::large::{self, LongRun, MILLION, text};
 
 /// How many steps the run has whose steps are measured.
 const STEPS: u64 = 100;
@@ -64,20 +64,46 @@ fn steps_of_a_run(bencher: Bencher) {
     bencher.bench_local(|| runbook(&large::folder().join("steps"), &arguments));
 }
 
-fn million() -> &'static Million {
-    static MILLION: OnceLock<Million> = OnceLock::new();
-    MILLION.get_or_init(Million::write)
+fn million() -> &'static LongRun {
+    static RUN: OnceLock<LongRun> = OnceLock::new();
+    RUN.get_or_init(|| LongRun::write(MILLION))
+}
+
+/// Each step was tried once.
+fn ten_thousand() -> &'static LongRun {
+    static RUN: OnceLock<LongRun> = OnceLock::new();
+    RUN.get_or_init(|| LongRun::write(1))
+}
+
+#[divan::bench(name = "verify a run of 10 000 steps (aim: 300 ms)", sample_count = 3, sample_size = 1)]
+fn verify_steps(bencher: Bencher) {
+    let LongRun { state, run, .. } = ten_thousand();
+    bencher.bench_local(|| runbook(state, &["audit", "verify", &run.id]));
+}
+
+#[divan::bench(name = "status of a run of 10 000 steps (aim: 1 s)", sample_count = 3, sample_size = 1)]
+fn status_steps(bencher: Bencher) {
+    let LongRun { state, run, .. } = ten_thousand();
+    bencher.bench_local(|| runbook(state, &["status", &run.id]));
+}
+
+#[divan::bench(name = "resume a run of 10 000 steps (aim: 2 s)", sample_count = 3, sample_size = 1)]
+fn resume_steps(bencher: Bencher) {
+    let run = ten_thousand();
+    bencher
+        .with_inputs(|| run.restore())
+        .bench_local_values(|()| runbook(&run.state, &["resume", &run.run.id, "--json"]));
 }
 
 #[divan::bench(name = "verify 1 000 000 records (aim: 3 s)", sample_count = 1, sample_size = 1)]
 fn verify(bencher: Bencher) {
-    let Million { state, run, .. } = million();
+    let LongRun { state, run, .. } = million();
     bencher.bench_local(|| runbook(state, &["audit", "verify", &run.id]));
 }
 
 #[divan::bench(name = "status of 1 000 000 records (aim: 5 s)", sample_count = 1, sample_size = 1)]
 fn status(bencher: Bencher) {
-    let Million { state, run, .. } = million();
+    let LongRun { state, run, .. } = million();
     bencher.bench_local(|| runbook(state, &["status", &run.id]));
 }
 
