@@ -1,61 +1,22 @@
 //! Queries and statements on a real PostgreSQL server.
 
+#[path = "support/sql.rs"]
+mod calls;
 #[path = "support/postgres.rs"]
 mod support;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use runbook::action::execute::{Control, End, Ended};
+use calls::{LONG, call, recovered, ticket, watcher};
+use runbook::action::execute::{End, Ended};
 use runbook::action::sql;
 use runbook::action::target::Environment;
-use runbook::model::call::{Connection, Hidden, SqlCall, Ticket};
-use runbook::model::event::Intent;
+use runbook::model::call::{Hidden, SqlCall, Ticket};
+use runbook::model::event::{Intent, Marker};
 use runbook::model::result::{Failure, FailureKind, StepResult};
 use serde_json::{Value, json};
 use support::{Cluster, Database};
-use tokio::sync::{mpsc, watch};
-
-fn call(connection: String, text: &str, variables: &[(&str, Value)], transaction: bool) -> SqlCall {
-    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), Hidden(value.clone())));
-    SqlCall {
-        connection: Connection {
-            name: "orders".to_owned(),
-            string: Hidden(connection),
-            password: None,
-            database: None,
-        },
-        text: text.to_owned(),
-        variables: variables.collect(),
-        transaction,
-    }
-}
-
-fn ticket(step: &str, timeout: Duration) -> Ticket {
-    Ticket {
-        run: "20260201-2200-test".to_owned(),
-        step: step.to_owned(),
-        attempt: 1,
-        undo: None,
-        timeout: Some(timeout),
-        sensitive: false,
-        secrets: Hidden(vec!["hunter22".to_owned()]),
-    }
-}
-
-const LONG: Duration = Duration::from_secs(30);
-
-struct Watcher {
-    cancel: watch::Sender<bool>,
-    lines: mpsc::UnboundedReceiver<String>,
-    control: Control,
-}
-
-fn watcher() -> Watcher {
-    let (cancel, cancelled) = watch::channel(false);
-    let (output, lines) = mpsc::unbounded_channel();
-    Watcher { cancel, lines, control: Control { cancel: cancelled, output } }
-}
 
 async fn query(database: &Database<'_>, text: &str, variables: &[(&str, Value)]) -> Result<StepResult, Failure> {
     let call = call(database.connection(), text, variables, true);
@@ -291,11 +252,11 @@ async fn a_session_that_is_terminated_in_a_transaction_has_failed_and_without_on
 }
 
 #[tokio::test]
-async fn a_server_that_dies_within_a_transaction_leaves_an_attempt_that_may_run() {
+async fn a_server_that_dies_within_a_transaction_and_stays_away_leaves_an_attempt_that_may_run() {
     let cluster = Cluster::start();
     let database = cluster.database("crash");
     let running = call(database.connection(), "select pg_sleep(60)", &[], true);
-    let step = ticket("crash", LONG);
+    let step = ticket("crash", Duration::from_secs(3));
     let killing = async {
         eventually(&database, "select count(*) from pg_stat_activity where query like 'select pg_sleep%'", "1").await;
         cluster.stop_immediate();
@@ -304,31 +265,39 @@ async fn a_server_that_dies_within_a_transaction_leaves_an_attempt_that_may_run(
     assert!(matches!(ended.end, End::Lost { may_run: true, .. }), "{ended:?}");
 }
 
+/// An intent as it was before there were markers.
+fn without_marker(intent: &Intent) -> Intent {
+    let Intent::Session { application_name, .. } = intent else { panic!("{intent:?}") };
+    Intent::Session { application_name: application_name.clone(), backend: None, marker: None }
+}
+
 #[tokio::test]
-async fn recovery_waits_for_a_session_that_still_works_and_then_says_that_it_is_gone() {
+async fn without_a_marker_recovery_waits_for_a_session_that_still_works_and_then_says_that_it_is_gone() {
     let cluster = Cluster::start();
     let database = cluster.database("recover");
     let working = call(database.connection(), "select pg_sleep(60)", &[], true);
     let step = Ticket { secrets: Hidden(Vec::new()), ..ticket("recover", LONG) };
     let (intent, prepared) = sql::prepare(&Environment::new(), &working, &step).await.unwrap();
-    let Intent::Session { application_name } = intent else { panic!("{intent:?}") };
+    let intent = without_marker(&intent);
+    let Intent::Session { application_name, .. } = &intent else { panic!("{intent:?}") };
     assert!(application_name.starts_with("runbook/") && application_name.len() <= 63);
     let worker = watcher();
     let mine = format!("application_name = '{application_name}'");
     let recovering = async {
         let short = Ticket { timeout: Some(Duration::from_millis(300)), ..step.clone() };
-        eventually(&database, &format!("select count(*) from pg_stat_activity where {mine} and state = 'active'"), "1")
-            .await;
-        let other = watcher();
-        let early = sql::recover(&Environment::new(), &application_name, &working, &short, &other.control).await;
+        eventually(
+            &database,
+            &format!("select count(*) from pg_stat_activity where {mine} and query like '%sleep%'"),
+            "1",
+        )
+        .await;
+        let early = recovered(&intent, &working, &short).await;
         let ending = async {
             let asked = "application_name = 'runbook-recover' and state is not null";
             eventually(&database, &format!("select count(*) > 0 from pg_stat_activity where {asked}"), "t").await;
             worker.cancel.send(true).unwrap();
         };
-        let environment = Environment::new();
-        let late = sql::recover(&environment, &application_name, &working, &step, &other.control);
-        let (late, ()) = tokio::join!(late, ending);
+        let (late, ()) = tokio::join!(recovered(&intent, &working, &step), ending);
         (early, late)
     };
     let (_, (early, late)) = tokio::join!(sql::carry_out(prepared, &worker.control), recovering);
@@ -344,8 +313,12 @@ async fn recovery_waits_for_a_session_that_still_works_and_then_says_that_it_is_
 async fn recovery_without_a_server_proves_nothing() {
     let gone = call("host=/nonexistent connect_timeout=1".to_owned(), "select 1", &[], true);
     let short = ticket("gone", Duration::from_millis(300));
-    let ended = sql::recover(&Environment::new(), "runbook/x", &gone, &short, &watcher().control).await;
-    assert!(matches!(ended.end, End::Lost { may_run: true, .. }), "{ended:?}");
+    let held = Marker::Held { schema: "runbook".to_owned(), id: "x".to_owned() };
+    for marker in [None, Some(held)] {
+        let intent = Intent::Session { application_name: "runbook/x".to_owned(), backend: None, marker };
+        let ended = recovered(&intent, &gone, &short).await;
+        assert!(matches!(ended.end, End::Lost { may_run: true, .. }), "{ended:?}");
+    }
 }
 
 #[tokio::test]
@@ -441,7 +414,7 @@ const SLOW_COMMIT: &str = "create table slow (a int); \
     for each row execute function dawdle()";
 
 #[tokio::test]
-async fn a_session_that_is_terminated_in_commit_is_lost_and_proven_to_be_over() {
+async fn a_session_that_is_terminated_in_commit_is_proven_to_have_committed_nothing() {
     let cluster = Cluster::start();
     let database = cluster.database("commit");
     database.psql(SLOW_COMMIT);
@@ -453,12 +426,10 @@ async fn a_session_that_is_terminated_in_commit_is_lost_and_proven_to_be_over() 
         database.psql(&format!("select pg_terminate_backend(pid) from pg_stat_activity where {mine}"));
     };
     let (ended, ()) = tokio::join!(attempt(&inserting, &step), killing);
-    match ended.end {
-        End::Lost { may_run: false, evidence } => {
-            assert!(evidence.starts_with("COMMIT: FATAL 57P01") && evidence.ends_with("is gone"), "{evidence}");
-        }
-        other => panic!("{other:?}"),
-    }
+    let failure = failed(&ended);
+    assert!(failure.message.starts_with("COMMIT: FATAL 57P01"), "{failure:?}");
+    assert!(failure.message.ends_with("; nothing was committed"), "{failure:?}");
+    assert_eq!(database.psql("select count(*) from slow"), "0");
 }
 
 #[tokio::test]
@@ -480,7 +451,7 @@ async fn nothing_happens_between_being_prepared_and_being_let_go() {
     let creating = call(database.connection(), "create table t ()", &[], true);
     let step = ticket("gate", LONG);
     let (intent, prepared) = sql::prepare(&Environment::new(), &creating, &step).await.unwrap();
-    let Intent::Session { application_name } = intent else { panic!("{intent:?}") };
+    let Intent::Session { application_name, .. } = intent else { panic!("{intent:?}") };
     let mine = format!("select count(*) from pg_stat_activity where application_name = '{application_name}'");
     assert_eq!(database.psql(&mine), "1");
     drop(prepared);

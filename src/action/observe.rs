@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::model::call::{Call, FileCall, Ticket};
 use crate::model::event::{Answer, FileState};
 use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::sql::index;
 
 /// Looks, and cannot do anything else.
 pub trait Observer {
@@ -23,6 +24,30 @@ pub trait Observer {
     ///
     /// Where the file cannot be read, an edit does not match, a user does not exist, or a source has changed.
     fn preview_file(&self, call: &FileCall) -> impl Future<Output = Result<FilePreview, Failure>>;
+}
+
+/// The answer of a step's check, as far as it may be believed. That an index is there says nothing where the step builds
+/// it concurrently: a build that breaks leaves it behind, INVALID. Going forward that is not the effect; going `back` it
+/// is something to be undone.
+pub async fn believed(
+    said: (Answer, String),
+    back: bool,
+    action: Option<&Call>,
+    ticket: &Ticket,
+    observer: &impl Observer,
+) -> (Answer, String) {
+    let (doubtful, instead) =
+        if back { (Answer::DoesNotHold, Answer::Holds) } else { (Answer::Holds, Answer::DoesNotHold) };
+    let question = match action {
+        Some(Call::Sql(call)) if said.0 == doubtful => index::invalid(call),
+        _ => None,
+    };
+    let Some(question) = question else { return said };
+    match observer.look(&Call::Query(question), ticket).await.map(|result| result.rows.unwrap_or_default()) {
+        Ok(rows) if rows.is_empty() => said,
+        Ok(rows) => (instead, index::in_words(&rows)),
+        Err(failure) => (Answer::Unknown, format!("whether its index is valid is not known: {}", failure.message)),
+    }
 }
 
 /// A file before and after.

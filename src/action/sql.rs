@@ -1,48 +1,55 @@
 //! Queries that look and statements that change, on a PostgreSQL target.
 //!
 //! An attempt is a session of its own under a name that no other attempt has, so that a later run of the program can
-//! find out whether it is over. The text is cut into statements, each sent as a message of its own, `COMMIT` too: what
-//! was committed is known from which message was sent and which was answered. [`statement`] reads the text, [`session`]
-//! talks, [`limit`] ends what takes too long, [`presence`] looks for a session that was lost.
+//! find out whether it is over. The text is cut into statements, each sent as a message of its own, `COMMIT` too.
+//! [`statement`] reads the text, [`session`] and [`protocol`] talk, [`limit`] ends what takes too long.
+//!
+//! A transaction happens exactly once: it begins with a [`marker`], and where the answer to `COMMIT` was lost [`settle`]
+//! finds out. [`presence`] looks for a session that was lost, [`aftermath`] says what all of it means.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::aftermath::{Lost, Witnessed};
 use self::broken::Broken;
 use self::limit::Cause;
+use self::marker::Row;
+use self::presence::{Place, Who};
 use self::secrets::Secrets;
 use self::session::Session;
 use self::statement::Statement;
 use super::execute::{Control, End, Ended};
 use super::target::Environment;
-use crate::model::call::{Connection, SqlCall, Ticket};
-use crate::model::event::Intent;
+use crate::model::call::{SqlCall, Ticket};
+use crate::model::event::{Backend, Intent, Marker};
 use crate::model::result::{Failure, FailureKind, StepResult};
 
+pub mod aftermath;
 pub mod broken;
 pub mod limit;
+pub mod marker;
 pub mod notices;
 pub mod presence;
+pub mod protocol;
 pub mod quote;
 pub mod rows;
 pub mod rules;
 pub mod secrets;
 pub mod session;
+pub mod settle;
 pub mod statement;
-
-/// How long a session that was given up may take to go away before it counts as still there.
-const AFTERMATH: Duration = Duration::from_secs(5);
+pub mod validity;
 
 /// An open session and the statements for it. Nothing was sent yet; dropping it closes the session.
 pub struct Prepared {
     session: Session,
     statements: Vec<Statement>,
-    transaction: bool,
+    row: Option<Row>,
     timeout: Option<Duration>,
     environment: Environment,
-    connection: Connection,
+    call: SqlCall,
 }
 
 /// Carries out one statement in a read-only transaction, which is rolled back. At most [`rows::MOST_ROWS`] rows are
@@ -65,7 +72,8 @@ pub async fn look(environment: &Environment, call: &SqlCall, ticket: &Ticket) ->
     }
 }
 
-/// Opens the session of an attempt and reads its statements.
+/// Opens the session of an attempt and reads its statements. Makes the marker table where it is missing and may be made;
+/// it is part of the run's own state.
 ///
 /// # Errors
 ///
@@ -78,30 +86,43 @@ pub async fn prepare(
     let statements = rules::all(&call.text, &call.variables, call.transaction)?;
     let application_name = session::attempt_name(ticket);
     let session = Session::open(environment, &call.connection, &application_name, ticket).await?;
+    let arranging = marker::arrange(session.client(), ticket, session.backend(), session.secrets());
+    let arranged = session::in_time(&call.connection, ticket.timeout, arranging).await?;
+    let marker = match &arranged {
+        Ok(row) => row.held(),
+        Err(reason) => Marker::Denied { reason: reason.clone() },
+    };
+    let intent = Intent::Session { application_name, backend: session.backend().cloned(), marker: Some(marker) };
     let prepared = Prepared {
         session,
         statements,
-        transaction: call.transaction,
+        row: arranged.ok(),
         timeout: ticket.timeout,
         environment: environment.clone(),
-        connection: call.connection.clone(),
+        call: call.clone(),
     };
-    Ok((Intent::Session { application_name }, prepared))
+    Ok((intent, prepared))
 }
 
 /// Sends the statements and waits for their end.
 ///
 /// In a transaction, [`End::Failed`], [`End::TimedOut`] and [`End::Cancelled`] say that nothing was committed. Without
 /// one, what came before the failed statement is in place. [`End::Lost`] is a connection that broke where the server
-/// may have gone either way.
+/// may have gone either way, and could not be asked.
 pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
     let started = Instant::now();
-    let Prepared { mut session, statements, transaction, timeout, environment, connection } = prepared;
+    let Prepared { mut session, statements, row, timeout, environment, call } = prepared;
     session.forward_notices(control);
     let mut cancel = control.cancel.clone();
     let remote = session.remote();
     let waited = {
-        let work = session.run(&statements, transaction, remote.stop());
+        let work = async {
+            if call.transaction {
+                session.transact(&statements, row.as_ref(), remote.stop()).await
+            } else {
+                session.one_by_one(&statements, row.as_ref(), remote.stop()).await
+            }
+        };
         limit::bounded(&remote, work, timeout, &mut cancel).await
     };
     let late = timeout.is_some_and(|limit| started.elapsed() >= limit);
@@ -109,46 +130,51 @@ pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
     let result = session.result();
     let end = match waited.outcome {
         Some(Ok(())) => End::Returned,
-        Some(Err(broken)) if !broken.is_lost() => refused(&session, &broken, &statements, transaction, cause),
+        Some(Err(broken)) if !broken.is_lost() => {
+            refused(&broken, &statements, call.transaction, cause, session.secrets())
+        }
         unknown => {
-            let (name, secrets) = (session.name().to_owned(), session.secrets().clone());
-            let broken = unknown.and_then(Result::err);
+            let who = Who { name: session.name().to_owned(), backend: session.backend().cloned() };
+            let place = Place { environment: environment.clone(), connection: call.connection.clone(), who };
+            let lost = Lost { place, row, call: &call, secrets: session.secrets().clone() };
             let committing = session.is_committing();
-            let failure = broken.map(|broken| {
-                let consequence = if transaction && !committing { "nothing was committed" } else { "" };
-                broken.failure(&statements, consequence, &secrets)
-            });
+            let (broken, until) = (unknown.and_then(Result::err), timeout.map(|limit| started + limit));
             drop(session);
-            let seen = presence::wait(&environment, &connection, &name, Some(AFTERMATH), &mut never()).await;
-            lost(failure, &seen.without(&secrets), transaction && !committing, cause)
+            let seen = Witnessed { statements: &statements, broken, committing, cause, until };
+            if call.transaction { lost.transaction(&seen).await } else { lost.statements(&seen).await }
         }
     };
+    let end = if call.transaction { end } else { with_indexes(end, &environment, &call).await };
     Ended { end, result, output: None, duration: started.elapsed() }
 }
 
-/// What became of an attempt whose executor is gone: waits until the session of that name is gone too. Whether its
-/// statements took effect is not known from here.
+/// What became of an attempt whose executor is gone. With a marker that is known as soon as the server can be asked and
+/// its transaction is over. Without one it waits until the session is gone too, and whether the statements took effect
+/// is not known from here.
 pub async fn recover(
     environment: &Environment,
-    application_name: &str,
+    (name, backend, marker): (&str, Option<&Backend>, Option<&Marker>),
     call: &SqlCall,
     ticket: &Ticket,
     control: &Control,
 ) -> Ended {
     let started = Instant::now();
     let mut cancel = control.cancel.clone();
-    let seen = presence::wait(environment, &call.connection, application_name, ticket.timeout, &mut cancel).await;
-    let end = seen.without(&Secrets(ticket.secrets.0.clone())).lost();
-    Ended { end, result: StepResult::default(), output: None, duration: started.elapsed() }
+    let who = Who { name: name.to_owned(), backend: backend.cloned() };
+    let place = Place { environment: environment.clone(), connection: call.connection.clone(), who };
+    let row = marker.and_then(|marker| Row::recorded(marker, ticket));
+    let lost = Lost { place, row, call, secrets: Secrets(ticket.secrets.0.clone()) };
+    let (end, result) = lost.found(ticket.timeout, &mut cancel).await;
+    Ended { end, result, output: None, duration: started.elapsed() }
 }
 
 /// The end of an attempt that the server answered.
 fn refused(
-    session: &Session,
     broken: &Broken,
     statements: &[Statement],
     transaction: bool,
     cause: Option<Cause>,
+    secrets: &Secrets,
 ) -> End {
     let consequence = match (transaction, broken.statement()) {
         (true, _) => "nothing was committed".to_owned(),
@@ -159,32 +185,34 @@ fn refused(
     match cause {
         Some(Cause::Timeout) if broken.is_cancelled() => End::TimedOut,
         Some(Cause::Operator) if broken.is_cancelled() => End::Cancelled,
-        _ => End::Failed(broken.failure(statements, &consequence, session.secrets())),
+        _ => End::Failed(broken.failure(statements, &consequence, secrets)),
     }
 }
 
-/// The end of an attempt whose connection broke or was given up.
-fn lost(failure: Option<Failure>, seen: &presence::Seen, nothing_committed: bool, cause: Option<Cause>) -> End {
-    match (seen, failure, cause) {
-        (presence::Seen::Gone { .. }, Some(failure), _) if nothing_committed => End::Failed(failure),
-        (presence::Seen::Gone { .. }, None, Some(Cause::Operator)) if nothing_committed => End::Cancelled,
-        (presence::Seen::Gone { .. }, None, _) if nothing_committed => End::TimedOut,
-        (_, failure, _) => match seen.lost() {
-            End::Lost { may_run, evidence } => {
-                let evidence = failure.map_or(evidence.clone(), |failure| format!("{}; {evidence}", failure.message));
-                End::Lost { may_run, evidence }
-            }
-            other => other,
-        },
+/// An index that was to be built and is INVALID: `if not exists` takes the remains of a broken build for the index.
+async fn with_indexes(end: End, environment: &Environment, call: &SqlCall) -> End {
+    if !matches!(end, End::Returned | End::Failed(_)) {
+        return end;
+    }
+    match (end, validity::invalid_indexes(environment, call).await) {
+        (End::Returned, Err(reason)) => {
+            let evidence = format!("every statement ended well; whether the index is valid is not known: {reason}");
+            End::Lost { may_run: false, evidence }
+        }
+        (End::Returned, Ok(invalid)) if !invalid.is_empty() => {
+            let message = format!("every statement ended well, but {invalid}");
+            let advice = "what is left of a build that broke: drop it, or reindex it, and run the step again";
+            End::Failed(Failure { chain: vec![advice.to_owned()], ..Failure::new(FailureKind::Sql, message) })
+        }
+        (End::Failed(mut failure), Ok(invalid)) if !invalid.is_empty() => {
+            failure.chain.push(invalid);
+            End::Failed(failure)
+        }
+        (end, _) => end,
     }
 }
 
 fn overdue(timeout: Option<Duration>) -> Failure {
     let limit = timeout.map_or_else(String::new, |limit| format!(" of {limit:?}"));
     Failure::new(FailureKind::Timeout, format!("the query did not end within its time limit{limit}"))
-}
-
-/// A control that nobody uses.
-fn never() -> watch::Receiver<bool> {
-    watch::channel(false).1
 }

@@ -117,8 +117,9 @@ impl Executor for World {
                 let reload = (call.reload.as_ref(), call.cwd.as_path());
                 file::recover(&self.shelf, intent, reload, ticket, control).await
             }
-            (Intent::Session { application_name }, Call::Sql(call)) => {
-                sql::recover(&self.eyes.environment, application_name, call, ticket, control).await
+            (Intent::Session { application_name, backend, marker }, Call::Sql(call)) => {
+                let session = (application_name.as_str(), backend.as_ref(), marker.as_ref());
+                sql::recover(&self.eyes.environment, session, call, ticket, control).await
             }
             _ => mismatch(),
         }

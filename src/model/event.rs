@@ -450,6 +450,12 @@ pub enum Intent {
     Session {
         /// Unique to the attempt.
         application_name: String,
+        /// The server's process that serves it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        backend: Option<Backend>,
+        /// What will tell later whether its statements took effect.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        marker: Option<Marker>,
     },
     /// A file is to be replaced.
     File(FileIntent),
@@ -457,6 +463,33 @@ pub enum Intent {
     Program,
     /// A person.
     Person,
+}
+
+/// One process of a database server: both together are never given twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Its number on the server's machine.
+    pub pid: i32,
+    /// When it began, in seconds since 1970 as the server writes them.
+    pub started: String,
+}
+
+/// Whether an attempt leaves a row in the database by which a lost answer can be settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Marker {
+    /// It does.
+    Held {
+        /// The schema of the marker table.
+        schema: String,
+        /// The row's key.
+        id: String,
+    },
+    /// It does not, so the attempt is at most once.
+    Denied {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Names one process for good: all of it together is never given twice.

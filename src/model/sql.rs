@@ -3,4 +3,6 @@
 
 pub mod control;
 pub mod cut;
+pub mod index;
 pub mod lexer;
+pub mod marker;

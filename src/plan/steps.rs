@@ -1,6 +1,8 @@
 //! What would become of one step.
 
-use crate::action::observe::Observer;
+use std::collections::BTreeMap;
+
+use crate::action::observe::{Observer, believed};
 use crate::expression::render::{Context, render_call};
 use crate::expression::{ExpressionError, Scope, SeenStep, evaluate, render_text, render_value, truth};
 use crate::model::call::{Call, FileCall, ProcessCall, SqlCall};
@@ -9,6 +11,7 @@ use crate::model::length::Length;
 use crate::model::plan::{PlanStatus, PlannedStep};
 use crate::model::result::StepResult;
 use crate::model::runbook::{Runbook, Template};
+use crate::model::sql::marker::{self, Rights};
 use crate::model::step::{Action, Condition, Effect, SqlAction, Step, Undo, WaitAction};
 
 use super::{file, look};
@@ -82,11 +85,13 @@ impl<'a, O: Observer> Planner<'a, O> {
             }
         }
         if let Some(check) = &step.check {
-            let (answer, seen) = look::ask(check, None, step, &self.scope, &self.context, self.observer).await;
-            match answer {
-                Answer::Holds => return Said::new(PlanStatus::InPlace, format!("check holds now: {seen}")),
-                Answer::DoesNotHold => {}
-                Answer::Unknown => {
+            let asked = look::ask(check, None, step, &self.scope, &self.context, self.observer).await;
+            let action = render_call(&step.action, &self.scope, &self.context).ok().flatten();
+            let ticket = look::ticket(step, check.limit(), &self.scope);
+            match believed(asked, false, action.as_ref(), &ticket, self.observer).await {
+                (Answer::Holds, seen) => return Said::new(PlanStatus::InPlace, format!("check holds now: {seen}")),
+                (Answer::DoesNotHold, _) => {}
+                (Answer::Unknown, seen) => {
                     return Said::new(PlanStatus::Unknown, format!("check cannot be told: {seen}"));
                 }
             }
@@ -134,7 +139,13 @@ impl<'a, O: Observer> Planner<'a, O> {
         let status = if step.effect == Effect::ReadOnly { PlanStatus::Reads } else { PlanStatus::Changes };
         match call {
             Call::Query(_) if step.effect == Effect::ReadOnly => self.query(step, call).await,
-            Call::Sql(sql) | Call::Query(sql) => statements(status, sql, &step.action),
+            Call::Sql(sql) | Call::Query(sql) => {
+                let mut said = statements(status, sql, &step.action);
+                if step.effect == Effect::Mutating && sql.transaction {
+                    said.detail.extend(self.at_most_once(step, sql).await);
+                }
+                said
+            }
             Call::Process(process) => match &step.action {
                 Action::Shell { script, .. } => script_lines(status, script, process),
                 _ => arguments(status, process),
@@ -142,6 +153,16 @@ impl<'a, O: Observer> Planner<'a, O> {
             Call::File(call) => self.file(step, call).await,
             Call::Restore(restore) => Said::new(status, format!("restore {}", restore.intent.path)),
         }
+    }
+
+    /// A line about a step that cannot leave a marker where it acts, so that nobody will know from the database whether it
+    /// took effect.
+    async fn at_most_once(&self, step: &Step, sql: &SqlCall) -> Option<String> {
+        let (text, variables) = (marker::RIGHTS.to_owned(), BTreeMap::new());
+        let asked = Call::Query(SqlCall { text, variables, transaction: true, connection: sql.connection.clone() });
+        let looked = self.observer.look(&asked, &look::ticket(step, None, &self.scope)).await.ok()?;
+        let rights = Rights::of(looked.rows.as_deref()?)?;
+        rights.at_most_once().map(|why| format!("at most once, because it can leave no marker: {why}"))
     }
 
     async fn query(&mut self, step: &Step, call: &Call) -> Said {

@@ -96,7 +96,7 @@ impl<H: Executor, V: View> Session<H, V> {
             return Ok(Found::Skip(format!("when: {} is false", expression.0)));
         }
         if let Some(check) = &step.check {
-            match self.probe(task, step, check).await {
+            match self.check(task, step, check, false).await {
                 (Answer::Holds, detail) => {
                     // An attempt that did not get through its `verify` does not succeed by its `check` alone.
                     if self.began(name)

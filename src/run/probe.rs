@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use super::session::Session;
 use super::task::Task;
 use crate::action::execute::Executor;
-use crate::action::observe::answer;
+use crate::action::observe::{answer, believed};
 use crate::expression::truth;
 use crate::model::event::{Answer, Event};
 use crate::model::result::{Failure, FailureKind, StepResult};
-use crate::model::step::{Probe, Step};
+use crate::model::step::{Action, Probe, Step};
 use crate::report::view::{Progress, View};
 
 /// Limit of one look where a probe sets none.
@@ -46,6 +46,22 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
+    /// Asks a step's own check.
+    pub(super) async fn check(&self, task: &Task, step: &Step, check: &Probe, back: bool) -> (Answer, String) {
+        let said = self.probe(task, step, check).await;
+        if !matches!(step.action, Action::Sql(_)) {
+            return said;
+        }
+        match self.call(&task.step, &step.action).await {
+            Ok(call) => {
+                let mut ticket = self.ticket(&task.step, 0, None, step);
+                ticket.timeout = Some(check.limit().unwrap_or(DEFAULT_TIMEOUT));
+                believed(said, back, call.as_ref(), &ticket, &self.hands).await
+            }
+            Err(failure) => (Answer::Unknown, failure.message),
+        }
+    }
+
     /// One look of a probe. The operator may end it.
     pub(super) async fn look_once(&self, task: &Task, step: &Step, probe: &Probe) -> Result<StepResult, Failure> {
         let Some(call) = self.call(&task.step, &probe.action).await? else {
@@ -63,12 +79,13 @@ impl<H: Executor, V: View> Session<H, V> {
     /// `verify` holds too: whoever would have asked that is gone.
     pub(super) async fn ask_check(&self, task: &Task) -> Event {
         let step = self.step(&task.step);
+        let back = self.log.read(|engine| engine.state.is_going_back());
         let (mut answer, mut detail) = match &step.check {
-            Some(check) => self.probe(task, &step, check).await,
+            Some(check) => self.check(task, &step, check, back).await,
             None => (Answer::Unknown, "it has no check".to_owned()),
         };
         if answer == Answer::Holds
-            && !self.log.read(|engine| engine.state.is_going_back())
+            && !back
             && let (_, Some(failure)) = self.verify(task, &step).await
         {
             (answer, detail) = (Answer::Unknown, format!("{detail}; {}", failure.message));

@@ -55,7 +55,7 @@ impl<H: Executor, V: View> Session<H, V> {
         let reason = fold.undo.reason.as_ref().or(fold.reason.as_ref()).cloned().unwrap_or_default();
         let who = match fold.undo.intent.as_ref().or(fold.intent.as_ref()) {
             Some(Intent::Process(process)) => format!(" Its process was {}.", process.pid),
-            Some(Intent::Session { application_name }) => format!(" Its session was {application_name}."),
+            Some(Intent::Session { application_name, .. }) => format!(" Its session was {application_name}."),
             Some(Intent::File(file)) => format!(" Its file is {}.", file.path),
             Some(Intent::Program | Intent::Person) | None => String::new(),
         };

@@ -113,6 +113,11 @@ impl Cluster {
         Database { cluster: self, name: name.to_owned() }
     }
 
+    /// A database that is there already.
+    pub fn known(&self, name: &str) -> Database<'_> {
+        Database { cluster: self, name: name.to_owned() }
+    }
+
     /// Makes a copy of a database and gives it. Nobody may be connected to the one that is copied.
     pub fn copy(&self, name: &str, template: &str) -> Database<'_> {
         let postgres = Database { cluster: self, name: "postgres".to_owned() };
@@ -198,9 +203,10 @@ impl Database<'_> {
         run(psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.name, "-f"]).arg(file));
     }
 
-    /// The whole database as `pg_dump` writes it, without the two lines that newer ones make up anew each time.
+    /// The whole database as `pg_dump` writes it, without the two lines that newer ones make up anew each time, and
+    /// without the program's own markers.
     pub fn dump(&self) -> String {
-        let text = run(self.cluster.client_program("pg_dump").args(["-d", &self.name]));
+        let text = run(self.cluster.client_program("pg_dump").args(["-d", &self.name, "--exclude-schema=runbook*"]));
         text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).fold(
             String::new(),
             |mut dump, line| {

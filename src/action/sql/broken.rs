@@ -2,6 +2,7 @@
 
 use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState};
 
+use super::marker::is_taken;
 use super::secrets::Secrets;
 use super::statement::Statement;
 use crate::model::result::{Failure, FailureKind};
@@ -11,11 +12,16 @@ const LOCKED: &str = "another session holds a lock that it needs, most likely th
                       state, xact_start, left(query, 60) from pg_stat_activity where xact_start is not null order by \
                       xact_start; let it end, or end it with pg_terminate_backend(pid), then try again";
 
+/// What it means that an attempt's marker is there before the attempt.
+const TAKEN: &str = "the marker of this attempt is there already: another executor of this run has settled it";
+
 /// What went wrong at which statement.
 #[derive(Debug)]
 pub enum Broken {
     /// The server's answer, or a connection that broke, at the statement of that index; `COMMIT` comes after the last.
     At(usize, tokio_postgres::Error),
+    /// The same at the marker, before the first statement.
+    Marker(tokio_postgres::Error),
     /// Nothing more was sent from the statement of that index on, because an end was wanted.
     Stopped(usize),
 }
@@ -26,7 +32,7 @@ impl Broken {
     pub fn is_lost(&self) -> bool {
         match self {
             Self::Stopped(_) => false,
-            Self::At(_, error) => error.as_db_error().is_none_or(|server| {
+            Self::At(_, error) | Self::Marker(error) => error.as_db_error().is_none_or(|server| {
                 let code = server.code().code();
                 matches!(server.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) || code.starts_with("57P")
             }),
@@ -38,7 +44,7 @@ impl Broken {
     pub fn is_cancelled(&self) -> bool {
         match self {
             Self::Stopped(_) => true,
-            Self::At(_, error) => error.code() == Some(&SqlState::QUERY_CANCELED),
+            Self::At(_, error) | Self::Marker(error) => error.code() == Some(&SqlState::QUERY_CANCELED),
         }
     }
 
@@ -47,6 +53,7 @@ impl Broken {
     pub const fn statement(&self) -> usize {
         match self {
             Self::At(index, _) | Self::Stopped(index) => *index,
+            Self::Marker(_) => 0,
         }
     }
 
@@ -54,6 +61,7 @@ impl Broken {
     #[must_use]
     pub fn failure(&self, statements: &[Statement], consequence: &str, secrets: &Secrets) -> Failure {
         let place = |line: Option<usize>| match statements.get(self.statement()) {
+            _ if matches!(self, Self::Marker(_)) => "its marker".to_owned(),
             None => "COMMIT".to_owned(),
             Some(statement) => {
                 let number = self.statement() + 1;
@@ -62,10 +70,11 @@ impl Broken {
         };
         let (what, chain) = match self {
             Self::Stopped(_) => (format!("{} was not sent", place(None)), Vec::new()),
-            Self::At(index, error) => match error.as_db_error() {
+            Self::Marker(error) if is_taken(error) => (TAKEN.to_owned(), causes(error, secrets)),
+            Self::At(_, error) | Self::Marker(error) => match error.as_db_error() {
                 None => (format!("{}: the connection was lost", place(None)), causes(error, secrets)),
                 Some(server) => {
-                    let line = statements.get(*index).and_then(|statement| line(statement, server));
+                    let line = statements.get(self.statement()).and_then(|statement| line(statement, server));
                     let said = format!("{} {}: {}", server.severity(), server.code().code(), server.message());
                     (format!("{}: {said}", place(line)), causes(error, secrets))
                 }

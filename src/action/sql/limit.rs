@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::session::Remote;
 
 /// How often the server is asked to end a statement before the connection is given up, a second apart.
-const REQUESTS: usize = 5;
+const REQUESTS: usize = 3;
 
 /// Why waiting ended before the work did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

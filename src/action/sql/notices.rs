@@ -43,12 +43,11 @@ impl Notices {
         }
     }
 
-    /// The head of all lines, without the last line's end, and whether some are missing. Empties the list.
+    /// The head of all lines, without the last line's end, and whether some are missing.
     #[must_use]
-    pub fn take(&self) -> (String, bool) {
-        let mut kept = self.lock();
-        let text = std::mem::take(&mut kept.text);
-        (text.trim_end_matches('\n').to_owned(), kept.truncated)
+    pub fn all(&self) -> (String, bool) {
+        let kept = self.lock();
+        (kept.text.trim_end_matches('\n').to_owned(), kept.truncated)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

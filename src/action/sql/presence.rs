@@ -1,9 +1,9 @@
-//! Whether the session of an attempt is still there, asked over another connection.
+//! Whether the session of an attempt is still there, asked over another connection; and its end, where it has to end.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, timeout};
 
 use super::limit::asked;
 use super::secrets::Secrets;
@@ -11,13 +11,46 @@ use crate::action::execute::End;
 use crate::action::target::Environment;
 use crate::action::target::postgres::{self, ConnectError};
 use crate::model::call::Connection;
+use crate::model::event::Backend;
 use crate::model::result::Failure;
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// How long a server may be away, as after a crash, before the search is given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a server may take to answer one question about its sessions.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The application name of sessions that look after another one.
+pub const RECOVERING: &str = "runbook-recover";
+
+/// The session of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// Its application name.
+    pub name: String,
+    /// The process that serves it, where it is known.
+    pub backend: Option<Backend>,
+}
+
+impl Who {
+    /// The condition that finds it. A statement may change the name of its session, so the process counts, unless it
+    /// is idle under another name: then a pooler gave it to somebody else. What is to be `ended` has to be its own
+    /// beyond doubt.
+    fn condition(&self, ended: bool) -> String {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let name = quoted(&self.name);
+        let busy = if ended { "" } else { " or state is distinct from 'idle'" };
+        match &self.backend {
+            None => format!("application_name = {name} and pid <> pg_catalog.pg_backend_pid()"),
+            Some(backend) => format!(
+                "pid = {} and extract(epoch from backend_start)::text = {} \
+                 and (application_name = {name}{busy})",
+                backend.pid,
+                quoted(&backend.started),
+            ),
+        }
+    }
+}
 
 /// What was seen of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,28 +101,38 @@ impl Seen {
     }
 }
 
-/// Waits until no session of that name is left, at most so long, or until the operator
-/// has enough of it.
+/// Where a session is to be looked for.
+#[derive(Clone)]
+pub struct Place {
+    /// The program's own.
+    pub environment: Environment,
+    /// The server.
+    pub connection: Connection,
+    /// The session.
+    pub who: Who,
+}
+
+/// Waits until it is gone: while it is there until that moment, or for ever; while the server is away for so long; or
+/// until the operator has enough of it.
 pub async fn wait(
-    environment: &Environment,
-    connection: &Connection,
-    name: &str,
-    limit: Option<Duration>,
+    place: &Place,
+    until: Option<Instant>,
+    patience: Duration,
     cancel: &mut watch::Receiver<bool>,
 ) -> Seen {
-    let started = Instant::now();
+    let impatient = Instant::now() + patience;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut session = None;
     loop {
         ticks.tick().await;
-        let seen = look(environment, connection, name, &mut session).await;
-        let patience = match &seen {
+        let seen = look(place, &mut session).await;
+        let end = match &seen {
             Seen::Gone { .. } => return seen,
-            Seen::There { .. } => limit,
-            Seen::Unreachable { .. } => Some(limit.map_or(PATIENCE, |limit| limit.min(PATIENCE))),
+            Seen::There { .. } => until,
+            Seen::Unreachable { .. } => Some(until.map_or(impatient, |until| until.min(impatient))),
         };
-        if patience.is_some_and(|patience| started.elapsed() >= patience) {
+        if end.is_some_and(|end| Instant::now() >= end) {
             return seen;
         }
         tokio::select! {
@@ -100,26 +143,48 @@ pub async fn wait(
     }
 }
 
-async fn look(
-    environment: &Environment,
-    connection: &Connection,
-    name: &str,
-    session: &mut Option<postgres::Session>,
-) -> Seen {
+/// Ends the session, as far as the server can be reached. A transaction of it is rolled back. Whether it is gone is
+/// another question.
+pub async fn terminate(place: &Place) {
+    let condition = place.who.condition(true);
+    let text =
+        format!("select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where {condition}");
+    let ending = async {
+        if let Ok(session) = postgres::connect(&place.environment, &place.connection, RECOVERING, |_| ()).await {
+            // What came of it is seen by who waits for the session to be gone.
+            let _ = session.client.batch_execute(&text).await;
+        }
+    };
+    let _ = timeout(ANSWER, ending).await;
+}
+
+async fn look(place: &Place, session: &mut Option<postgres::Session>) -> Seen {
+    if let Ok(seen) = timeout(ANSWER, ask(place, session)).await {
+        return seen;
+    }
+    *session = None;
+    Seen::Unreachable { reason: format!("no answer within {} s", ANSWER.as_secs()) }
+}
+
+async fn ask(place: &Place, session: &mut Option<postgres::Session>) -> Seen {
     if session.is_none() {
-        match postgres::connect(environment, connection, "runbook-recover", |_| ()).await {
+        match postgres::connect(&place.environment, &place.connection, RECOVERING, |_| ()).await {
             Ok(opened) => *session = Some(opened),
             Err(error) => return Seen::Unreachable { reason: reason(error) },
         }
     }
     let Some(open) = session else { return Seen::Unreachable { reason: "no session".to_owned() } };
-    let question = "select pid, coalesce(state, '?'), coalesce(left(query, 200), '?') \
-                    from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid() limit 1";
-    match open.client.query_opt(question, &[&name]).await {
-        Ok(None) => Seen::Gone { name: name.to_owned() },
+    let question = format!(
+        "select pid, coalesce(state, '?'), coalesce(left(query, 200), '?') from pg_catalog.pg_stat_activity \
+         where {} limit 1",
+        place.who.condition(false)
+    );
+    let name = place.who.name.clone();
+    match open.client.query_opt(&question, &[]).await {
+        Ok(None) => Seen::Gone { name },
         Ok(Some(row)) => {
             let (pid, state, query): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
-            Seen::There { name: name.to_owned(), what: format!("process {pid}, {state}"), query }
+            Seen::There { name, what: format!("process {pid}, {state}"), query }
         }
         Err(error) => {
             *session = None;

@@ -1,13 +1,14 @@
-//! The session of one attempt: its limits, its notices, its statements one by one.
+//! The session of one attempt: its limits, its notices, what its last statement gave.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::Stream;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 use tokio_postgres::error::DbError;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
@@ -22,6 +23,7 @@ use crate::action::target::Environment;
 use crate::action::target::postgres::{self, Remote as Wire};
 use crate::model::call::{Connection, Ticket};
 use crate::model::digest::sha256;
+use crate::model::event::Backend;
 use crate::model::result::{Failure, FailureKind, StepResult};
 
 /// How long a statement may wait for a lock, unless its whole limit is shorter: others queue behind it. A text may set
@@ -31,6 +33,17 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much later than ours the server's limit ends a statement. Ours knows why it ended; the server's is for a
 /// statement whose executor is gone.
 const SERVERS_GRACE: Duration = Duration::from_secs(1);
+
+/// How long a step without a time limit waits for what has to be done before it, and how long the server waits for the
+/// next statement of its transaction.
+const READY: Duration = Duration::from_mins(1);
+
+/// What a server may acknowledge before it is on disk would be forgotten in a crash, and was recorded here.
+pub(super) const DURABLE: &str = "select pg_catalog.set_config('synchronous_commit', 'on', false) \
+                                  where pg_catalog.current_setting('synchronous_commit') = 'off'";
+
+const WHO: &str = "select pid, extract(epoch from backend_start) from pg_catalog.pg_stat_activity \
+                   where pid = pg_catalog.pg_backend_pid()";
 
 /// The name of an attempt's session. No other attempt of any run has it.
 #[must_use]
@@ -74,7 +87,7 @@ impl Remote {
 }
 
 /// What the last statement gave.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Answer {
     rows: Option<Vec<Map<String, Value>>>,
     count: u64,
@@ -90,7 +103,8 @@ pub struct Session {
     sensitive: bool,
     notices: Notices,
     answer: Answer,
-    committing: bool,
+    backend: Option<Backend>,
+    pub(super) committing: bool,
 }
 
 impl Session {
@@ -98,8 +112,17 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Where the server cannot be reached or does not take the limits.
+    /// Where the server cannot be reached, does not take the limits, or does not answer in time.
     pub async fn open(
+        environment: &Environment,
+        connection: &Connection,
+        name: &str,
+        ticket: &Ticket,
+    ) -> Result<Self, Failure> {
+        in_time(connection, ticket.timeout, Self::opened(environment, connection, name, ticket)).await
+    }
+
+    async fn opened(
         environment: &Environment,
         connection: &Connection,
         name: &str,
@@ -109,7 +132,7 @@ impl Session {
         let (list, hidden) = (notices.clone(), secrets.clone());
         let keep = move |notice: &DbError| list.keep(notice, &hidden);
         let wire = postgres::connect(environment, connection, name, keep).await?;
-        let session = Self {
+        let mut session = Self {
             wire,
             stop: Arc::default(),
             name: name.to_owned(),
@@ -117,14 +140,33 @@ impl Session {
             sensitive: ticket.sensitive,
             notices,
             answer: Answer::default(),
+            backend: None,
             committing: false,
         };
-        let limits = limits(ticket.timeout);
-        session.wire.client.batch_execute(&limits).await.map_err(|error| {
+        let setting = format!("{}; {DURABLE}; {WHO}", limits(ticket.timeout));
+        let said = session.wire.client.simple_query(&setting).await.map_err(|error| {
             let message = format!("target {}: the session's limits could not be set: {error}", connection.name);
             Failure { kind: FailureKind::Connection, message, chain: causes(&error, &session.secrets) }
         })?;
+        session.backend = said.iter().rev().find_map(backend);
         Ok(session)
+    }
+
+    /// To send statements with.
+    pub(super) const fn client(&self) -> &Client {
+        &self.wire.client
+    }
+
+    /// The server's process behind it.
+    #[must_use]
+    pub const fn backend(&self) -> Option<&Backend> {
+        self.backend.as_ref()
+    }
+
+    /// Whether its output may not be stored.
+    #[must_use]
+    pub const fn is_sensitive(&self) -> bool {
+        self.sensitive
     }
 
     /// Its application name.
@@ -166,51 +208,21 @@ impl Session {
     pub async fn look(&mut self, statement: &Statement) -> Result<(), Broken> {
         let at = |error| Broken::At(0, error);
         self.wire.client.batch_execute("begin read only").await.map_err(at)?;
-        self.answer = execute(&self.wire.client, statement, true).await.map_err(at)?;
+        self.answer = execute(&self.wire.client, &statement.text.0, true).await.map_err(at)?;
         self.wire.client.batch_execute("rollback").await.map_err(at)
     }
 
-    /// All statements, in one transaction or each by itself, until one fails or `stop` is set.
-    ///
-    /// # Errors
-    ///
-    /// [`Broken`] at the first that failed. A transaction was rolled back then, as far as the server could be reached.
-    pub async fn run(&mut self, statements: &[Statement], transaction: bool, stop: &AtomicBool) -> Result<(), Broken> {
-        if transaction {
-            self.wire.client.batch_execute("begin").await.map_err(|error| Broken::At(0, error))?;
-        }
-        let outcome = self.each(statements, stop).await;
-        match outcome {
-            Ok(()) if transaction => {
-                self.committing = true;
-                let committed = self.wire.client.batch_execute("commit").await;
-                committed.map_err(|error| Broken::At(statements.len(), error))
-            }
-            Err(broken) if transaction && !broken.is_lost() => {
-                // A session that ends rolls back too; this only makes it sooner.
-                let _ = self.wire.client.batch_execute("rollback").await;
-                Err(broken)
-            }
-            outcome => outcome,
-        }
+    /// One statement; what it gives takes the place of what was there.
+    pub(super) async fn execute(&mut self, statement: &Statement) -> Result<(), tokio_postgres::Error> {
+        self.answer = execute(&self.wire.client, &statement.text.0, statement.may_return_rows()).await?;
+        Ok(())
     }
 
-    async fn each(&mut self, statements: &[Statement], stop: &AtomicBool) -> Result<(), Broken> {
-        for (index, statement) in statements.iter().enumerate() {
-            if stop.load(Ordering::SeqCst) {
-                return Err(Broken::Stopped(index));
-            }
-            let types = statement.may_return_rows();
-            let answer = execute(&self.wire.client, statement, types).await;
-            self.answer = answer.map_err(|error| Broken::At(index, error))?;
-        }
-        if stop.load(Ordering::SeqCst) { Err(Broken::Stopped(statements.len())) } else { Ok(()) }
-    }
-
-    /// What the last statement gave, with all notices as standard output. Empties both.
-    pub fn result(&mut self) -> StepResult {
-        let answer = std::mem::take(&mut self.answer);
-        let (notices, cut) = self.notices.take();
+    /// What the last statement gave, with all notices so far as standard output.
+    #[must_use]
+    pub fn result(&self) -> StepResult {
+        let answer = self.answer.clone();
+        let (notices, cut) = self.notices.all();
         let clean = |rows: Vec<_>| rows.into_iter().map(|row| self.secrets.remove_from_row(row)).collect();
         StepResult {
             stdout: Some(notices),
@@ -222,20 +234,43 @@ impl Session {
     }
 }
 
+/// Does within the time limit, or in a minute where there is none, what has to be done before an attempt begins.
+pub(super) async fn in_time<T>(
+    connection: &Connection,
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let limit = limit.unwrap_or(READY);
+    timeout(limit, work).await.unwrap_or_else(|_| {
+        let message = format!("target {}: the server did not answer within {limit:?}", connection.name);
+        Err(Failure::new(FailureKind::Connection, message))
+    })
+}
+
+/// The rows of a query of the program's own.
+pub(super) async fn rows_of(client: &Client, text: &str) -> Result<Vec<Map<String, Value>>, tokio_postgres::Error> {
+    Ok(execute(client, text, true).await?.rows.unwrap_or_default())
+}
+
+fn backend(message: &SimpleQueryMessage) -> Option<Backend> {
+    let SimpleQueryMessage::Row(row) = message else { return None };
+    Some(Backend { pid: row.get(0)?.parse().ok()?, started: row.get(1)?.to_owned() })
+}
+
 /// Settings that bound every statement of a session. Quoting is fixed too: the text was read with it.
 fn limits(timeout: Option<Duration>) -> String {
     let milliseconds = |limit: Duration| i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1);
     let whole = timeout.map_or(0, |timeout| milliseconds(timeout.saturating_add(SERVERS_GRACE)));
+    let idle = timeout.map_or_else(|| milliseconds(READY), |_| whole);
     let lock = milliseconds(timeout.map_or(LOCK_TIMEOUT, |timeout| timeout.min(LOCK_TIMEOUT)));
     format!(
         "set standard_conforming_strings = on; set lock_timeout = {lock}; set statement_timeout = {whole}; \
-         set idle_in_transaction_session_timeout = {whole}"
+         set idle_in_transaction_session_timeout = {idle}"
     )
 }
 
 /// Sends one statement. Types of columns are asked for first, which the server refuses for more than one statement.
-async fn execute(client: &Client, statement: &Statement, types: bool) -> Result<Answer, tokio_postgres::Error> {
-    let text = &statement.text.0;
+async fn execute(client: &Client, text: &str, types: bool) -> Result<Answer, tokio_postgres::Error> {
     let types: Vec<Type> = if types {
         client.prepare(text).await?.columns().iter().map(|column| column.type_().clone()).collect()
     } else {
@@ -284,11 +319,11 @@ mod tests {
     }
 
     #[test]
-    fn without_a_time_limit_only_waiting_for_locks_is_bounded() {
+    fn without_a_time_limit_waiting_for_locks_and_for_the_executor_is_bounded() {
         assert_eq!(
             limits(None),
             "set standard_conforming_strings = on; set lock_timeout = 10000; set statement_timeout = 0; \
-             set idle_in_transaction_session_timeout = 0"
+             set idle_in_transaction_session_timeout = 60000"
         );
     }
 }
