@@ -85,3 +85,20 @@ def wait_until_over(session, patience, program=None):
             return True
         time.sleep(0.005)
     return False
+
+
+def is_there(pid):
+    return read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"], [b"X"])
+
+
+def holders(state):
+    """Processes that have a lock below that folder open."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            files = [os.readlink(f"/proc/{name}/fd/{fd}") for fd in os.listdir(f"/proc/{name}/fd")]
+        except OSError:
+            continue
+        if any(file.startswith(f"{state}/") and file.endswith(("lock", "guard")) for file in files):
+            found.append(int(name))
+    return found

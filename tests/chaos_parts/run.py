@@ -1,5 +1,5 @@
 """One run in the hands of somebody who kills it, and of an operator who takes it up again and tells the truth."""
-import json, os, random, shutil, signal, subprocess, sys, time
+import json, os, random, re, shutil, signal, subprocess, sys, time
 from pathlib import Path
 
 from chaos_parts import processes
@@ -125,12 +125,28 @@ class Run:
         allowed = (0, 1, 4, 5, 6, 7, -9)
         if "panicked" in said:
             self.wrong.append(f"turn {self.turn} panicked: {said[-500:]}")
+        elif code == 3 and self.is_let_go_late(said):
+            self.say("  the lock was let go late")
         elif code in (-signal.SIGTERM, -signal.SIGINT) and len(self.records()) == before:
             self.say("  it did not listen yet, and had done nothing")
         elif code not in allowed:
             self.wrong.append(f"turn {self.turn} ({' '.join(arguments)}) ended with {code}: {said[-500:]}")
         elif code >= 0 and arguments[0] != "answer" and not self.taken_up:
             self.code_is_true(code)
+
+    def is_let_go_late(self, said):
+        """An executor that is killed while it starts something leaves its locks, for a moment, to a copy of itself
+        that is about to become that. Nobody else may have them, and not for long."""
+        holder = re.search(r"process (\d+)", said)
+        limit = time.monotonic() + 2
+        while holder and not processes.is_there(int(holder[1])) and time.monotonic() < limit:
+            holders = processes.holders(self.folder / "state")
+            if not holders:
+                return True
+            if any(processes.is_supervisor(pid, self.program) for pid in holders):
+                return False
+            time.sleep(0.005)
+        return False
 
     def code_is_true(self, code):
         """The exit code is that of the last record (G1: what is returned was durable)."""
