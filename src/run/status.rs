@@ -21,6 +21,7 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         steps,
         question: engine.state.question.clone(),
         remaining: engine.state.remaining.clone(),
+        pending: Vec::new(),
     }
 }
 
