@@ -40,7 +40,7 @@ pub struct Opened {
 impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
-        let status = status(&self.folder.id, &self.runbook.name, &self.engine);
+        let status = status(&self.folder, &self.runbook.name, &self.engine);
         Status { pending: self.pending.clone(), ..status }
     }
 

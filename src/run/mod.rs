@@ -10,6 +10,7 @@ pub mod clock;
 mod conclude;
 pub mod control;
 pub mod drive;
+mod evidence;
 mod flow;
 mod lengths;
 pub mod locks;

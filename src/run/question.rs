@@ -62,6 +62,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Some(Intent::Process(process)) => format!(" Its process was {}.", process.pid),
             Some(Intent::Session { application_name, .. }) => format!(" Its session was {application_name}."),
             Some(Intent::File(file)) => format!(" Its file is {}.", file.path),
+            Some(Intent::Request { method, url, .. }) => format!(" Its request was {method} {url}."),
             Some(Intent::Program | Intent::Person) | None => String::new(),
         };
         let runs =

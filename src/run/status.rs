@@ -3,25 +3,29 @@
 use crate::engine::Engine;
 use crate::engine::program::{BlockId, Kind, Role};
 use crate::engine::state::Standing;
+use crate::journal::store::RunFolder;
 use crate::model::event::RunOutcome;
 use crate::model::status::{RunState, Status, StepState, StepStatus};
 
 /// The status of a run.
 #[must_use]
-pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
+pub fn status(folder: &RunFolder, runbook: &str, engine: &Engine) -> Status {
     let mut steps = Vec::new();
     rows(engine, engine.program.root, &mut steps);
     let hooks = engine.program.hooks.values().flatten();
     steps.extend(hooks.filter(|index| engine.state.steps[**index].attempts > 0).map(|index| row(engine, *index)));
     Status {
         format: 1,
-        run: run.to_owned(),
+        run: folder.id.clone(),
         runbook: runbook.to_owned(),
         state: state(engine),
         steps,
         question: engine.state.question.clone(),
         remaining: engine.state.remaining.clone(),
         pending: Vec::new(),
+        artifacts: Some(folder.path.join("artifacts"))
+            .filter(|kept| kept.is_dir())
+            .map(|kept| kept.display().to_string()),
     }
 }
 
@@ -47,9 +51,11 @@ fn rows(engine: &Engine, block: BlockId, steps: &mut Vec<StepStatus>) {
 
 fn row(engine: &Engine, index: usize) -> StepStatus {
     let (node, fold) = (&engine.program.steps[index], &engine.state.steps[index]);
+    let released = node.role == Role::Acquire && fold.state == Standing::Pending && fold.attempts > 0;
     StepStatus {
         id: node.name.clone(),
-        state: fold.shown(),
+        // What took a hold that was given back since may take it again.
+        state: if released { StepState::Succeeded } else { fold.shown() },
         attempts: fold.attempts,
         started: fold.started.clone(),
         finished: fold.finished.clone(),
