@@ -189,7 +189,12 @@ impl Engine {
                 (Trip::Stop, _) => false,
                 (Trip::Rollback, _) => true,
             };
-            return Some(Walk::Failed(Fault { step, reason: format!("its watch tripped: {seen}"), back, ordered: true }));
+            return Some(Walk::Failed(Fault {
+                step,
+                reason: format!("its watch tripped: {seen}"),
+                back,
+                ordered: true,
+            }));
         }
         None
     }

@@ -142,7 +142,7 @@ impl<'a, O: Observer> Planner<'a, O> {
                     _ => arguments(status, process),
                 };
                 if let Some(preview) = &step.preview {
-                    match look::preview(preview, step, &self.scope, &self.context, self.observer).await {
+                    match look::preview(preview, step, self.scope, self.context, self.observer).await {
                         Ok(diff) => said.diff = diff,
                         Err(why) => said.detail.push(format!("preview: {why}")),
                     }
@@ -152,12 +152,12 @@ impl<'a, O: Observer> Planner<'a, O> {
             Call::File(call) => self.file(step, call).await,
             Call::Http(http) => match &step.action {
                 Action::Http(action) if action.only_looks() && step.effect == Effect::ReadOnly => {
-                    let mut said = self.query(step, call).await;
+                    let mut said = self.query(step, name, call).await;
                     said.reason = said.reason.map(|reason| format!("{}: {reason}", request::line(http)));
                     said
                 }
                 Action::Http(action) => {
-                    let detail = request::detail(step, action, http, &self.scope);
+                    let detail = request::detail(step, action, http, self.scope);
                     Said::new(status, request::line(http)).detail(detail)
                 }
                 _ => Said::new(status, request::line(http)),

@@ -50,7 +50,8 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Where the run stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.log.read(|engine| status::status(&self.folder, &self.runbook.name, engine))
+        let status = self.log.read(|engine| status::status(&self.folder.id, &self.runbook.name, engine));
+        Status { artifacts: status::artifacts(&self.folder), ..status }
     }
 
     /// Waits before another attempt.

@@ -9,24 +9,29 @@ use crate::model::status::{RunState, Status, StepState, StepStatus};
 
 /// The status of a run.
 #[must_use]
-pub fn status(folder: &RunFolder, runbook: &str, engine: &Engine) -> Status {
+pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
     let mut steps = Vec::new();
     rows(engine, engine.program.root, &mut steps);
     let hooks = engine.program.hooks.values().flatten();
     steps.extend(hooks.filter(|index| engine.state.steps[**index].attempts > 0).map(|index| row(engine, *index)));
     Status {
         format: 1,
-        run: folder.id.clone(),
+        run: run.to_owned(),
         runbook: runbook.to_owned(),
         state: state(engine),
         steps,
         question: engine.state.question.clone(),
         remaining: engine.state.remaining.clone(),
         pending: Vec::new(),
-        artifacts: Some(folder.path.join("artifacts"))
-            .filter(|kept| kept.is_dir())
-            .map(|kept| kept.display().to_string()),
+        artifacts: None,
     }
+}
+
+/// Where the copies are of files that steps left, when there are any.
+#[must_use]
+pub fn artifacts(folder: &RunFolder) -> Option<String> {
+    let copies = folder.path.join("artifacts");
+    copies.is_dir().then(|| copies.display().to_string())
 }
 
 /// Every step within a block in the order of the runbook. Of what stands beside the work only that which began; a loop

@@ -257,7 +257,8 @@ impl<V: View> Watching<V> {
 
     fn over(&mut self) -> Status {
         let status = status::status(&self.folder.id, &self.runbook.name, &self.engine);
-        let status = Status { pending: std::mem::take(&mut self.pending), ..status };
+        let artifacts = status::artifacts(&self.folder);
+        let status = Status { pending: std::mem::take(&mut self.pending), artifacts, ..status };
         self.view.progress(&Progress::Idle);
         self.view.finished(&status);
         status
