@@ -68,7 +68,7 @@ fn copy(from: &Path, to: &Path) {
             fs::create_dir(&to).unwrap();
             fs::set_permissions(&to, fs::metadata(&path).unwrap().permissions()).unwrap();
             copy(&path, &to);
-        } else {
+        } else if path.is_file() {
             fs::copy(path, to).unwrap();
         }
     }

@@ -10,12 +10,18 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::store::{RunFolder, Store};
+
+/// How long a lock is waited for whose holder is gone, and the time between two tries.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,10 +128,16 @@ impl Locks {
 fn take(path: &Path, name: impl Fn() -> String, holder: &Holder) -> Result<File, LockError> {
     let failed = |source: io::Error| LockError::Io { path: path.to_owned(), source };
     let mut file = open(path).map_err(failed)?;
-    if !try_lock(&file).map_err(failed)? {
-        let holder = Box::new(read(&mut file).map_err(failed)?);
-        return Err(LockError::Held { name: name(), holder });
+    let mut patience = PATIENCE;
+    while !try_lock(&file).map_err(failed)? {
+        let found = read(&mut file).map_err(failed)?;
+        if !is_gone(&found, holder) || patience.is_zero() {
+            return Err(LockError::Held { name: name(), holder: Box::new(found) });
+        }
+        patience = patience.saturating_sub(PAUSE);
+        std::thread::sleep(PAUSE);
     }
+    file.rewind().map_err(failed)?;
     // What stands there was left by a holder that is gone. Written over rather than emptied first, so that a run can be
     // taken up again on a full disk.
     let mut line = serde_json::to_vec(holder).map_err(|error| failed(error.into()))?;
@@ -142,6 +154,13 @@ fn ask(store: &Store, path: &Path) -> Result<Option<Holder>, LockError> {
     let _guard = guard(store)?;
     let mut file = File::open(path).map_err(failed)?;
     if try_lock(&file).map_err(failed)? { Ok(None) } else { read(&mut file).map(Some).map_err(failed) }
+}
+
+/// Whether a holder is a process of this machine that is not there any more. One that is killed while it starts another
+/// leaves its locks, for a moment, to the copy of itself that is about to become that.
+fn is_gone(found: &Holder, own: &Holder) -> bool {
+    let pid = i32::try_from(found.pid).ok().and_then(Pid::from_raw);
+    found.host == own.host && pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// Waits for its turn; nobody keeps the guard longer than it takes to open and write a few small files.

@@ -1,13 +1,18 @@
-//! Holds and handlers of failures when the executor is killed or told to stop at the wrong moment. Needs the feature
-//! `crash-points`.
+//! The executor is killed or told to stop at a moment that random killing came upon and nobody had thought of. Needs
+//! the feature `crash-points`.
 
 #![cfg(feature = "crash-points")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::disallowed_methods, reason = "a test waits for so long")]
 
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/scenario.rs"]
 mod scenario;
 
+use std::fs::{self, File};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
 use scenario::{Scenario, kind, step};
 
 /// A hold around one step, and a step after it.
@@ -89,4 +94,28 @@ steps:
     let journal = scenario.journal();
     assert_eq!(scenario.state(), "stopped", "{journal:#?}");
     assert_eq!(scenario.witness().len(), 1, "{journal:#?}");
+}
+
+#[test]
+fn a_lock_that_a_killed_executor_leaves_to_what_it_was_about_to_start_is_waited_for() {
+    let scenario = Scenario::new(HELD);
+    scenario.exec(&[]).exits(1);
+    let run = scenario.runs().pop().unwrap();
+    let (lock, guard) =
+        (File::open(run.join("lock")).unwrap(), File::open(scenario.path("state/locks/guard")).unwrap());
+    // The executor that is written there is gone; this process has its lock, as a copy of it would.
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let mut resume = scenario.start(&["resume"]);
+    // Whoever takes a lock has the guard: held for so long, it waits.
+    let mut waits = Instant::now();
+    while waits.elapsed() < Duration::from_millis(200) && resume.try_wait().unwrap().is_none() {
+        if flock(&guard, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            flock(&guard, FlockOperation::Unlock).unwrap();
+            waits = Instant::now();
+        }
+        std::thread::yield_now();
+    }
+    drop(lock);
+    scenario.wait(resume).exits(1);
+    assert!(fs::read_to_string(run.join("journal.jsonl")).unwrap().contains("run_resumed"));
 }
