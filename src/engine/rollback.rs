@@ -39,11 +39,11 @@ impl Engine {
             return;
         }
         if self.state.stopping {
-            out.clear();
-            out.push(Decision::Append(Event::RunFinished {
-                outcome: RunOutcome::Stopped,
-                remaining: self.still_held(),
-            }));
+            if self.all_released(Way::Stop, out) != Walk::Busy {
+                out.clear();
+                let remaining = self.still_held();
+                out.push(Decision::Append(Event::RunFinished { outcome: RunOutcome::Stopped, remaining }));
+            }
             return;
         }
         if self.state.question.is_some() {
@@ -108,15 +108,10 @@ impl Engine {
     /// The end, once nothing is held any more and the hooks are through.
     fn ended(&self, outcome: RunOutcome, mut remaining: Vec<Remaining>, out: &mut Decisions) {
         let mut outcome = outcome;
-        for (block, hold) in self.holds_held() {
-            if !hold.release_on.contains(&Way::Rollback) {
-                continue;
-            }
-            match self.give_back(block, hold, out) {
-                Walk::Busy => return,
-                Walk::Failed(_) => outcome = RunOutcome::Stuck,
-                Walk::Through | Walk::Idle => {}
-            }
+        match self.all_released(Way::Rollback, out) {
+            Walk::Busy => return,
+            Walk::Failed(_) => outcome = RunOutcome::Stuck,
+            Walk::Through | Walk::Idle => {}
         }
         remaining.extend(self.still_held());
         if outcome == RunOutcome::RolledBack && !remaining.is_empty() {
@@ -125,6 +120,19 @@ impl Engine {
         if !self.hook(Hook::OnRollback, out) && !self.hook(Hook::Always, out) {
             out.push(Decision::Append(Event::RunFinished { outcome, remaining }));
         }
+    }
+
+    /// Gives back what is held, as far as it is given back on that way out.
+    fn all_released(&self, way: Way, out: &mut Decisions) -> Walk {
+        let mut walk = Walk::Through;
+        for (block, hold) in self.holds_held().into_iter().filter(|(_, hold)| hold.release_on.contains(&way)) {
+            match self.give_back(block, hold, out) {
+                Walk::Busy => return Walk::Busy,
+                Walk::Failed(fault) => walk = Walk::Failed(fault),
+                Walk::Through | Walk::Idle => {}
+            }
+        }
+        walk
     }
 
     /// Holds that are held, or may be, the innermost first.
@@ -205,7 +213,7 @@ impl Engine {
         let step = self.program.blocks[block].name.clone();
         let is_held = self.state.blocks[block].held;
         if !is_held && !self.is_unclean(block) {
-            let waits = fold.maybe_in_place && fold.state == Standing::Succeeded;
+            let waits = matches!(fold.state, Standing::Succeeded | Standing::InPlace);
             return if waits { Look::first(Decision::Held { step }) } else { Look::Through };
         }
         if !hold.release_on.contains(&Way::Rollback) {

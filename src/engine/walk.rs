@@ -96,7 +96,10 @@ impl Engine {
                 self.put(self.settle(index), out);
                 Walk::Busy
             }
-            Standing::Failed | Standing::TimedOut if mode == Mode::Stop => Walk::Idle,
+            Standing::Failed | Standing::TimedOut if mode == Mode::Stop => match handler {
+                Some(handler) if self.walk(handler, mode, out) == Walk::Busy => Walk::Busy,
+                _ => Walk::Idle,
+            },
             Standing::Failed | Standing::TimedOut if self.may_retry(index) => self.begin(index, mode, out),
             // What the program ended was meant to be ended: whoever did it says what follows.
             Standing::Failed | Standing::TimedOut if fold.was_cancelled() && fold.tries > 0 => {

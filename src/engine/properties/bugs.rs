@@ -163,6 +163,38 @@ const BUGS: &[Bug] = &[
         ..NONE
     },
     Bug {
+        name: "what was held while a step was done is not held while it is undone",
+        after: |engine, event| {
+            if matches!(event, Event::RollbackStarted { .. }) {
+                engine.state.blocks.iter_mut().for_each(|fold| fold.was_held = false);
+            }
+        },
+        ..NONE
+    },
+    Bug {
+        name: "what was taken in part is not released",
+        after: |engine, event| {
+            if matches!(event, Event::AttemptFinished { outcome: Outcome::Failed | Outcome::TimedOut, .. }) {
+                engine.state.blocks.iter_mut().for_each(|fold| fold.unclean = false);
+            }
+        },
+        ..NONE
+    },
+    Bug {
+        name: "the second round of something begins before the first is through",
+        after: |engine, event| {
+            if let Event::AttemptStarted { step, .. } = event {
+                let index = engine.program.index(step).expect("a step");
+                for block in
+                    engine.program.block_of(index).map(|at| engine.program.above(at).collect()).unwrap_or(Vec::new())
+                {
+                    engine.state.blocks[block].cursor += 1;
+                }
+            }
+        },
+        ..NONE
+    },
+    Bug {
         name: "a failed step is tried for ever",
         after: |engine, event| {
             if let Event::StepRefused { step, .. } = event {

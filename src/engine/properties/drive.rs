@@ -69,6 +69,9 @@ impl Drive<'_> {
             }
         }
         decisions.retain(|decision| !matches!(decision, Decision::Cancel { .. }));
+        if self.chance(32) == 31 && !self.engine.state.stopping && self.engine.state.ended.is_none() {
+            return Ok(Some(Event::StopRequested { by: String::new(), reason: String::new() }));
+        }
         // An eye that is kept open sees something at times.
         if self.chance(8) != 7 {
             let eyes = |decision: &Decision| matches!(decision, Decision::Watch { .. } | Decision::Limit { .. });

@@ -137,17 +137,28 @@ fn beside_it(drive: &Drive, index: usize, running: &BTreeSet<usize>) -> Result<(
     Ok(())
 }
 
-/// Whatever was taken is given back before the run ends, or its end names it.
+/// Whatever was taken, whole or in part, is given back before the run ends, or its end names it.
 fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
-    let mut held: BTreeSet<&str> = BTreeSet::new();
+    let program = &drive.engine.program;
+    let hold_of = |step: &str| {
+        let index = program.index(step).filter(|index| program.steps[*index].role == Role::Acquire)?;
+        let hold =
+            program.above(program.block_of(index)?).find(|at| matches!(program.blocks[*at].kind, Kind::Hold(_)))?;
+        Some((program.blocks[hold].name.as_str(), index))
+    };
+    let mut taken: BTreeSet<(&str, usize)> = BTreeSet::new();
     for event in &drive.records {
+        let held: BTreeSet<&str> = taken.iter().map(|(name, _)| *name).collect();
         match event {
+            Event::AttemptStarted { step, .. } => taken.extend(hold_of(step)),
+            // Found in place before, it is the run's own from here on.
             Event::HoldTaken { step, .. } => {
-                held.insert(step);
+                taken.insert((step, usize::MAX));
             }
-            Event::HoldReleased { step } => {
-                held.remove(step.as_str());
+            Event::StepSettled { step, r#as: Settlement::NotStarted, .. } => {
+                hold_of(step).map(|of| taken.remove(&of));
             }
+            Event::HoldReleased { step } => taken.retain(|(name, _)| name != step),
             Event::RunFinished { outcome, remaining } => {
                 if let Some(name) = held.iter().find(|name| !remaining.iter().any(|left| left.step == ***name)) {
                     return Err(format!("{name} is still held, and the end does not say so"));
