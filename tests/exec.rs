@@ -187,16 +187,18 @@ fn a_failure_that_asks_waits_for_one_of_four_words() {
 A person has to answer before this can go on.
   two asks:
     two failed: exit 1
+    it ran on local, in FOLDER:
+    | ./witness; test -e mended
   next: runbook resume RUN
           asks this again at your terminal
         runbook answer RUN two retry
-          try the step once more
+          tries the step once more
         runbook answer RUN two skip --reason "WHY"
-          leave it failed and go on
+          leaves it failed and goes on; a later rollback undoes what it may have left
         runbook answer RUN two rollback
-          undo what was done
+          undoes what was done, newest first, this step too
         runbook answer RUN two stop
-          end here, to be resumed later
+          ends the run here; it can be resumed or rolled back
         runbook resume RUN
           after an answer: goes on with it
 "#,
@@ -652,7 +654,10 @@ fn json_is_the_records_one_a_line_and_the_status_last() {
 fn an_open_question_is_in_the_status() {
     let trial = scenario("steps:\n  - { id: go, confirm: { message: Go? }, estimate: 1m }\n");
     trial.exec(&["--json"]).exits(7);
-    let question = json!({ "step": "go", "question": "confirm", "text": "Go?", "choices": ["yes", "no"] });
+    let no = "no-go: the step fails, and the run ends as failed, to be resumed or rolled back";
+    let answers = json!([{ "choice": "yes", "does": "go" }, { "choice": "no", "does": no }]);
+    let question =
+        json!({ "step": "go", "question": "confirm", "text": "Go?", "choices": ["yes", "no"], "answers": answers });
     assert_eq!(trial.status()["question"], question);
     assert_eq!(trial.state(), "blocked");
 }

@@ -279,6 +279,13 @@ fn an_undo_that_was_lost_and_may_still_run_is_asked_about_and_each_word_of_the_a
         let mut held = held(&lost(&fails()), "undo act");
         held.kill_supervisor();
         held.ends().exits(7);
+        held.scenario
+            .run(&["status"])
+            .exits(0)
+            .says("act asks:\n    Nobody recorded how attempt 1 of the undo of act ended; it began at TIME.\n")
+            .says("\n    it ran on local, in FOLDER:\n    | ./held\n")
+            .says("it is gone, and of the step these still run: ")
+            .says("\n          runs its undo again; only if you are sure that the earlier one is over\n");
         held.kill_step();
         answered(&held.scenario, word, code, state, witness);
     }

@@ -127,8 +127,11 @@ fn a_question_shows_its_evidence_and_is_not_answered_by_what_was_typed_before_it
     let (lines, code) = screen.end();
     let text = kept(&lines);
     let asked = "  switch (go or no-go)\n    Switch the traffic now?\n    steps.slow.outputs.lag = \"7\"\n    \
-                 yes          go\n    no           no-go: the step fails\n    \
-                 Ctrl-C leaves it open; then, for example:\n      runbook answer RUN-ask switch yes\n  \
+                 yes          go\n    \
+                 no           no-go: the step fails, and the run ends as failed, to be\n                 \
+                 resumed or rolled back\n    \
+                 Ctrl-C leaves it open; then:\n      runbook answer RUN-ask switch yes\n      \
+                 runbook answer RUN-ask switch no\n  \
                  yes / no? y\n";
     assert!(text.contains(asked), "{text}");
     let ended = " ✓   3  call    manual    root answered succeeded: spoke to Ana  port = 5432\n\

@@ -248,6 +248,31 @@ fn a_second_interrupt_ends_a_look_however_long_it_would_take() {
 }
 
 #[test]
+fn one_interrupt_during_the_look_before_a_step_stops_the_run_and_the_step_never_begins() {
+    let scene = Scene::new(
+        "steps:
+  - { id: it, shell: \"touch done\", check: { shell: \"echo > looks; sleep 600\", timeout: 20m }, rollback: { not_needed: a note } }
+",
+    );
+    assert!(Command::new("mkfifo").arg(scene.path("looks")).status().expect("mkfifo").success());
+    let program = Command::new(env!("CARGO_BIN_EXE_runbook"))
+        .args(["exec", "scene.yaml"])
+        .current_dir(scene.folder.path())
+        .env("RUNBOOK_STATE", scene.path("state"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    fs::read(scene.path("looks")).expect("a look");
+    let began = Instant::now();
+    kill_process(Pid::from_child(&program), Signal::INT).expect("the program is there");
+    let output = program.wait_with_output().expect("its end");
+    assert!(began.elapsed() < Duration::from_mins(1), "the look was waited for");
+    assert_eq!(output.status.code(), Some(6), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Stopped before it. Nothing was undone."));
+    assert!(!scene.journal().contains("attempt_started") && !scene.path("done").exists());
+}
+
+#[test]
 fn a_run_knows_the_same_beginning_in_every_turn() {
     let scene = Scene::new(
         "steps:

@@ -247,6 +247,26 @@ pub async fn recover(
     ended(end, StepResult::default(), began.elapsed())
 }
 
+/// A file before, after, and at this moment.
+#[must_use]
+pub fn trace(intent: &FileIntent) -> Vec<String> {
+    let shown = |state: Option<&FileState>| match state {
+        Some(FileState { sha256, mode, uid, gid }) => format!("{sha256} {mode:04o} {uid}:{gid}"),
+        None => "no file".to_owned(),
+    };
+    let now = match disk::snapshot(Path::new(&intent.path)).map(|file| file.map(|file| file.state)) {
+        Err(failure) => failure.message,
+        Ok(state) if state == intent.after => format!("{}, as it was to be", shown(state.as_ref())),
+        Ok(state) if state == intent.before => format!("{}, as before", shown(state.as_ref())),
+        Ok(state) => format!("{}, which is neither", shown(state.as_ref())),
+    };
+    vec![
+        format!("{} before the step: {}", intent.path, shown(intent.before.as_ref())),
+        format!("as it was to be: {}", shown(intent.after.as_ref())),
+        format!("as it is now: {now}"),
+    ]
+}
+
 impl FollowUp {
     fn new(shelf: &Shelf, reload: Option<&Vec<String>>, cwd: &Path, ticket: &Ticket) -> Self {
         let environment = shelf.environment.clone();

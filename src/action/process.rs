@@ -139,7 +139,7 @@ pub async fn recover(launch: &Launch, identity: &ProcessIdentity, ticket: &Ticke
 }
 
 /// Makes the folder for output, durably, when it is not there.
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -229,6 +229,29 @@ fn without_status(files: &Files, identity: &ProcessIdentity) -> End {
             let evidence = format!("{gone}; whether the step still runs cannot be told: {error}");
             End::Lost { may_run: true, evidence }
         }
+    }
+}
+
+/// What can be seen at this moment of the supervisor of an attempt, and of its step.
+#[must_use]
+pub fn trace(launch: &Launch, identity: &ProcessIdentity, ticket: &Ticket) -> String {
+    let ProcessIdentity { pid, start_time, host, .. } = identity;
+    let here = proc::host();
+    let host = if host.is_empty() { &here } else { host };
+    let who = format!("its supervisor was process {pid} on {host}, start time {start_time}");
+    if proc::is_elsewhere(identity) {
+        return format!("{who}: it cannot be seen from {here}");
+    }
+    if proc::boot_id().is_ok_and(|boot_id| boot_id != identity.boot_id) {
+        return format!("{who}: {host} was started anew since then, so nothing of it is left");
+    }
+    if proc::is_alive(identity) {
+        return format!("{who}: it is still there");
+    }
+    match remains(&files(launch, ticket), identity) {
+        Ok(remains) if remains.is_empty() => format!("{who}: it is gone, and nothing of the step is left"),
+        Ok(remains) => format!("{who}: it is gone, and of the step these still run: {}", list(&remains)),
+        Err(error) => format!("{who}: it is gone, and whether the step still runs cannot be told: {error}"),
     }
 }
 

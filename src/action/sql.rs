@@ -168,6 +168,19 @@ pub async fn recover(
     Ended { end, result, output: None, duration: started.elapsed() }
 }
 
+/// What the server says at this moment about the session of an attempt.
+pub async fn trace(
+    environment: &Environment,
+    (name, backend): (&str, Option<&Backend>),
+    call: &SqlCall,
+    ticket: &Ticket,
+) -> String {
+    let who = Who { name: name.to_owned(), backend: backend.cloned() };
+    let place = Place { environment: environment.clone(), connection: call.connection.clone(), who };
+    let seen = presence::wait(&place, Some(Instant::now()), Duration::ZERO, &mut watch::channel(false).1).await;
+    format!("its session on {}: {}", call.connection.name, seen.without(&Secrets(ticket.secrets.0.clone())))
+}
+
 /// The end of an attempt that the server answered.
 fn refused(
     broken: &Broken,

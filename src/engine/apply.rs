@@ -63,7 +63,7 @@ impl Engine {
                 Ok(())
             }
             Event::RollbackStarted { reason, to } => self.rollback_started(reason, to.as_deref()),
-            Event::UndoStarted { step, part, attempt, intent } => self.undo_started(step, *part, *attempt, intent),
+            Event::UndoStarted { step, part, attempt, intent } => self.undo_started(step, *part, *attempt, intent, at),
             Event::UndoFinished { .. } => self.undo_finished(event, at),
             Event::UndoRefused { step, part, failure, .. } => self.undo_refused(step, *part, failure),
             Event::UndoSettled { .. } => self.undo_settled(event, at),
@@ -152,6 +152,7 @@ impl Engine {
         fold.maybe_in_place = true;
         fold.intent = Some(intent.clone());
         fold.started.get_or_insert_with(|| at.to_owned());
+        fold.began = Some(at.to_owned());
         fold.answer = None;
         fold.reason = None;
         fold.failure = None;

@@ -110,6 +110,8 @@ pub struct StepFold {
     pub first_intent: Option<Intent>,
     /// When its first attempt began.
     pub started: Option<String>,
+    /// When its last attempt, or the last part of its undo, began.
+    pub began: Option<String>,
     /// When its last attempt, or its undoing, ended.
     pub finished: Option<String>,
     /// Its undoing.

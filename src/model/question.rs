@@ -93,6 +93,15 @@ impl Choice {
     }
 }
 
+/// A word that answers a question, and what it brings about there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consequence {
+    /// The word.
+    pub choice: Choice,
+    /// What follows from it.
+    pub does: String,
+}
+
 /// What a person has to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenQuestion {
@@ -104,4 +113,7 @@ pub struct OpenQuestion {
     pub text: String,
     /// The words that answer it.
     pub choices: Vec<Choice>,
+    /// What each of them brings about; put in wherever the question is shown.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub answers: Vec<Consequence>,
 }

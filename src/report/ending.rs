@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::question::{answer, meaning};
+use super::question::answer;
 use super::text::{count, escape, escape_lines};
-use crate::model::question::OpenQuestion;
+use crate::model::question::{Consequence, OpenQuestion};
 use crate::model::status::{RunState, Status, StepState, StepStatus};
 
 /// A command, and what it does.
@@ -16,6 +16,9 @@ pub fn ending(status: &Status) -> String {
     let mut text = format!("\n{}\n", outcome(status));
     for remaining in &status.remaining {
         let _infallible = writeln!(text, "  remains: {}: {}", escape(&remaining.step), escape(&remaining.reason));
+    }
+    if let Some(folder) = &status.artifacts {
+        let _infallible = writeln!(text, "  files that steps left: {}", escape(folder));
     }
     if let Some(question) = &status.question {
         let _infallible = writeln!(text, "  {} asks:", escape(&question.step));
@@ -104,7 +107,11 @@ fn next(status: &Status) -> Vec<Next> {
                 (command, "once undone by hand, then runbook resume".to_owned())
             });
             let mend = ("mend what stands in the way of it, then".to_owned(), String::new());
-            [mend, again].into_iter().chain(by_hand).collect()
+            let given_up = stuck.map(|step| {
+                let command = format!("runbook skip {run} {} --reason \"…\"", step.id);
+                (command, "leaves it in place, then runbook rollback goes on with the rest".to_owned())
+            });
+            [mend, again].into_iter().chain(by_hand).chain(given_up).collect()
         }
         _ => vec![(format!("runbook audit show {run}"), String::new())],
     }
@@ -112,10 +119,11 @@ fn next(status: &Status) -> Vec<Next> {
 
 fn answers(run: &str, question: &OpenQuestion) -> Vec<Next> {
     let mut next = vec![(format!("runbook resume {run}"), "asks this again at your terminal".to_owned())];
-    next.extend(question.choices.iter().map(|choice| {
-        let command = answer(run, &question.step, question.question, *choice);
-        (command, meaning(question.question, *choice).to_owned())
-    }));
+    next.extend(
+        question.answers.iter().map(|Consequence { choice, does }| {
+            (answer(run, &question.step, question.question, *choice), does.clone())
+        }),
+    );
     next.push((format!("runbook resume {run}"), "after an answer: goes on with it".to_owned()));
     next
 }
@@ -139,7 +147,8 @@ mod tests {
             step("on_failure/page", StepState::Failed, Some("exit 4")),
         ];
         let (run, runbook) = ("20260201-2200-x".to_owned(), "x".to_owned());
-        Status { format: 1, run, runbook, state, steps, question: None, remaining: Vec::new(), pending: Vec::new() }
+        let remaining = Vec::new();
+        Status { format: 1, run, runbook, state, steps, question: None, remaining, pending: Vec::new(), artifacts: None }
     }
 
     #[test]
@@ -157,13 +166,15 @@ mod tests {
         let mut status = status(RunState::Blocked);
         let choices = vec![Choice::Retry, Choice::Skip];
         let (step, text) = ("b".to_owned(), "b failed:\nexit 3".to_owned());
-        status.question = Some(OpenQuestion { step, question: Question::Failure, text, choices });
+        let does = |choice, does: &str| Consequence { choice, does: does.to_owned() };
+        let answers = vec![does(Choice::Retry, "try the step once more"), does(Choice::Skip, "leave it and go on")];
+        status.question = Some(OpenQuestion { step, question: Question::Failure, text, choices, answers });
         assert_eq!(
             ending(&status),
             "\nA person has to answer before this can go on.\n  b asks:\n    b failed:\n    exit 3\n\
              \x20 next: runbook resume 20260201-2200-x\n          asks this again at your terminal\n\
              \x20       runbook answer 20260201-2200-x b retry\n          try the step once more\n\
-             \x20       runbook answer 20260201-2200-x b skip --reason \"WHY\"\n          leave it failed and go on\n\
+             \x20       runbook answer 20260201-2200-x b skip --reason \"WHY\"\n          leave it and go on\n\
              \x20       runbook resume 20260201-2200-x\n          after an answer: goes on with it\n"
         );
     }

@@ -1,6 +1,8 @@
 //! What a screen shows of something that failed: its causes, the last lines of its output, and where the rest is.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::text::{escape, escape_lines, tail};
@@ -8,6 +10,9 @@ use crate::model::result::{Failure, StepResult};
 
 /// How many lines of output are shown.
 const TAIL: usize = 20;
+
+/// How much of a kept stream is read, in bytes.
+const MOST: u64 = 1 << 20;
 
 /// The causes of a failure, one a line. They are not wrapped, because commands to try by hand may be among them.
 pub(super) fn causes(failure: &Failure) -> String {
@@ -20,12 +25,22 @@ pub(super) fn output_of(result: &StepResult) -> String {
     texts.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The output that is kept under a label, empty where there is none.
-pub(super) fn kept(folder: &Path, label: &str) -> String {
-    let read = |stream: &str| std::fs::read(folder.join("output").join(format!("{label}.{stream}"))).ok();
+/// The last of the output of an attempt that is kept in a run's folder under a label, empty where there is none.
+#[must_use]
+pub fn kept(folder: &Path, label: &str) -> String {
+    let read = |stream: &str| last_of(&folder.join("output").join(format!("{label}.{stream}"))).ok();
     let texts = ["stdout", "stderr"].into_iter().filter_map(read);
     let texts = texts.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned());
     texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn last_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let from = file.metadata()?.len().saturating_sub(MOST);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The last lines of an output, and where all of it is.
@@ -35,7 +50,9 @@ pub(super) fn output(text: &str, folder: &Path, label: &str) -> String {
         return shown;
     }
     let all = text.lines().count();
-    if all > TAIL {
+    if text.len() as u64 >= MOST {
+        let _infallible = writeln!(shown, "        the last {TAIL} lines:");
+    } else if all > TAIL {
         let _infallible = writeln!(shown, "        the last {TAIL} of {all} lines:");
     }
     for line in tail(&escape_lines(text), TAIL) {

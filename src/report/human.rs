@@ -14,10 +14,10 @@ use super::progress::Live;
 use super::terminal::{Looks, err, out};
 use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
 use super::view::{Countdown, Progress, Prompt, View};
-use super::{failure, question, requests};
+use super::{failure, observed, question, requests};
 use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
-use crate::model::question::{Choice, OpenQuestion};
+use crate::model::question::{Choice, OpenQuestion, Question};
 use crate::model::result::Failure;
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
@@ -52,6 +52,8 @@ pub struct Human {
     title: String,
     names: BTreeMap<String, String>,
     decided: Option<(String, String)>,
+    /// The step whose failure was shown last, with its output.
+    failed: Option<String>,
     stage: Option<Stage>,
 }
 
@@ -85,7 +87,8 @@ impl Human {
         let title = runbook.title.clone().unwrap_or_else(|| runbook.name.clone());
         let live = Live::new(looks);
         let (run, names) = (String::new(), BTreeMap::new());
-        Self { looks, zone, live, steps, width, folder, run, title, names, decided: None, stage: None }
+        let (decided, failed, stage) = (None, None, None);
+        Self { looks, zone, live, steps, width, folder, run, title, names, decided, failed, stage }
     }
 
     fn say(&mut self, text: String) {
@@ -156,6 +159,7 @@ impl Human {
         let mut text = if self.looks.is_terminal { self.below(&what) } else { format!("        {what}\n") };
         text += &failure.map_or_else(String::new, failure::causes);
         text += &failure::output(output, &self.folder, label);
+        self.failed = Some(step.to_owned());
         self.say(text);
     }
 
@@ -295,6 +299,11 @@ impl View for Human {
                 self.step_line(at, Mark::Passed, step, &format!("attempt {attempt} begins"));
             }
             Event::AttemptFinished { .. } => self.attempt_finished(at, &record.event),
+            Event::ArtifactsKept { step, files, missing, .. } => {
+                let more = missing.iter().fold(String::new(), |text, why| text + "; " + why);
+                let said = format!("{}{more}", observed::counted(files, &[]));
+                self.step_line(at, Mark::Passed, step, &said);
+            }
             Event::StepSettled { step, r#as, reason, .. } => {
                 let (mark, word) = match r#as {
                     Settlement::Succeeded => (Mark::Done, "settled as succeeded"),
@@ -330,8 +339,10 @@ impl View for Human {
                 let hook = hook.as_str();
                 self.note(at, &format!("hook {hook} failed, and the run goes on: {}", detail.as_deref().unwrap_or("")));
             }
-            Event::QuestionAsked { step, text, .. } if !self.looks.is_terminal => {
-                self.step_line(at, Mark::Note, step, &format!("asks: {}", text.replace('\n', ", ")));
+            Event::QuestionAsked { step, question, text, .. } if !self.looks.is_terminal => {
+                let is_short = matches!(question, Question::Confirm | Question::Manual);
+                let lines = text.lines().take(if is_short { usize::MAX } else { 1 });
+                self.step_line(at, Mark::Note, step, &format!("asks: {}", lines.collect::<Vec<_>>().join(", ")));
             }
             Event::DecisionMade { step, choice, by, reason, .. } => self.decided(at, step, *choice, by, reason),
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
@@ -350,7 +361,8 @@ impl View for Human {
     }
 
     fn question(&mut self, question: &OpenQuestion) {
-        let text = question::text(question, &self.run, self.looks.width);
+        let is_shown = question.question == Question::Failure && self.failed.as_ref() == Some(&question.step);
+        let text = question::text(question, if is_shown { 1 } else { usize::MAX }, &self.run, self.looks.width);
         self.live.pause();
         err(&self.looks.fit(text));
     }

@@ -302,3 +302,72 @@ fn step_of(decision: &Decision) -> &str {
         Decision::Append(_) | Decision::Answer | Decision::End(_) => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn looks(step: &str) -> Decision {
+        Decision::Attempt { step: step.to_owned(), attempt: 1, delay: Duration::ZERO }
+    }
+
+    fn runs(step: &str) -> Decision {
+        Decision::Await { step: step.to_owned(), attempt: 1 }
+    }
+
+    /// Goes on until it is to be ended, and has a hold on `witness` so long.
+    async fn held(number: u64, task: Task, witness: Rc<()>) -> (u64, Rc<()>) {
+        task.cancelled().await;
+        (number, witness)
+    }
+
+    #[test]
+    fn what_has_had_no_effect_is_dropped_once_it_is_not_wanted_and_what_acts_goes_on() {
+        let witness = Rc::new(());
+        let mut running = Running::new();
+        let begin = |number, _, task| held(number, task, Rc::clone(&witness));
+        running.begin(vec![looks("a"), runs("b"), looks("c")], begin);
+        running.keep(&[looks("c")]);
+        assert!(running.futures.next().now_or_never().is_some_and(|ended| ended.is_some_and(|ended| ended.is_err())));
+        assert!(running.futures.next().now_or_never().is_none(), "the other two go on");
+        assert_eq!(Rc::strong_count(&witness), 3);
+        let left: Vec<&Decision> = running.entries.iter().map(|entry| &entry.decision).collect();
+        assert_eq!(left, [&runs("b"), &looks("c")]);
+    }
+
+    #[test]
+    fn what_is_under_way_is_not_begun_again_nor_is_what_nobody_can_do_while_it_is_wanted() {
+        let witness = Rc::new(());
+        let mut running = Running::new();
+        let begin = |number, _, task| held(number, task, Rc::clone(&witness));
+        running.begin(vec![runs("a"), Decision::Answer], begin);
+        running.begin(vec![runs("a"), Decision::Answer], begin);
+        assert_eq!(running.begun, 2);
+        running.ended(2, false);
+        running.keep(&[runs("a"), Decision::Answer]);
+        running.begin(vec![runs("a"), Decision::Answer], begin);
+        assert_eq!((running.begun, running.goes_on()), (2, true));
+        running.ended(1, true);
+        assert!(!running.goes_on(), "nobody answers, and nothing else is under way");
+        running.keep(&[]);
+        running.begin(vec![Decision::Answer], begin);
+        assert_eq!((running.begun, running.goes_on()), (3, true), "another question is another chance");
+    }
+
+    #[test]
+    fn ending_all_that_is_under_way_leaves_alone_what_begins_later() {
+        let witness = Rc::new(());
+        let mut running = Running::new();
+        let begin = |number, _, task| held(number, task, Rc::clone(&witness));
+        running.begin(vec![runs("a")], begin);
+        running.end_now();
+        running.begin(vec![runs("b")], begin);
+        let ended = running.futures.next().now_or_never().flatten();
+        assert_eq!(ended.and_then(Result::ok).map(|(number, _)| number), Some(1));
+        assert!(running.futures.next().now_or_never().is_none(), "b goes on");
+    }
+}

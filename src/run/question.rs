@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::consequence::with_answers;
 use super::session::Session;
 use crate::action::execute::Executor;
 use crate::expression::{evaluate, render_text};
-use crate::model::event::{Event, Intent};
+use crate::model::event::Event;
 use crate::model::question::{Choice, OpenQuestion, Question};
 use crate::model::runbook::ParameterType;
 use crate::model::step::{Action, Step};
@@ -19,9 +20,9 @@ impl<H: Executor, V: View> Session<H, V> {
         let step = self.step(name);
         let mut text = match question {
             Question::Confirm | Question::Manual => self.asked_by(name, &step).await,
-            Question::Unknown => self.unknown(name, "It may have had its effect or not"),
-            Question::UndoUnknown => self.unknown(name, "Its undo may have been carried out or not"),
-            Question::Failure => self.failed(name),
+            Question::Unknown => self.unknown(name).await,
+            Question::UndoUnknown => self.undo_unknown(name).await,
+            Question::Failure => self.failed(name).await,
             Question::Canary => self.canary(name),
             Question::Watch => self.tripped(name),
         };
@@ -53,25 +54,6 @@ impl<H: Executor, V: View> Session<H, V> {
             lines.push(format!("To be entered afterwards: {}", inputs.collect::<Vec<_>>().join(", ")));
         }
         lines.join("\n")
-    }
-
-    fn unknown(&self, name: &str, what: &str) -> String {
-        let Some(fold) = self.log.read(|engine| engine.fold(name).cloned()) else { return what.to_owned() };
-        let reason = fold.undo.reason.as_ref().or(fold.reason.as_ref()).cloned().unwrap_or_default();
-        let who = match fold.undo.intent.as_ref().or(fold.intent.as_ref()) {
-            Some(Intent::Process(process)) => format!(" Its process was {}.", process.pid),
-            Some(Intent::Session { application_name, .. }) => format!(" Its session was {application_name}."),
-            Some(Intent::File(file)) => format!(" Its file is {}.", file.path),
-            Some(Intent::Program | Intent::Person) | None => String::new(),
-        };
-        let runs =
-            if fold.may_run || fold.undo.may_run { " It may still be running: make sure that it is over." } else { "" };
-        format!("Nobody recorded how attempt {} of {name} ended. {what}: {reason}.{who}{runs}", fold.attempts)
-    }
-
-    fn failed(&self, name: &str) -> String {
-        let reason = self.log.read(|engine| engine.fold(name).and_then(|fold| fold.reason.clone())).unwrap_or_default();
-        format!("{name} failed: {reason}")
     }
 
     fn canary(&self, name: &str) -> String {
@@ -112,7 +94,8 @@ impl<H: Executor, V: View> Session<H, V> {
     pub(super) async fn ask_now(&self, name: &str, text: String) -> Option<(Choice, String)> {
         let question = Question::Manual;
         let choices = question.choices().to_vec();
-        self.choose(&OpenQuestion { step: name.to_owned(), question, text, choices }).await
+        let (step, answers) = (name.to_owned(), Vec::new());
+        self.choose(&OpenQuestion { step, question, text, choices, answers }).await
     }
 
     async fn choose(&self, open: &OpenQuestion) -> Option<(Choice, String)> {
@@ -120,7 +103,8 @@ impl<H: Executor, V: View> Session<H, V> {
             return None;
         }
         let _turn = self.person.turn().await;
-        self.log.view(|view| view.question(open));
+        let shown = self.log.read(|engine| with_answers(engine, open));
+        self.log.view(|view| view.question(&shown));
         self.person.forget_typed();
         let choice = loop {
             self.log.view(|view| view.prompt(&Prompt::Choice(&open.choices)));

@@ -1,5 +1,6 @@
 //! Whether the session of an attempt is still there, asked over another connection; and its end, where it has to end.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -92,12 +93,17 @@ impl Seen {
     /// As the end of an attempt of which nothing else is known.
     #[must_use]
     pub fn lost(&self) -> End {
-        let (may_run, evidence) = match self {
-            Self::Gone { name } => (false, format!("session {name} is gone")),
-            Self::There { name, what, query } => (true, format!("session {name} is still there: {what}: {query}")),
-            Self::Unreachable { reason } => (true, format!("the server could not be asked: {reason}")),
-        };
-        End::Lost { may_run, evidence }
+        End::Lost { may_run: !matches!(self, Self::Gone { .. }), evidence: self.to_string() }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone { name } => write!(formatter, "session {name} is gone"),
+            Self::There { name, what, query } => write!(formatter, "session {name} is still there: {what}: {query}"),
+            Self::Unreachable { reason } => write!(formatter, "the server could not be asked: {reason}"),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ impl Engine {
             question: *question,
             text: text.clone(),
             choices: choices.clone(),
+            answers: Vec::new(),
         });
         Ok(())
     }

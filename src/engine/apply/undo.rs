@@ -7,13 +7,14 @@ use crate::model::event::{Event, Intent, Outcome, SettledBy, Settlement};
 use crate::model::result::Failure;
 
 impl Engine {
-    pub(super) fn undo_started(&mut self, step: &str, part: usize, attempt: u32, intent: &Intent) -> Applied {
+    pub(super) fn undo_started(&mut self, step: &str, part: usize, attempt: u32, intent: &Intent, at: &str) -> Applied {
         let fold = self.may_undo(step, part)?;
         allowed(attempt == fold.undo.attempts + 1, "it is not the next attempt")?;
         fold.undo.attempts += 1;
         fold.undo.tries += 1;
         fold.undo.state = UndoStanding::Started;
         fold.undo.intent = Some(intent.clone());
+        fold.began = Some(at.to_owned());
         fold.lost = false;
         self.state.in_flight.extend(self.program.index(step));
         Ok(())
