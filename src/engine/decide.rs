@@ -67,14 +67,8 @@ impl Engine {
         }
         let first = out.len();
         match self.walk(self.program.root, mode, out) {
-            Walk::Busy => {}
-            Walk::Idle if mode == Mode::Stop => {
-                self.end(RunOutcome::Stopped, out);
-            }
-            Walk::Idle => {}
-            Walk::Through if mode == Mode::Stop => {
-                self.end(RunOutcome::Stopped, out);
-            }
+            Walk::Idle | Walk::Through if mode == Mode::Stop => self.end(RunOutcome::Stopped, out),
+            Walk::Busy | Walk::Idle => {}
             Walk::Through => {
                 if !self.hook(Hook::OnSuccess, out) && !self.hook(Hook::Always, out) {
                     self.end(RunOutcome::Succeeded, out);

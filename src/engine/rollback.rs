@@ -58,7 +58,9 @@ impl Engine {
                 Look::Through => {}
                 Look::Stays(reason) => remaining.push(Remaining { step: name(), reason }),
                 Look::Do(decisions) => {
-                    decisions.into_iter().for_each(|decision| self.put(decision, out));
+                    for decision in decisions {
+                        self.put(decision, out);
+                    }
                     return;
                 }
                 Look::Ends(reason) => {

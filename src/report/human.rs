@@ -276,6 +276,28 @@ pub fn dropped(count: u64) -> String {
     format!("... {count} lines were left out here while nobody read; runbook audit show has all of it\n")
 }
 
+impl Human {
+    /// What people, the window and the clock want of a run.
+    fn asked_for(&mut self, at: &str, event: &Event) {
+        match event {
+            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
+                self.note(at, &format!("stopping: {reason}"));
+            }
+            Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),
+            Event::ClockJumped { by_ms } => self.jumped(at, *by_ms),
+            Event::StopRequested { by, reason } => self.note(at, &requests::stop(by, reason)),
+            Event::SkipRequested { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} wants it left out: {reason}"));
+            }
+            Event::RequestWithdrawn { step, by } => self.note(at, &requests::withdrawn(step.as_deref(), by)),
+            Event::UndoAbandoned { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
+            }
+            _ => {}
+        }
+    }
+}
+
 impl View for Human {
     fn record(&mut self, record: &Record) {
         let at = record.at.as_str();
@@ -321,19 +343,6 @@ impl View for Human {
                 self.step_line(at, Mark::Failed, step, &format!("its undo did not begin: {}", failure.message));
             }
             Event::UndoSettled { step, reason, .. } => self.step_line(at, Mark::Passed, step, reason),
-            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
-                self.note(at, &format!("stopping: {reason}"));
-            }
-            Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),
-            Event::ClockJumped { by_ms } => self.jumped(at, *by_ms),
-            Event::StopRequested { by, reason } => self.note(at, &requests::stop(by, reason)),
-            Event::SkipRequested { step, by, reason } => {
-                self.step_line(at, Mark::Note, step, &format!("{by} wants it left out: {reason}"));
-            }
-            Event::RequestWithdrawn { step, by } => self.note(at, &requests::withdrawn(step.as_deref(), by)),
-            Event::UndoAbandoned { step, by, reason } => {
-                self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
-            }
             Event::RollbackStarted { reason, .. } => self.note(at, &format!("rolling back: {reason}")),
             Event::HookFinished { hook, outcome: Outcome::Failed, detail } => {
                 let hook = hook.as_str();
@@ -346,7 +355,7 @@ impl View for Human {
             }
             Event::DecisionMade { step, choice, by, reason, .. } => self.decided(at, step, *choice, by, reason),
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
-            _ => {}
+            other => self.asked_for(at, other),
         }
     }
 

@@ -185,9 +185,8 @@ const BUGS: &[Bug] = &[
         after: |engine, event| {
             if let Event::AttemptStarted { step, .. } = event {
                 let index = engine.program.index(step).expect("a step");
-                for block in
-                    engine.program.block_of(index).map(|at| engine.program.above(at).collect()).unwrap_or(Vec::new())
-                {
+                let block = engine.program.block_of(index).expect("a block");
+                for block in engine.program.above(block).collect::<Vec<_>>() {
                     engine.state.blocks[block].cursor += 1;
                 }
             }

@@ -96,7 +96,6 @@ impl Drive<'_> {
             Decision::Held { step } => Event::HoldTaken { step, expires: None },
             Decision::Watch { step, watch } => Event::WatchTripped { step, watch, detail: String::new() },
             Decision::Limit { step } => Event::LimitReached { step },
-            Decision::Cancel { .. } => return Ok(None),
             Decision::Append(event) => event,
             Decision::Attempt { step, attempt, .. } => self.begin(step, attempt),
             Decision::Await { step, attempt } => self.finish(step, attempt)?,
@@ -137,7 +136,7 @@ impl Drive<'_> {
                 Event::QuestionAsked { step, question, text: String::new(), choices }
             }
             Decision::Answer => return Ok(self.answer()),
-            Decision::End(_) => return Ok(None),
+            Decision::Cancel { .. } | Decision::End(_) => return Ok(None),
         };
         Ok(Some(event))
     }
