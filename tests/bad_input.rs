@@ -112,7 +112,7 @@ fn a_run_that_is_not_there_or_could_be_several_is_answered_with_those_there_are(
         .warns("2 runs can be meant; name one, or as much of its id as no other has:\n  RUN\n  RUN");
     scenario
         .run(&["answer", &scenario.id(), "one", "yes"])
-        .exits(2)
+        .exits(3)
         .warns("RUN does not ask about one")
         .warns("it asks nothing now");
 }

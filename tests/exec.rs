@@ -204,7 +204,7 @@ A person has to answer before this can go on.
 "#,
         );
         trial.answer("two", "perhaps", &[]).exits(2).warns("type one of: retry, skip, rollback, stop");
-        trial.answer("one", word, &[]).exits(2).warns("it asks about two");
+        trial.answer("one", word, &[]).exits(3).warns("it asks about two");
         trial
             .answer("two", word, &["--reason", "so"])
             .exits(0)
@@ -493,7 +493,7 @@ steps:
     trial.answer("call", "succeeded", &[&["--reason", "spoke to Ben"], &values[..]].concat()).exits(0);
     trial.resume().exits(0);
     trial.run(&["audit", "show"]).exits(0).says("spoke to Ben");
-    trial.answer("call", "succeeded", &["--reason", "again"]).exits(2).warns("it asks nothing now");
+    trial.answer("call", "succeeded", &["--reason", "again"]).exits(3).warns("it asks nothing now");
 }
 
 #[test]
@@ -638,7 +638,7 @@ fn json_is_the_records_one_a_line_and_the_status_last() {
     assert_eq!(lines, trial.records());
     assert_eq!(status, trial.status());
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!(keys(&status), "format run runbook state steps question remaining");
+    assert_eq!(keys(&status), "format run runbook state steps question remaining pending");
     assert_eq!(keys(&status["steps"][0]), "id state attempts started finished");
     assert_eq!(keys(&status["steps"][1]), "id state attempts started finished reason");
     let fixed = json!([status["format"], status["runbook"], status["state"], status["question"], status["run"]]);

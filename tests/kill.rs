@@ -336,7 +336,7 @@ fn a_second_executor_of_the_same_runbook_is_refused_and_told_who_holds_it_where_
     held.scenario.exec(&[]).exits(3).warns(&who).warns("wait for it, or look at it with: runbook status RUN");
     held.scenario.resume().exits(3).warns(&who);
     held.scenario.run(&["rollback"]).exits(3).warns(&who);
-    held.scenario.answer("act", "failed", &["--reason", "no"]).exits(3).warns(&who);
+    held.scenario.answer("act", "failed", &["--reason", "no"]).exits(3).warns("RUN does not ask about act");
     held.scenario.run(&["status"]).exits(0).says(&format!("executed by {} on ", user()));
     held.release();
     held.ends().exits(0);

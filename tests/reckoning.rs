@@ -9,6 +9,7 @@ use runbook::expression::duration::written;
 use runbook::model::fit;
 use runbook::model::runbook::Runbook;
 use runbook::model::time::{Kind, Reckoner};
+use runbook::model::way_back::{Done, WayBack};
 
 const HEADER: &str = "\
 runbook: 1
@@ -158,4 +159,48 @@ fn a_time_that_is_waited_for_is_that_long_after_the_opening() {
     );
     let wanted = "one 1m 0s, quiet 2h30m 0s, two 2h35m 0s, late 2h35m 0s; at worst 2h35m";
     assert_eq!(points(&steps), wanted);
+}
+
+/// What undoing these takes at worst, in the order in which they began. A name with `?` was not answered with a go.
+fn way_back(steps: &str, done: &[&str]) -> String {
+    let way = WayBack::of(&runbook(&format!("{HEADER}{steps}")));
+    let done = done.iter().map(|name| match name.strip_suffix('?') {
+        Some(name) => Done { name, went: false },
+        None => Done { name, went: true },
+    });
+    written(way.undo(done))
+}
+
+#[test]
+fn the_way_back_is_that_of_what_was_done_item_by_item() {
+    let change = "shell: x, timeout: 1m, verify: { shell: x, timeout: 1s }, rollback: { shell: y, timeout: 2m }";
+    let steps = format!(
+        "  - {{ id: one, {change} }}\n  - {{ id: each, {change}, for_each: \"{{{{ parameters.hosts }}}}\" }}
+  - {{ id: go, confirm: {{ message: Over? }}, estimate: 1m, point_of_no_return: so it is }}\n  - {{ id: two, {change} }}\n"
+    );
+    assert_eq!(way_back(&steps, &[]), "0s");
+    assert_eq!(way_back(&steps, &["one", "each[a]", "each[b]"]), "6m");
+    assert_eq!(way_back(&steps, &["one", "go?"]), "2m", "a question that is open leaves the way back open");
+    assert_eq!(way_back(&steps, &["one", "go"]), "0s");
+    assert_eq!(way_back(&steps, &["one", "go", "two"]), "2m");
+}
+
+#[test]
+fn the_way_back_gives_back_what_is_held_and_takes_it_again_for_what_is_undone() {
+    let change = "shell: x, timeout: 1m, verify: { shell: x, timeout: 1s }, rollback: { shell: y, timeout: 2m }";
+    let hold = |more: &str| {
+        format!(
+            "  - id: held
+    hold: {{ acquire: {{ shell: x, timeout: 10s }}, release: {{ shell: y, timeout: 5s }} }}
+    {more}
+    steps: [ {{ id: look, {LOOK}, timeout: 1m }}, {{ id: one, {change} }}, {{ id: two, {change} }} ]\n"
+        )
+    };
+    let again = hold("retake: true");
+    assert_eq!(way_back(&again, &["held.acquire"]), "5s", "it is given back");
+    assert_eq!(way_back(&again, &["held.acquire", "look"]), "5s");
+    assert_eq!(way_back(&again, &["held.acquire", "look", "held.release"]), "0s");
+    assert_eq!(way_back(&again, &["held.acquire", "one", "two"]), "4m15s", "taken once around both");
+    assert_eq!(way_back(&again, &["held.acquire", "one", "two", "held.release"]), "4m15s");
+    assert_eq!(way_back(&hold("retake: false"), &["held.acquire", "one"]), "2m5s");
 }

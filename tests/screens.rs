@@ -1,73 +1,15 @@
 //! What an operator sees: the program on a terminal of 80 columns, made by `script` of util-linux.
 
-#![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a test says what it expects, and runs programs")]
+#![expect(clippy::expect_used, reason = "a test says what it expects")]
+
+#[expect(dead_code, reason = "every file of tests uses a part of it")]
+#[path = "support/screen.rs"]
+mod screen;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use regex::Regex;
-
-/// The program on a terminal.
-struct Screen {
-    script: Child,
-    keyboard: ChildStdin,
-    output: ChildStdout,
-    seen: String,
-}
-
-impl Screen {
-    /// Types a command line at a terminal whose home is `folder`.
-    fn of(folder: &Path, command: &str, locale: &str) -> Self {
-        let bin = Path::new(env!("CARGO_BIN_EXE_runbook")).parent().expect("a folder");
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-        let mut script = Command::new("script")
-            .args(["-qefc", &format!("stty cols 80 rows 40; {command}"), "/dev/null"])
-            .current_dir(folder)
-            .env("PATH", path)
-            .env("RUNBOOK_STATE", folder.join("state"))
-            .envs([("LC_ALL", locale), ("TERM", "xterm"), ("NO_COLOR", "1"), ("SHELL", "/bin/sh")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("script of util-linux");
-        let keyboard = script.stdin.take().expect("its input");
-        let output = script.stdout.take().expect("its output");
-        Self { script, keyboard, output, seen: String::new() }
-    }
-
-    /// Waits until a text was shown behind what was waited for before.
-    fn wait_for(&mut self, text: &str) {
-        let from = self.seen.len();
-        let mut bytes = [0; 4096];
-        while !self.seen[from..].contains(text) {
-            let read = self.output.read(&mut bytes).expect("the terminal");
-            assert!(read > 0, "`{text}` never came:\n{}", self.seen);
-            self.seen.push_str(&String::from_utf8_lossy(&bytes[..read]));
-        }
-    }
-
-    fn type_in(&mut self, text: &str) {
-        self.keyboard.write_all(text.as_bytes()).expect("the terminal");
-    }
-
-    /// Every line that was drawn, in its order, and the exit code.
-    fn end(mut self) -> (Vec<String>, Option<i32>) {
-        let mut rest = Vec::new();
-        self.output.read_to_end(&mut rest).expect("the terminal");
-        self.seen.push_str(&String::from_utf8_lossy(&rest));
-        let code = self.script.wait().expect("script").code();
-        (drawn(&self.seen), code)
-    }
-}
-
-/// The lines of a terminal's output without what moves the cursor. The live line is a line of its own each time.
-fn drawn(seen: &str) -> Vec<String> {
-    let moves = Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").expect("a pattern");
-    let text = moves.replace_all(seen, "\r").into_owned();
-    text.split(['\r', '\n']).map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
-}
+use screen::Screen;
 
 /// The lines that stay: without the live line, and with times and ids that are always the same.
 fn kept(lines: &[String]) -> String {

@@ -7,10 +7,11 @@ use std::path::Path;
 use super::catalogue::REFUSED;
 use super::context::Context;
 use super::steps::{Kind, Role, StepAt};
+use super::texts::DurationAt;
 use super::tree::NodeId;
 use crate::model::diagnostic::{Diagnostic, Span};
 
-const ROOT: &[&str] = &["window", "review", "groups", "locks"];
+const ROOT: &[&str] = &["review", "groups"];
 const STEP: &[&str] = &["http", "rehearse", "preview", "observe", "become", "artifacts"];
 /// What makes more than one attempt of a step: carried out among the runbook's own steps, and not in what belongs to one.
 const SHAPES: &[&str] = &["runbook", "parallel", "hold", "for_each", "repeat", "background", "watch"];
@@ -93,15 +94,20 @@ impl Refusals<'_> {
     fn texts(&mut self) {
         let context = self.context;
         for at in &context.durations {
-            if context.is_template(at.node) {
+            if context.is_template(at.node) && self.is_never_found(at) {
                 self.step = at.step;
                 self.refuse(context.span(at.node), "a duration from a template");
             }
         }
-        for reference in context.references.iter().filter(|reference| reference.root == "window") {
-            self.step = reference.step;
-            self.refuse(reference.span, "`window`");
-        }
+    }
+
+    /// Whether nobody reads the template of a duration: those of a step are read when it begins.
+    fn is_never_found(&self, at: &DurationAt) -> bool {
+        let context = self.context;
+        let Some(step) = at.step.map(|step| &context.steps[step]) else { return false };
+        let watches = context.field(step.node, "watch").map(|node| context.items(node)).unwrap_or_default();
+        let mut looks = watches.iter().filter_map(|node| context.field(*node, "timeout"));
+        step.role.undone().is_some() || looks.any(|node| node == at.node)
     }
 
     fn target(&mut self, node: NodeId) {

@@ -3,32 +3,30 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use serde_json::Value;
 
+use super::control;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
-use super::open::{self, Opened, Taken};
-use crate::engine::Engine;
+use super::open::{self, Opened};
 use crate::engine::state::UndoStanding;
-use crate::journal::file::Journal;
 use crate::model::event::{Event, SettledBy, Settlement};
-use crate::model::question::{Choice, OpenQuestion};
-use crate::model::runbook::Runbook;
-use crate::model::step::Action;
-use crate::report::terminal;
-use crate::run::clock;
-use crate::run::question::typed;
+use crate::model::question::Choice;
+use crate::run::control::protocol::Request;
+use crate::run::control::translate::Wish;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: runbook answer 20260201 switch-traffic yes\nThen runbook resume goes on with it.")]
+#[command(
+    override_usage = "runbook answer [RUN] <STEP> <CHOICE> [--reason <WHY>] [--value <NAME=VALUE>]...",
+    after_help = "Example: runbook answer 20260201 switch-traffic yes\nA run that waits goes on at once; one that has halted goes on with runbook resume."
+)]
 pub struct Answer {
-    /// The run, or the beginning of its id.
-    run: String,
-    /// The step that the question is about.
-    step: String,
-    /// One of the words of the question, such as succeeded, failed, not-started, run-again, yes, no.
-    choice: String,
+    /// The run, or the beginning of its id, where it is not the only one; the step that the question is about; one of
+    /// the words of the question, such as succeeded, failed, not-started, run-again, yes, no.
+    #[arg(required = true, num_args = 2..=3, value_names = ["RUN", "STEP", "CHOICE"])]
+    words: Vec<String>,
     /// Why; the note of an attestation.
-    #[arg(long, default_value = "")]
+    #[arg(long, value_name = "WHY", default_value = "", hide_default_value = true)]
     reason: String,
     /// A value of a manual step.
     #[arg(long = "value", value_name = "NAME=VALUE")]
@@ -37,101 +35,57 @@ pub struct Answer {
 
 impl Answer {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
+        let (choice, others) = self.words.split_last().ok_or_else(|| Exit::new(USAGE, "there is no answer"))?;
+        let (run, step) = control::run_and_step(others);
+        let (step, choice) = (step.to_owned(), choice.clone());
+        let request = Request::Answer { step, choice, reason: self.reason.clone(), values: self.values()? };
         let store = open::store(environment)?;
-        let taken = open::take(&store, open::find(&store, Some(&self.run))?, environment)?;
-        let Taken { opened, mut journal, lock: _held } = taken;
-        let Opened { folder, runbook, mut engine, .. } = opened;
-        let by = environment.user();
-        if let Some(event) = self.undone_by_hand(&engine, &by)? {
-            return self.record(&mut engine, &mut journal, event, Choice::Succeeded, &folder.id);
+        let folder = control::find(&store, run)?;
+        if let Some(code) = control::ask(&store, &folder, &request)? {
+            return Ok(code);
         }
-        let Some(open) = engine.state.question.clone().filter(|open| open.step == self.step) else {
-            let exit = Exit::new(USAGE, format!("{} does not ask about {}", folder.id, self.step));
-            return Err(exit.help(match &engine.state.question {
-                Some(open) => format!("it asks about {}; runbook status {} shows the question", open.step, folder.id),
-                None => format!("it asks nothing now; runbook resume {} goes on with it", folder.id),
-            }));
-        };
-        let choice = self.choice(&open)?;
-        let values = self.values(&runbook, &open, choice)?;
-        let (step, reason) = (open.step, self.reason.clone());
-        let event = Event::DecisionMade { step, choice, by, reason, values };
-        self.record(&mut engine, &mut journal, event, choice, &folder.id)
-    }
-
-    fn record(
-        &self,
-        engine: &mut Engine,
-        journal: &mut Journal,
-        event: Event,
-        choice: Choice,
-        run: &str,
-    ) -> Result<u8, Exit> {
-        engine.apply(&event, "").map_err(|error| Exit::of(USAGE, &error))?;
-        journal.append(clock::now(), event)?;
-        terminal::out(&format!("Recorded: {} {}. Next: runbook resume {run}\n", self.step, choice.as_str()));
-        Ok(0)
-    }
-
-    /// The answer to a rollback that is stuck: a person did by hand what the undo was to do.
-    fn undone_by_hand(&self, engine: &Engine, by: &str) -> Result<Option<Event>, Exit> {
-        let undo = engine.fold(&self.step).map(|fold| &fold.undo);
-        let Some(undo) = undo.filter(|undo| undo.state == UndoStanding::Failed) else {
-            return Ok(None);
-        };
-        if self.choice != Choice::Succeeded.as_str() {
-            let exit = Exit::new(USAGE, format!("`{}` does not answer that the undo failed", self.choice));
-            return Err(exit.help("type succeeded once it is undone by hand; runbook rollback tries it again"));
+        let taken = open::take(&store, folder, environment)?;
+        match undone_by_hand(&taken.opened, &request, &environment.user())? {
+            Some(wish) => control::append(taken, wish),
+            None => control::write(taken, request, environment),
         }
-        if self.reason.trim().is_empty() {
-            return Err(Exit::new(USAGE, "this answer needs a reason").help("add --reason \"what you did\""));
-        }
-        let (step, reason) = (self.step.clone(), format!("{by}: {}", self.reason));
-        let r#as = Settlement::Succeeded;
-        Ok(Some(Event::UndoSettled { step, part: undo.part, r#as, by: SettledBy::Person, reason }))
     }
 
-    fn choice(&self, open: &OpenQuestion) -> Result<Choice, Exit> {
-        let words: Vec<&str> = open.choices.iter().map(|choice| choice.as_str()).collect();
-        let meant = open.choices.iter().find(|choice| choice.as_str() == self.choice);
-        meant.copied().ok_or_else(|| {
-            Exit::new(USAGE, format!("`{}` does not answer that question", self.choice))
-                .help(format!("type one of: {}", words.join(", ")))
-        })
-    }
-
-    /// Checks the reason, and types the values of a manual step.
-    fn values(
-        &self,
-        runbook: &Runbook,
-        open: &OpenQuestion,
-        choice: Choice,
-    ) -> Result<BTreeMap<String, serde_json::Value>, Exit> {
-        let manual = runbook.step(&open.step).and_then(|step| match &step.action {
-            Action::Manual(manual) => Some(manual),
-            _ => None,
+    fn values(&self) -> Result<BTreeMap<String, Value>, Exit> {
+        let pairs = self.values.iter().map(|pair| {
+            let (name, text) = pair.split_once('=').ok_or_else(|| {
+                Exit::new(USAGE, format!("`--value {pair}` names no value")).help("type it as --value NAME=VALUE")
+            })?;
+            Ok((name.to_owned(), Value::from(text)))
         });
-        let evidence_required = manual.is_some_and(|manual| manual.evidence_required);
-        if open.question.needs_reason(choice, evidence_required) && self.reason.trim().is_empty() {
-            return Err(Exit::new(USAGE, "this answer needs a reason").help("add --reason \"what you saw\""));
-        }
-        let mut values = BTreeMap::new();
-        for pair in &self.values {
-            let (name, text, kind) = pair
-                .split_once('=')
-                .and_then(|(name, text)| Some((name, text, *manual?.inputs.get(name)?)))
-                .ok_or_else(|| Exit::new(USAGE, format!("`--value {pair}` is not an input of {}", open.step)))?;
-            let value = typed(kind, text).map_err(|why| Exit::new(USAGE, format!("{name}: {why}")))?;
-            values.insert(name.to_owned(), value);
-        }
-        let missing = manual.filter(|_| choice == Choice::Succeeded);
-        let missing = missing.and_then(|manual| manual.inputs.keys().find(|name| !values.contains_key(*name)));
-        match missing {
-            Some(name) => {
-                Err(Exit::new(USAGE, format!("the step needs a value for {name}"))
-                    .help(format!("add --value {name}=…")))
-            }
-            None => Ok(values),
-        }
+        pairs.collect()
     }
+}
+
+/// The answer to a rollback that is stuck: a person did by hand what the undo was to do, or gives it up.
+fn undone_by_hand(opened: &Opened, request: &Request, by: &str) -> Result<Option<Wish>, Exit> {
+    let Request::Answer { step, choice, reason, .. } = request else { return Ok(None) };
+    let undo = opened.engine.fold(step).map(|fold| &fold.undo);
+    let Some(undo) = undo.filter(|undo| undo.state == UndoStanding::Failed) else {
+        return Ok(None);
+    };
+    let is_given_up = choice == Choice::Skip.as_str();
+    if !is_given_up && choice != Choice::Succeeded.as_str() {
+        let exit = Exit::new(USAGE, format!("`{choice}` does not answer that the undo failed"));
+        return Err(exit.help(
+            "type succeeded once it is undone by hand, or skip to leave it in place; runbook rollback tries it again",
+        ));
+    }
+    if reason.trim().is_empty() {
+        return Err(Exit::new(USAGE, "this answer needs a reason").help("add --reason \"what you did\""));
+    }
+    let said = format!("{step} {choice}");
+    if is_given_up {
+        let (step, by, reason) = (step.clone(), by.to_owned(), reason.clone());
+        return Ok(Some(Wish { event: Some(Event::UndoAbandoned { step, by, reason }), end_now: false, said }));
+    }
+    let (step, reason) = (step.clone(), format!("{by}: {reason}"));
+    let r#as = Settlement::Succeeded;
+    let event = Event::UndoSettled { step, part: undo.part, r#as, by: SettledBy::Person, reason };
+    Ok(Some(Wish { event: Some(event), end_now: false, said }))
 }

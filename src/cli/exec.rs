@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Given;
+use super::admission::{Admitted, Outside, locks};
 use super::environment::Environment;
 use super::exit::{Exit, REFUSED};
 use super::load::{Loaded, load};
@@ -26,7 +27,7 @@ pub const NO_PLACE: &str = "nothing was run; make room, or name another folder w
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: runbook exec upgrade.yaml -p lag_limit=0 -p hosts=web-1,web-2\nCtrl-C once stops after the running step, twice ends that step; either can be resumed."
+    after_help = "Example: runbook exec upgrade.yaml -p lag_limit=0 -p hosts=web-1,web-2\nCtrl-C once stops after the running step, twice ends that step; either can be resumed.\nA terminal that goes away stops nothing: the run waits at its next question for runbook watch or answer."
 )]
 pub struct Exec {
     /// The runbook.
@@ -36,6 +37,8 @@ pub struct Exec {
     /// Answer plain go/no-go questions with yes.
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    outside: Outside,
     /// Plan only, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -50,6 +53,8 @@ impl Exec {
             return super::plan::plan(&self.file, &self.given, self.json, false, environment);
         }
         let loaded = load(&self.file, &self.given, environment)?;
+        let again = format!("runbook exec {}", self.file.display());
+        let Admitted { gate, allowed } = self.outside.admit(&loaded.runbook, None, &environment.user(), &again)?;
         let store = open::store(environment)?;
         let started = clock::local();
         let folder = store.create_run(&loaded.runbook.name, &started)?;
@@ -68,13 +73,15 @@ impl Exec {
             engine: Engine::new(&loaded.runbook),
             runbook: loaded.runbook,
             parameters: loaded.parameters,
+            pending: Vec::new(),
             folder,
             journal,
             locks,
+            gate,
             yes: self.yes,
             json: self.json,
         };
-        take(turn, vec![first], environment)
+        take(turn, [first].into_iter().chain(allowed).collect(), environment)
     }
 }
 
@@ -86,8 +93,8 @@ fn begin(
     environment: &Environment,
 ) -> Result<(Vec<Locks>, Journal), Exit> {
     let holder = holder(folder, environment);
-    let name = lock(store, std::slice::from_ref(&loaded.runbook.name), &holder)?;
-    let locks = vec![name, lock_run(store, folder, &holder)?];
+    let names = lock(store, &locks(&loaded.runbook, &loaded.parameters)?, &holder)?;
+    let locks = vec![names, lock_run(store, folder, &holder)?];
     keep(folder, loaded)?;
     let journal = Journal::create(&folder.path, author(folder, environment), crash_plan(environment)?)
         .map_err(|error| Exit::of(REFUSED, &error).help(NO_PLACE))?;

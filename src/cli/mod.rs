@@ -1,8 +1,11 @@
 //! The command line: one file a command, wiring and exit codes. No decision about a step is made here.
 
+mod abort;
+mod admission;
 mod answer;
 mod audit;
 mod completions;
+mod control;
 pub mod environment;
 mod exec;
 mod exit;
@@ -13,15 +16,19 @@ mod load;
 mod man;
 mod new;
 mod open;
+mod pause;
 mod plan;
 mod render;
 mod resume;
+mod retry;
 mod rollback;
 mod schema;
 mod shell;
+mod skip;
 mod status;
 mod turn;
 mod validate;
+mod watch;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -29,6 +36,10 @@ use environment::Environment;
 use exit::{Exit, STOPPED, USAGE};
 
 use crate::report::terminal;
+use crate::run::signals;
+
+/// By then text is out that somebody reads.
+const SOON: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Below the commands in `--help`.
 const AFTER: &str = "\
@@ -74,6 +85,16 @@ enum Command {
     Resume(resume::Resume),
     /// Undo what a run did, newest first.
     Rollback(rollback::Rollback),
+    /// Look at a run as it goes, and answer its questions.
+    Watch(watch::Watch),
+    /// Have a run stop after its running step.
+    Pause(pause::Pause),
+    /// End the running step of a run, and have the run stop.
+    Abort(abort::Abort),
+    /// Leave out a step, or leave what failed as it is.
+    Skip(skip::Skip),
+    /// Try a failed step once more.
+    Retry(retry::Retry),
     /// Answer a run's open question.
     Answer(answer::Answer),
     /// Show where a run stands.
@@ -114,6 +135,11 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Exec(command) => command.run(environment),
         Command::Resume(command) => command.run(environment),
         Command::Rollback(command) => command.run(environment),
+        Command::Watch(command) => command.run(environment),
+        Command::Pause(command) => command.run(environment),
+        Command::Abort(command) => command.run(environment),
+        Command::Skip(command) => command.run(environment),
+        Command::Retry(command) => command.run(environment),
         Command::Answer(command) => command.run(environment),
         Command::Status(command) => command.run(environment),
         Command::List(command) => command.run(environment),
@@ -124,9 +150,26 @@ pub fn run(arguments: Arguments, environment: &Environment) -> u8 {
         Command::Man(command) => command.run(),
     };
     let code = done.unwrap_or_else(Exit::show);
+    let_out();
     match terminal::lost() {
         Some(why) if !is_run => Exit::new(USAGE, format!("cannot write to standard output: {why}")).show(),
         _ => code,
+    }
+}
+
+/// Waits until whoever reads has read it all, or a signal says that nobody will. What had to be done is done by then.
+fn let_out() {
+    if terminal::drain(Some(SOON)) {
+        return;
+    }
+    if let Ok(runtime) = runtime() {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = tokio::task::spawn_blocking(|| terminal::drain(None)) => {}
+                _ = signals::end_asked() => {}
+            }
+        });
+        runtime.shutdown_background();
     }
 }
 

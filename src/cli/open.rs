@@ -14,10 +14,11 @@ use crate::journal::lock::{Locks, executor_of, lock_run};
 use crate::journal::store::{RunFolder, Store};
 use crate::model::event::{Event, Record};
 use crate::model::runbook::Runbook;
-use crate::model::status::Status;
+use crate::model::status::{Pending, Status};
 use crate::report::status::About;
 use crate::report::terminal;
 use crate::run::clock;
+use crate::run::control::pending;
 use crate::run::status::status;
 
 /// A run as its folder holds it.
@@ -32,12 +33,15 @@ pub struct Opened {
     pub first: Option<Record>,
     /// When something was recorded last; empty where nothing was.
     pub last: String,
+    /// What people asked of it and nothing came of yet.
+    pub pending: Vec<Pending>,
 }
 
 impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
-        status(&self.folder.id, &self.runbook.name, &self.engine)
+        let status = status(&self.folder.id, &self.runbook.name, &self.engine);
+        Status { pending: self.pending.clone(), ..status }
     }
 
     /// By whom and when.
@@ -96,8 +100,8 @@ pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
     let (runbook, _) = folder.read_runbook()?;
     let mut fold = Fold::new(&runbook);
     chain::read_each(&folder.path, |record| fold.take(record))?;
-    let Fold { engine, first, last, .. } = fold.end()?;
-    Ok(Opened { folder, runbook, engine, first, last })
+    let Fold { engine, first, last, pending, .. } = fold.end()?;
+    Ok(Opened { folder, runbook, engine, first, last, pending })
 }
 
 /// Takes a run for this process. It is read only once it is locked: somebody may have gone on with it until then.
@@ -113,8 +117,8 @@ pub fn take(store: &Store, folder: RunFolder, environment: &Environment) -> Resu
         journal.append(clock::now(), Event::JournalRecovered { cut_bytes: cut.bytes, sha256: cut.sha256 })?;
         terminal::err(&what);
     }
-    let Fold { engine, first, last, .. } = fold.end()?;
-    let opened = Opened { folder, runbook, engine, first, last };
+    let Fold { engine, first, last, pending, .. } = fold.end()?;
+    let opened = Opened { folder, runbook, engine, first, last, pending };
     opened.is_approved(&kept)?;
     Ok(Taken { opened, journal, lock })
 }
@@ -124,19 +128,21 @@ struct Fold {
     engine: Engine,
     first: Option<Record>,
     last: String,
+    pending: Vec<Pending>,
     /// The first record that is not possible after those before it. Told only once all records were found genuine.
     refused: Option<(u64, Illegal)>,
 }
 
 impl Fold {
     fn new(runbook: &Runbook) -> Self {
-        Self { engine: Engine::new(runbook), first: None, last: String::new(), refused: None }
+        Self { engine: Engine::new(runbook), first: None, last: String::new(), pending: Vec::new(), refused: None }
     }
 
     fn take(&mut self, record: Record) {
         if self.refused.is_none() {
             self.refused = self.engine.apply(&record.event, &record.at).err().map(|why| (record.seq, why));
         }
+        pending::fold(&mut self.pending, &record);
         self.last.clone_from(&record.at);
         self.first.get_or_insert(record);
     }

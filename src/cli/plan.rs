@@ -14,6 +14,7 @@ use crate::action::world::Eyes;
 use crate::model::call::Hidden;
 use crate::model::plan::PlanStatus;
 use crate::report::{json, plan as view, terminal};
+use crate::run::clock;
 
 #[derive(Debug, Args)]
 pub struct PlanArguments {
@@ -44,7 +45,9 @@ pub fn plan(file: &Path, given: &Given, as_json: bool, detailed: bool, environme
     let eyes = Eyes { environment: environment.variables.clone() };
     let plan = runtime.block_on(async {
         let secrets = secrets(&loaded, environment).await;
-        crate::plan::plan(&loaded.runbook, &loaded.parameters, &secrets, &loaded.digest, &eyes).await
+        let Loaded { runbook, parameters, digest, .. } = &loaded;
+        let given = crate::plan::Given { parameters, secrets: &secrets, digest, now: clock::now() };
+        crate::plan::plan(runbook, given, &eyes).await
     });
     if as_json {
         json::line(&view::json(&plan));

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::admission::{Admitted, Outside, locks};
 use super::environment::Environment;
 use super::exec::holder;
 use super::exit::Exit;
@@ -18,6 +19,8 @@ use crate::report::{json, terminal};
 pub struct Resume {
     /// The run, or the beginning of its id.
     run: Option<String>,
+    #[command(flatten)]
+    outside: Outside,
     #[command(flatten)]
     how: How,
 }
@@ -44,7 +47,21 @@ impl Resume {
             }
         }
         let taken = open::take(&store, folder, environment)?;
-        take_up(&store, taken, self.how, environment, ResumeIntent::Continue, Vec::new())
+        let admitted = self.admitted(&taken.opened, environment)?;
+        take_up(&store, taken, self.how, environment, ResumeIntent::Continue, Vec::new(), admitted)
+    }
+}
+
+impl Resume {
+    /// Going forward is bound by the window that the run began in; going back is not.
+    fn admitted(&self, opened: &Opened, environment: &Environment) -> Result<Admitted, Exit> {
+        let state = &opened.engine.state;
+        if state.is_going_back() || state.is_over() {
+            return Ok(Admitted::default());
+        }
+        let began = state.started.parse().ok();
+        let again = format!("runbook resume {}", opened.folder.id);
+        self.outside.admit(&opened.runbook, began, &environment.user(), &again)
     }
 }
 
@@ -66,17 +83,20 @@ pub fn take_up(
     environment: &Environment,
     intent: ResumeIntent,
     more: Vec<Event>,
+    admitted: Admitted,
 ) -> Result<u8, Exit> {
     let Taken { opened, journal, lock: run_lock } = taken;
     if opened.engine.state.is_over() {
         return Ok(ended(&opened.status(), how.json));
     }
-    let Opened { folder, runbook, engine, .. } = opened;
-    let held = lock(store, std::slice::from_ref(&runbook.name), &holder(&folder, environment))?;
+    let Opened { folder, runbook, engine, pending, .. } = opened;
+    let held = lock(store, &locks(&runbook, &engine.state.parameters)?, &holder(&folder, environment))?;
     let mut first = vec![Event::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), intent }];
+    first.extend(admitted.allowed);
     first.extend(more);
     let parameters = engine.state.parameters.clone();
     let locks = vec![run_lock, held];
-    let turn = Turn { engine, runbook, parameters, folder, journal, locks, yes: how.yes, json: how.json };
+    let How { yes, json } = how;
+    let turn = Turn { engine, runbook, parameters, pending, folder, journal, locks, gate: admitted.gate, yes, json };
     take(turn, first, environment)
 }

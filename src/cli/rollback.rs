@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::admission::Admitted;
 use super::environment::Environment;
 use super::exit::{Exit, USAGE};
 use super::open;
@@ -36,7 +37,7 @@ impl Rollback {
         } else {
             begin(&taken.opened.engine, self.to, &environment.user())?
         };
-        take_up(&store, taken, self.how, environment, ResumeIntent::Rollback, more)
+        take_up(&store, taken, self.how, environment, ResumeIntent::Rollback, more, Admitted::default())
     }
 }
 

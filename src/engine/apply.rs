@@ -98,7 +98,17 @@ impl Engine {
         allowed(fold.attempts == 0 || !fold.maybe_in_place, "an attempt of it may have had an effect")?;
         fold.state = standing;
         fold.reason = Some(reason.to_owned());
+        // A hold that was found taken is given back all the same.
+        if standing == Standing::InPlace && self.program.steps[index].role == Role::Acquire {
+            self.comes_last(index);
+        }
         Ok(())
+    }
+
+    fn comes_last(&mut self, index: usize) {
+        if !self.state.order.contains(&index) {
+            self.state.order.push(index);
+        }
     }
 
     fn refused(&mut self, step: &str, attempt: u32, failure: &Failure) -> Applied {
@@ -114,7 +124,17 @@ impl Engine {
         fold.state = Standing::Failed;
         fold.reason = Some(failure.message.clone());
         fold.failure = Some(failure.clone());
+        self.seen_to_hold(index);
         Ok(())
+    }
+
+    /// Where taking a hold went wrong, its release is due.
+    fn seen_to_hold(&mut self, index: usize) {
+        let fold = &self.state.steps[index];
+        let wrong = fold.has_failed() || fold.state == Standing::Pending && fold.maybe_in_place;
+        if wrong && self.program.steps[index].role == Role::Acquire {
+            self.taking_failed(index);
+        }
     }
 
     fn attempt_started(&mut self, step: &str, attempt: u32, intent: &Intent, at: &str) -> Applied {
@@ -138,8 +158,10 @@ impl Engine {
         fold.failure = None;
         fold.lost = false;
         self.state.in_flight.insert(index);
-        if attempt == 1 {
+        if attempt == 1 && self.program.steps[index].role != Role::Acquire {
             self.state.order.push(index);
+        } else if attempt == 1 {
+            self.comes_last(index);
         }
         if self.program.steps[index].role == Role::Acquire {
             self.release_is_due_again(index);
@@ -168,6 +190,7 @@ impl Engine {
         fold.finished = Some(at.to_owned());
         self.state.in_flight.remove(&index);
         self.state.decision.take_if(|decided| decided.step == index);
+        self.seen_to_hold(index);
         Ok(())
     }
 
@@ -196,6 +219,7 @@ impl Engine {
             self.state.in_flight.remove(&index);
         }
         self.state.decision.take_if(|decided| decided.step == index);
+        self.seen_to_hold(index);
         Ok(())
     }
 

@@ -38,7 +38,7 @@ impl Engine {
 
     /// A hold that is not held: it is taken first, unless what it is for does not go on.
     fn take(&self, block: BlockId, hold: &Held, mode: Mode, out: &mut Decisions) -> Walk {
-        if self.is_unclean(hold) {
+        if self.is_unclean(block) {
             return self.give_back(block, hold, out);
         }
         if self.state.blocks[block].was_held && !self.is_begun(hold.acquire) {
@@ -69,7 +69,7 @@ impl Engine {
             }
             Walk::Failed(fault) => {
                 let reason = format!("it is still held: {}", fault.reason);
-                Walk::Failed(Fault { step, reason, back: false })
+                Walk::Failed(Fault { step, reason, back: false, ordered: true })
             }
             other => other,
         }
@@ -87,13 +87,9 @@ impl Engine {
         steps.into_iter().any(|index| self.state.steps[index].maybe_in_place)
     }
 
-    /// Whether a hold may be held in part: it has to be released before it is taken again.
-    pub(super) fn is_unclean(&self, hold: &Held) -> bool {
-        let folds: Vec<_> =
-            self.program.steps_within(hold.acquire).into_iter().map(|index| &self.state.steps[index]).collect();
-        let broken =
-            folds.iter().any(|fold| fold.has_failed() || fold.maybe_in_place && fold.state == Standing::Pending);
-        broken && folds.iter().any(|fold| fold.maybe_in_place || fold.state == Standing::InPlace)
+    /// Whether taking a hold went wrong, so that it has to be released before it is taken again.
+    pub(super) fn is_unclean(&self, block: BlockId) -> bool {
+        self.state.blocks[block].unclean
     }
 
     /// The holds that a step stands in, the outermost first, with their blocks.
@@ -193,7 +189,12 @@ impl Engine {
                 (Trip::Stop, _) => false,
                 (Trip::Rollback, _) => true,
             };
-            return Some(Walk::Failed(Fault { step, reason: format!("its watch tripped: {seen}"), back }));
+            return Some(Walk::Failed(Fault {
+                step,
+                reason: format!("its watch tripped: {seen}"),
+                back,
+                ordered: true,
+            }));
         }
         None
     }

@@ -131,7 +131,7 @@ impl Engine {
     fn holds_held(&self) -> Vec<(BlockId, &Held)> {
         let blocks = (0..self.program.blocks.len()).rev();
         let holds = blocks.filter_map(|block| Some((block, self.hold_at(block)?)));
-        holds.filter(|(block, hold)| self.state.blocks[*block].held || self.is_unclean(hold)).collect()
+        holds.filter(|(block, _)| self.state.blocks[*block].held || self.is_unclean(*block)).collect()
     }
 
     /// Steps of these that changed something, with the reason why it was left.
@@ -167,20 +167,32 @@ impl Engine {
             }
             NodeUndo::Irreversible(_) | NodeUndo::PointOfNoReturn(_) if nothing_happened() => Look::Through,
             NodeUndo::PointOfNoReturn(_) if node.is_confirm && fold.state != Standing::Succeeded => Look::Through,
-            NodeUndo::PointOfNoReturn(why) if self.is_of_later_item(index) => {
-                Look::Stays(format!("point of no return: {why}"))
-            }
-            NodeUndo::PointOfNoReturn(why) => Look::Ends(format!("point of no return: {why}")),
+            NodeUndo::PointOfNoReturn(why) => self.look_at_line(index, why),
             NodeUndo::Irreversible(why) => Look::Stays(format!("irreversible: {why}")),
         }
     }
 
-    /// Whether the same step began for an earlier item, so that the point of no return lies there.
-    fn is_of_later_item(&self, index: usize) -> bool {
-        let name = &self.program.steps[index].name;
-        let before = self.state.order.iter().take_while(|other| **other != index);
-        let mut same = before.filter(|other| written(&self.program.steps[**other].name) == written(name));
-        same.any(|other| self.state.steps[*other].maybe_in_place)
+    /// A point of no return. Of one with several items the first that began is the line, and the others stay.
+    fn look_at_line(&self, index: usize, why: &str) -> Look {
+        let name = written(&self.program.steps[index].name);
+        let before = self.state.order.iter().copied().take_while(|other| *other != index);
+        for other in before.filter(|other| written(&self.program.steps[*other].name) == name) {
+            let (node, fold) = self.both(other);
+            let refused = node.is_confirm && fold.state != Standing::Succeeded;
+            if !fold.maybe_in_place || refused || self.was_taken_back(other) {
+                continue;
+            }
+            if fold.state == Standing::Unknown {
+                return Look::first(self.settle(other));
+            }
+            if self.wants_check(other) {
+                return Look::first(Decision::AskCheck { step: node.name.clone() });
+            }
+            if fold.answer != Some(Answer::DoesNotHold) {
+                return Look::Stays(format!("point of no return: {why}"));
+            }
+        }
+        Look::Ends(format!("point of no return: {why}"))
     }
 
     /// What took a hold: it is given back where it is held.
@@ -192,7 +204,7 @@ impl Engine {
         }
         let step = self.program.blocks[block].name.clone();
         let is_held = self.state.blocks[block].held;
-        if !is_held && !self.is_unclean(hold) {
+        if !is_held && !self.is_unclean(block) {
             let waits = fold.maybe_in_place && fold.state == Standing::Succeeded;
             return if waits { Look::first(Decision::Held { step }) } else { Look::Through };
         }
@@ -214,7 +226,7 @@ impl Engine {
                 continue;
             }
             let mut out = Vec::new();
-            if self.is_unclean(hold) {
+            if self.is_unclean(block) {
                 self.give_back(block, hold, &mut out);
                 return Some(Look::Do(out));
             }

@@ -200,6 +200,8 @@ pub struct BlockFold {
     pub was_held: bool,
     /// When what is held lets go by itself.
     pub expires: Option<String>,
+    /// Taking a hold went wrong, and it was not released since.
+    pub unclean: bool,
     /// A hold was given back after all that it was for.
     pub closed: bool,
     /// Its time limit is over.

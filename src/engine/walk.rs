@@ -47,6 +47,8 @@ pub(super) struct Fault {
     pub reason: String,
     /// Whether a rollback follows.
     pub back: bool,
+    /// A person or a watch wants it so: nothing around it may pass it over.
+    pub ordered: bool,
 }
 
 pub(super) type Decisions = Vec<Decision>;
@@ -99,7 +101,7 @@ impl Engine {
             // What the program ended was meant to be ended: whoever did it says what follows.
             Standing::Failed | Standing::TimedOut if fold.was_cancelled() && fold.tries > 0 => {
                 let reason = fold.reason.clone().unwrap_or_default();
-                Walk::Failed(Fault { step: node.name.clone(), reason, back: false })
+                Walk::Failed(Fault { step: node.name.clone(), reason, back: false, ordered: false })
             }
             Standing::Failed | Standing::TimedOut => self.after_failure(index, handler, mode, out),
             _ => self.begin(index, mode, out),
@@ -184,7 +186,7 @@ impl Engine {
             (OnFailure::Rollback, _) => true,
             (OnFailure::Stop, _) => false,
         };
-        Walk::Failed(Fault { step: step.to_owned(), reason, back })
+        Walk::Failed(Fault { step: step.to_owned(), reason, back, ordered: policy == OnFailure::Ask })
     }
 
     /// What a policy makes of the failure of a block itself.
@@ -201,8 +203,11 @@ impl Engine {
         let first = out.len();
         let mut beside = Vec::new();
         let mut walk = Walk::Through;
+        let mut ordered = None;
         for member in &members[from..] {
+            let mode = ordered.as_ref().map_or(mode, |fault: &Fault| Mode::Fail { back: fault.back });
             match (self.walk(*member, mode, out), self.background(*member)) {
+                (Walk::Failed(fault), Some(_)) if fault.ordered => ordered = Some(fault),
                 (Walk::Through, _) | (Walk::Failed(_), Some(false)) => {}
                 (Walk::Busy | Walk::Idle, Some(until_end)) => beside.push((*member, until_end)),
                 (Walk::Failed(fault), Some(true)) if !self.was_ended(*member) => walk = Walk::Failed(fault),
@@ -217,6 +222,9 @@ impl Engine {
                     break;
                 }
             }
+        }
+        if let Some(fault) = ordered {
+            walk = Walk::Failed(fault);
         }
         if beside.is_empty() {
             return walk;
@@ -239,14 +247,22 @@ impl Engine {
         let quiet = if matches!(walk, Walk::Failed(_)) { Mode::Fail { back: false } } else { mode };
         let waits = walk == Walk::Idle && mode == Mode::Wait;
         out.truncate(first);
-        let mut busy = false;
+        let (mut busy, mut idle) = (false, false);
         for (member, until_end) in beside {
-            busy |= self.walk(*member, quiet, out) == Walk::Busy;
+            match self.walk(*member, quiet, out) {
+                Walk::Busy => busy = true,
+                Walk::Idle => idle = true,
+                Walk::Through | Walk::Failed(_) => {}
+            }
             if *until_end && !waits {
                 self.cancel(*member, out);
             }
         }
-        if busy { Walk::Busy } else { walk }
+        match walk {
+            _ if busy => Walk::Busy,
+            Walk::Through if idle => Walk::Idle,
+            walk => walk,
+        }
     }
 
     /// Whether a block goes on beside what follows; with whether it ends with its list.
@@ -283,7 +299,7 @@ impl Engine {
         let mut under_way =
             members.iter().filter(|member| self.is_begun(**member) && !self.is_through(**member)).count();
         let (mut busy, mut idle) = (false, false);
-        for member in members {
+        for member in members.iter().filter(|member| !self.is_through(**member)) {
             if !self.is_begun(*member) {
                 if under_way >= at_once.max(1) {
                     idle = true;
@@ -308,7 +324,7 @@ impl Engine {
     /// Whether anything within a block was tried already.
     pub(super) fn is_begun(&self, block: BlockId) -> bool {
         let fold = &self.state.blocks[block];
-        let itself = fold.entered || fold.held || fold.rounds > 0;
+        let itself = fold.entered || fold.held || fold.rounds > 0 || fold.failure.is_some();
         let begun = |index: usize| {
             let fold = &self.state.steps[index];
             fold.tries > 0 || fold.state != Standing::Pending
@@ -353,6 +369,7 @@ impl Engine {
                 }
             }
             let (mut busy, mut idle) = (false, false);
+            let mode = self.unless_ordered(items, mode);
             for item in items {
                 match self.walk(*item, mode, out) {
                     Walk::Through => {}
@@ -364,15 +381,26 @@ impl Engine {
             if busy {
                 return Walk::Busy;
             }
-            if idle {
+            let ordered = faults.iter().any(|fault: &Fault| fault.ordered);
+            if idle && !ordered {
                 return Walk::Idle;
             }
             done += items.len();
-            if faults.len() > usize::try_from(each.max_failures).unwrap_or(usize::MAX) {
+            if ordered || faults.len() > usize::try_from(each.max_failures).unwrap_or(usize::MAX) {
                 return faults.into_iter().reduce(worse).map_or(Walk::Through, Walk::Failed);
             }
         }
         Walk::Through
+    }
+
+    /// Nothing more begins in any item once a person or a watch wants an end of one.
+    fn unless_ordered(&self, items: &[BlockId], mode: Mode) -> Mode {
+        if mode != Mode::Begin || items.len() < 2 {
+            return mode;
+        }
+        let quiet = |item: &BlockId| self.walk(*item, Mode::Fail { back: false }, &mut Vec::new());
+        let ordered = items.iter().filter_map(|item| fault(quiet(item))).find(|fault| fault.ordered);
+        ordered.map_or(mode, |fault| Mode::Fail { back: fault.back })
     }
 
     /// The question after the first items; `None` once a person wants to go on.
@@ -382,7 +410,7 @@ impl Engine {
             Some(Choice::Yes) => None,
             Some(choice) => {
                 let reason = "a person answered no after the first items".to_owned();
-                Some(Walk::Failed(Fault { step, reason, back: choice == Choice::Rollback }))
+                Some(Walk::Failed(Fault { step, reason, back: choice == Choice::Rollback, ordered: true }))
             }
             None if mode == Mode::Stop => Some(Walk::Idle),
             None => {
@@ -448,5 +476,5 @@ fn fault(walk: Walk) -> Option<Fault> {
 
 /// The first of two failures, with a rollback where either asks for one.
 fn worse(first: Fault, other: Fault) -> Fault {
-    Fault { back: first.back || other.back, ..first }
+    Fault { back: first.back || other.back, ordered: first.ordered || other.ordered, ..first }
 }

@@ -92,9 +92,16 @@ impl Object for Context {
             "secrets" => Some(self.namespace(Root::Secrets)),
             "steps" => Some(self.namespace(Root::Steps)),
             "run" => Some(self.namespace(Root::Run)),
+            "window" => Some(self.namespace(Root::Window)),
             name => {
-                match self.scope.inner.as_ref().and_then(|inner| inner.outward().find(|inner| inner.name == name)) {
-                    Some(inner) => Some(to_engine(&inner.value)),
+                if let Some(inner) =
+                    self.scope.inner.as_ref().and_then(|inner| inner.outward().find(|inner| inner.name == name))
+                {
+                    return Some(to_engine(&inner.value));
+                }
+                match self.scope.base.items.get(name) {
+                    Some(Some(item)) => Some(to_engine(item)),
+                    Some(None) => Some(self.unknown(name.to_owned())),
                     None => result_field(self.scope.own.as_ref()?, name),
                 }
             }
@@ -110,6 +117,7 @@ enum Root {
     Secrets,
     Steps,
     Run,
+    Window,
 }
 
 #[derive(Debug)]
@@ -132,6 +140,7 @@ impl Namespace {
             Root::Secrets => base.secrets.keys().cloned().collect(),
             Root::Steps => base.steps.keys().chain(&base.unknown).cloned().collect(),
             Root::Run => base.run.keys().cloned().collect(),
+            Root::Window => base.window.keys().cloned().collect(),
         }
     }
 }
@@ -141,10 +150,15 @@ impl Object for Namespace {
         let base = &self.context.scope.base;
         let name = key.as_str()?;
         match self.root {
+            Root::Parameters if base.unknown_parameters.contains(name) => {
+                Some(self.context.unknown(format!("parameters.{name}")))
+            }
             Root::Parameters => base.parameters.get(name).map(to_engine),
             Root::Vars => self.context.var(name),
             Root::Run if base.run.is_empty() => Some(self.context.unknown(format!("run.{name}"))),
             Root::Run => base.run.get(name).map(to_engine),
+            Root::Window if base.window.is_empty() => Some(self.context.unknown(format!("window.{name}"))),
+            Root::Window => base.window.get(name).map(to_engine),
             Root::Secrets => Some(base.secrets.get(name).map_or_else(
                 || self.context.unknown(format!("secrets.{name}")),
                 |secret| {

@@ -44,7 +44,12 @@ pub(super) struct Base {
     pub vars: BTreeMap<String, Value>,
     pub secrets: BTreeMap<String, Hidden<String>>,
     pub run: BTreeMap<String, Value>,
+    pub window: BTreeMap<String, Value>,
+    /// Items of loops by the names that the loops give them; `None` where it is not known.
+    pub items: BTreeMap<String, Option<Value>>,
     pub steps: BTreeMap<String, Arc<SeenStep>>,
+    /// Parameters without a value that will have one.
+    pub unknown_parameters: BTreeSet<String>,
     pub unknown: BTreeSet<String>,
 }
 
@@ -73,6 +78,13 @@ impl Scope {
         Self { base: Arc::new(base), inner: None, own: None }
     }
 
+    /// Says that a parameter has no value yet, so that whatever reads it is unknown.
+    pub fn set_unknown_parameter(&mut self, name: &str) {
+        let base = Arc::make_mut(&mut self.base);
+        base.parameters.remove(name);
+        base.unknown_parameters.insert(name.to_owned());
+    }
+
     /// Gives a secret its value. One that has none is unknown to whatever reads it.
     pub fn set_secret(&mut self, name: &str, value: Hidden<String>) {
         Arc::make_mut(&mut self.base).secrets.insert(name.to_owned(), value);
@@ -87,6 +99,21 @@ impl Scope {
     /// Gives `run.<name>` a value: `id`, `operator`, `started`.
     pub fn set_run(&mut self, name: &str, value: &str) {
         Arc::make_mut(&mut self.base).run.insert(name.to_owned(), Value::from(value));
+    }
+
+    /// Gives `window.<name>` a value: `opens`, `closes`.
+    pub fn set_window(&mut self, name: &str, value: &str) {
+        Arc::make_mut(&mut self.base).window.insert(name.to_owned(), Value::from(value));
+    }
+
+    /// Gives the item of a loop its name. Without a value, whatever reads it is unknown.
+    pub fn set_item(&mut self, name: &str, value: Option<Value>) {
+        Arc::make_mut(&mut self.base).items.insert(name.to_owned(), value);
+    }
+
+    /// Takes the name away from the item of a loop that is over.
+    pub fn forget_item(&mut self, name: &str) {
+        Arc::make_mut(&mut self.base).items.remove(name);
     }
 
     /// Makes a step known. Its id may have `-`, which expressions write `_`.

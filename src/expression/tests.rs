@@ -274,3 +274,18 @@ fn what_does_not_parse_is_a_syntax_error_with_its_place() {
     assert_eq!(Parsed::new("a ==", false).unwrap_err().offset, 2);
     assert!(Parsed::new("{{ a", true).is_err());
 }
+
+#[test]
+fn a_window_and_the_item_of_a_loop_are_read_and_not_known_until_they_have_a_value() {
+    let mut scope = Scope::default();
+    let unknown = |path: &str| Err(ExpressionError::Unknown { path: path.to_owned() });
+    assert_eq!(evaluate("window.closes", &scope), unknown("window.closes"));
+    scope.set_window("closes", "2026-02-02T02:00:00-05:00");
+    assert_eq!(render("until {{ window.closes }}", &scope), Ok(json!("until 2026-02-02T02:00:00-05:00")));
+    scope.set_item("host", None);
+    assert_eq!(evaluate("host.name", &scope), unknown("host.name"));
+    scope.set_item("host", Some(json!({"name": "web-1"})));
+    assert_eq!(evaluate("host.name", &scope), Ok(json!("web-1")));
+    scope.forget_item("host");
+    assert!(matches!(evaluate("host.name", &scope), Err(ExpressionError::Failed { .. })));
+}

@@ -10,6 +10,7 @@ pub mod chain;
 pub mod crash;
 mod durable;
 pub mod file;
+pub mod follow;
 pub mod format;
 pub mod lock;
 mod reserve;

@@ -22,4 +22,5 @@ pub mod sql;
 pub mod status;
 pub mod step;
 pub mod time;
+pub mod way_back;
 pub mod window;

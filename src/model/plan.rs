@@ -1,6 +1,10 @@
 //! What a dry run says. Plain data without secrets.
 
+use jiff::Zoned;
 use serde::{Deserialize, Serialize};
+
+use super::runbook::Overrun;
+use super::window::Occasion;
 
 /// What a run would do, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,8 +15,12 @@ pub struct Plan {
     pub title: Option<String>,
     /// Digest of runbook, files, parameters and targets.
     pub digest: String,
-    /// Every acting step, in order.
+    /// When it may run.
+    pub window: Option<PlannedWindow>,
+    /// Every acting step, in order: once for each item of a loop, once for a loop whose items are not known.
     pub steps: Vec<PlannedStep>,
+    /// What the groups around the steps are more than groups.
+    pub groups: Vec<PlannedGroup>,
     /// What a rollback after the last step would do, first undo first.
     pub rollback: Vec<PlannedUndo>,
     /// Whether it fits.
@@ -21,6 +29,25 @@ pub struct Plan {
     pub hooks: Vec<PlannedHook>,
     /// What is left to do afterwards.
     pub followups: Vec<PlannedFollowup>,
+}
+
+/// The window that the work has to fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedWindow {
+    /// The time that it is open, or opens next.
+    #[serde(flatten)]
+    pub occasion: Occasion,
+    /// What happens when the next step no longer fits.
+    pub overrun: Overrun,
+}
+
+/// A group that runs otherwise than its members one after the other, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedGroup {
+    /// The groups of its first step, up to itself.
+    pub path: Vec<String>,
+    /// How it runs, a line for each part of that.
+    pub detail: Vec<String>,
 }
 
 /// One list of hook steps.
@@ -46,7 +73,7 @@ pub struct PlannedFollowup {
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedStep {
-    /// The step.
+    /// The step, by its name in the journal.
     pub id: String,
     /// Its key in the format.
     pub action: String,
@@ -62,6 +89,8 @@ pub struct PlannedStep {
     pub groups: Vec<String>,
     /// Why no rollback goes past it, where it is a point of no return.
     pub point_of_no_return: Option<String>,
+    /// The last moment at which it can begin, end at worst, and all be undone at worst before the window closes.
+    pub latest_start: Option<Zoned>,
 }
 
 /// Every planned step is exactly one of these.
@@ -103,6 +132,10 @@ pub enum UndoKind {
     Steps,
     /// By putting the kept bytes back.
     BuiltIn,
+    /// What it holds is taken again, so that its members can be undone.
+    TakenAgain,
+    /// What it holds is given back.
+    GivenBack,
     /// It is passed over, and stays.
     Irreversible,
     /// The rollback ends here.
@@ -122,4 +155,9 @@ pub struct Budget {
     pub window_s: Option<f64>,
     /// Whether the worst cases count a person by an estimate, because nothing limits how long they take.
     pub people_by_estimate: bool,
+    /// What the window is longer than the work and its rollback: at worst where that fits, else by the estimates.
+    /// Negative where neither fits.
+    pub spare_s: Option<f64>,
+    /// Whether it fits at worst too.
+    pub fits_at_worst: Option<bool>,
 }

@@ -22,6 +22,35 @@ pub struct Status {
     pub question: Option<OpenQuestion>,
     /// What is still in place after a rollback, or failed and was passed over.
     pub remaining: Vec<Remaining>,
+    /// What people asked of the run and nothing came of yet.
+    #[serde(default)]
+    pub pending: Vec<Pending>,
+}
+
+/// What somebody asked of a run, as long as nothing came of it. It can be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// What is wanted.
+    pub request: Wanted,
+    /// The step that is to be left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub step: Option<String>,
+    /// Who asked.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When, as records have it.
+    pub at: String,
+}
+
+/// What can be asked of a run ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// That it stops after the running step.
+    Stop,
+    /// That a step is left out.
+    Skip,
 }
 
 /// Where a run stands.

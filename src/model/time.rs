@@ -157,7 +157,15 @@ impl<'r> Reckoner<'r> {
     /// it is undone.
     #[must_use]
     pub fn undo(&self, step: &Step) -> Duration {
-        let once = match (&step.action, &step.undo) {
+        let once = self.undo_once(step);
+        let count = step.each.as_ref().map_or(1, |each| self.count(&each.items).unwrap_or(1));
+        once.saturating_add(self.retaken(step, once)).saturating_mul(count)
+    }
+
+    /// The same for one item, without what the step itself holds.
+    #[must_use]
+    pub fn undo_once(&self, step: &Step) -> Duration {
+        match (&step.action, &step.undo) {
             (_, Undo::PointOfNoReturn { .. } | Undo::Irreversible { .. })
             | (Action::File(_), Undo::NotNeeded { why: Some(_) }) => Duration::ZERO,
             (Action::Group { steps, .. }, _) => self.undo_list(steps),
@@ -167,9 +175,7 @@ impl<'r> Reckoner<'r> {
                 RESTORE.saturating_add(reload).saturating_add(self.undo_steps(undo))
             }
             (_, undo) => self.undo_steps(undo),
-        };
-        let count = step.each.as_ref().map_or(1, |each| self.count(&each.items).unwrap_or(1));
-        once.saturating_add(self.retaken(step, once)).saturating_mul(count)
+        }
     }
 
     fn undo_steps(&self, undo: &Undo) -> Duration {
@@ -186,7 +192,9 @@ impl<'r> Reckoner<'r> {
         hold.map_or(Duration::ZERO, |hold| self.known(&hold.acquire).saturating_add(self.known(&hold.release)))
     }
 
-    fn known(&self, steps: &[Step]) -> Duration {
+    /// Steps one after the other at worst; what nothing limits takes what it normally does.
+    #[must_use]
+    pub fn known(&self, steps: &[Step]) -> Duration {
         self.list(steps, Kind::WorstKnown).unwrap_or_default()
     }
 
@@ -251,6 +259,21 @@ fn limited(step: &Step, members: Option<Duration>, kind: Kind) -> Option<Duratio
         (Kind::Worst | Kind::WorstKnown, Some(limit)) => Some(members.map_or(limit, |members| members.min(limit))),
         _ => members,
     }
+}
+
+/// What one attempt of a step that acts itself takes at worst, with what verifies it. What nothing limits takes what it
+/// normally does; a wait for a moment or for other steps, nothing beside its limit.
+#[must_use]
+pub fn attempt(step: &Step) -> Duration {
+    let normal = match &step.action {
+        Action::Wait(WaitAction::For(Length::Known(pause))) => return step.limit().map_or(*pause, |l| l.min(*pause)),
+        Action::Assert { .. } | Action::Hold => return Duration::ZERO,
+        Action::Wait(WaitAction::Until(_) | WaitAction::Steps(_)) => None,
+        _ => step.estimate,
+    };
+    let limit = step.limit().or(normal).unwrap_or_default();
+    let verify = step.verify.as_ref().filter(|_| step.until.is_none()).and_then(Probe::limit);
+    limit.saturating_add(verify.unwrap_or_default())
 }
 
 /// A step that acts itself.

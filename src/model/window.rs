@@ -75,6 +75,16 @@ impl Window {
         }
     }
 
+    /// The occasion that a run belongs to which began at a moment: the one that it began in, else the next. A window
+    /// that opens only once has no other.
+    #[must_use]
+    pub fn of_run(&self, began: Timestamp) -> Option<Occasion> {
+        match &self.opening {
+            Opening::Once(occasion) => Some(occasion.clone()),
+            Opening::Weekly { .. } => self.occasion(began),
+        }
+    }
+
     /// The occasion that a moment is in, else the first one after it. `None` when there is no more.
     ///
     /// A weekly window opens late by as much as the clocks jump over its time, and where they show it twice, at the

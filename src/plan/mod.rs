@@ -1,16 +1,21 @@
 //! Runbook, parameters and observations to a plan. Has no way to act.
 //!
 //! The planner is handed an [`Observer`], which can only look: `check`, preconditions and queries are really asked,
-//! everything else is only described. The same world gives the same bytes.
+//! everything else is only described. The same world at the same moment gives the same bytes.
 
 pub mod budget;
 mod file;
+mod items;
 mod look;
+mod shape;
 mod steps;
 pub mod undo;
+mod walk;
+mod window;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::action::observe::Observer;
@@ -18,44 +23,56 @@ use crate::expression::Scope;
 use crate::model::call::Hidden;
 use crate::model::plan::{Plan, PlanStatus, PlannedFollowup, PlannedHook, PlannedStep};
 use crate::model::runbook::Runbook;
-use crate::model::step::{Action, Step};
+use crate::model::step::Step;
 use crate::model::time::Reckoner;
+use walk::Walk;
+
+/// What a runbook is planned with.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The parameters' values.
+    pub parameters: &'a BTreeMap<String, Value>,
+    /// The secrets whose values could be had; what reads another one is unknown. None of their values is in the plan.
+    pub secrets: &'a BTreeMap<String, Hidden<String>>,
+    /// Digest of runbook, files, parameters and targets.
+    pub digest: &'a str,
+    /// The moment: a weekly window is the one that is open then, or the next.
+    pub now: Timestamp,
+}
 
 /// What a run of this runbook would do, as the world is now.
-///
-/// `secrets` are those whose values could be had; what reads another one is unknown. None of their values is in the
-/// plan.
-pub async fn plan(
-    runbook: &Runbook,
-    parameters: &BTreeMap<String, Value>,
-    secrets: &BTreeMap<String, Hidden<String>>,
-    digest: &str,
-    observer: &impl Observer,
-) -> Plan {
-    let mut scope = Scope::new(parameters, &runbook.vars);
-    for (name, value) in secrets {
+pub async fn plan(runbook: &Runbook, given: Given<'_>, observer: &impl Observer) -> Plan {
+    let mut scope = Scope::new(given.parameters, &runbook.vars);
+    for (name, value) in given.secrets {
         scope.set_secret(name, value.clone());
     }
-    let mut looker = steps::Planner::new(runbook, scope, observer);
-    let mut planned = Vec::new();
-    for (groups, step) in leaves(&runbook.steps, &[]) {
-        planned.push((step, looker.step(step, groups).await));
+    let window = window::planned(runbook, given.now);
+    if let Some(window) = &window {
+        window::tell(&mut scope, &window.occasion);
     }
-    let (scope, context) = looker.known();
-    let reckoner = Reckoner::new(runbook);
-    let rollback = undo::rollback(&planned, scope, context, reckoner);
-    let budget = budget::budget(&planned, &rollback, reckoner);
+    let mut walk = Walk::new(runbook, scope, observer);
+    walk.runbook(runbook).await;
+    let acting = walk.acting();
+    let mut rows = walk.rows;
+    if let Some(window) = &window {
+        window::latest_starts(runbook, &window.occasion, &mut rows);
+    }
+    let kept = budget::kept(&runbook.steps, &acting, &walk.items);
+    let rollback = undo::rollback(&rows);
+    let budget = budget::budget(&kept, &rollback, Reckoner::new(runbook), window.as_ref());
     let mut plan = Plan {
         runbook: runbook.name.clone(),
         title: runbook.title.clone(),
-        digest: digest.to_owned(),
-        steps: planned.into_iter().map(|(_, step)| step).collect(),
+        digest: given.digest.to_owned(),
+        window,
+        steps: rows.into_iter().map(|row| row.planned).collect(),
+        groups: walk.groups,
         rollback,
         budget,
-        hooks: hooks(runbook, scope),
+        hooks: hooks(runbook, &walk.scope),
         followups: followups(runbook),
     };
-    hide(&mut plan, secrets.values());
+    hide(&mut plan, given.secrets.values());
     plan
 }
 
@@ -77,22 +94,8 @@ fn followups(runbook: &Runbook) -> Vec<PlannedFollowup> {
 }
 
 /// Whether a run would begin this step.
-fn acts(step: &PlannedStep) -> bool {
+const fn acts(step: &PlannedStep) -> bool {
     !matches!(step.status, PlanStatus::InPlace | PlanStatus::Skipped)
-}
-
-fn leaves<'a>(steps: &'a [Step], groups: &[String]) -> Vec<(Vec<String>, &'a Step)> {
-    let mut found = Vec::new();
-    for step in steps {
-        if let Action::Group { steps, .. } = &step.action {
-            let mut inner = groups.to_vec();
-            inner.push(step.id.clone());
-            found.extend(leaves(steps, &inner));
-        } else {
-            found.push((groups.to_vec(), step));
-        }
-    }
-    found
 }
 
 /// Takes the values of secrets out of all that comes from the world.
@@ -105,8 +108,10 @@ fn hide<'a>(plan: &mut Plan, secrets: impl Iterator<Item = &'a Hidden<String>>) 
         };
         for step in &mut plan.steps {
             step.reason.iter_mut().chain(&mut step.diff).chain(&mut step.detail).for_each(clean);
+            step.groups.iter_mut().chain([&mut step.id]).for_each(clean);
         }
-        plan.rollback.iter_mut().flat_map(|undo| &mut undo.detail).for_each(clean);
+        plan.groups.iter_mut().flat_map(|group| group.path.iter_mut().chain(&mut group.detail)).for_each(clean);
+        plan.rollback.iter_mut().flat_map(|undo| undo.detail.iter_mut().chain([&mut undo.step])).for_each(clean);
         plan.hooks.iter_mut().flat_map(|hook| &mut hook.steps).for_each(clean);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::action::observe::{Observer, believed};
+use crate::expression::duration::{parse, written};
 use crate::expression::render::{Context, render_call};
 use crate::expression::{ExpressionError, Scope, SeenStep, evaluate, render_text, render_value, truth};
 use crate::model::call::{Call, FileCall, ProcessCall, SqlCall};
@@ -10,16 +11,16 @@ use crate::model::event::Answer;
 use crate::model::length::Length;
 use crate::model::plan::{PlanStatus, PlannedStep};
 use crate::model::result::StepResult;
-use crate::model::runbook::{Runbook, Template};
+use crate::model::runbook::Template;
 use crate::model::sql::marker::{self, Rights};
 use crate::model::step::{Action, Condition, Effect, SqlAction, Step, Undo, WaitAction};
 
 use super::{file, look};
 
-/// Goes through the steps in order and keeps what it has seen.
+/// Looks at one step and keeps what it has seen.
 pub(super) struct Planner<'a, O> {
-    context: Context<'a>,
-    scope: Scope,
+    context: &'a Context<'a>,
+    scope: &'a mut Scope,
     observer: &'a O,
 }
 
@@ -47,47 +48,33 @@ impl Said {
 }
 
 impl<'a, O: Observer> Planner<'a, O> {
-    pub(super) fn new(runbook: &'a Runbook, scope: Scope, observer: &'a O) -> Self {
-        Self { context: Context::of(runbook), scope, observer }
+    pub(super) const fn new(context: &'a Context<'a>, scope: &'a mut Scope, observer: &'a O) -> Self {
+        Self { context, scope, observer }
     }
 
-    /// What is known once all steps were looked at.
-    pub(super) const fn known(&self) -> (&Scope, &Context<'a>) {
-        (&self.scope, &self.context)
-    }
-
-    pub(super) async fn step(&mut self, step: &Step, groups: Vec<String>) -> PlannedStep {
+    /// What would become of a step. `name` is its id as the expressions beside it have it.
+    pub(super) async fn step(&mut self, step: &Step, name: &str, groups: Vec<String>) -> PlannedStep {
         // A skipped step is not there for later expressions; a query that is carried out replaces this.
-        self.scope.set_unknown(&step.id);
-        let said = self.say(step).await;
+        self.scope.set_unknown(name);
+        let said = self.say(step, name).await;
         if said.status == PlanStatus::Skipped {
-            self.scope.forget(&step.id);
+            self.scope.forget(name);
         }
-        let why = if let Undo::PointOfNoReturn { why } = &step.undo { Some(why.clone()) } else { None };
-        PlannedStep {
-            id: step.id.clone(),
-            action: step.action.kind().to_owned(),
-            status: said.status,
-            reason: said.reason.map(|reason| reason.trim().replace('\n', " ")).filter(|reason| !reason.is_empty()),
-            diff: said.diff,
-            detail: said.detail,
-            groups,
-            point_of_no_return: why,
-        }
+        planned(step, said, groups)
     }
 
-    async fn say(&mut self, step: &Step) -> Said {
+    async fn say(&mut self, step: &Step, name: &str) -> Said {
         for when in &step.when {
-            match truth(&when.0, &self.scope) {
+            match truth(&when.0, self.scope) {
                 Ok(true) => {}
                 Ok(false) => return Said::new(PlanStatus::Skipped, format!("`{}` is false", when.0)),
                 Err(error) => return Said::unknown(&error),
             }
         }
         if let Some(check) = &step.check {
-            let asked = look::ask(check, None, step, &self.scope, &self.context, self.observer).await;
-            let action = render_call(&step.action, &self.scope, &self.context).ok().flatten();
-            let ticket = look::ticket(step, check.limit(), &self.scope);
+            let asked = look::ask(check, None, step, self.scope, self.context, self.observer).await;
+            let action = render_call(&step.action, self.scope, self.context).ok().flatten();
+            let ticket = look::ticket(step, check.limit(), self.scope);
             match believed(asked, false, action.as_ref(), &ticket, self.observer).await {
                 (Answer::Holds, seen) => return Said::new(PlanStatus::InPlace, format!("check holds now: {seen}")),
                 (Answer::DoesNotHold, _) => {}
@@ -96,19 +83,22 @@ impl<'a, O: Observer> Planner<'a, O> {
                 }
             }
         }
-        let mut said = self.action(step).await;
+        let mut said = self.action(step, name).await;
         for precondition in &step.preconditions {
-            let line = look::precondition(precondition, step, &self.scope, &self.context, self.observer).await;
+            let line = look::precondition(precondition, step, self.scope, self.context, self.observer).await;
             said.detail.extend(line);
         }
         said
     }
 
-    async fn action(&mut self, step: &Step) -> Said {
+    async fn action(&mut self, step: &Step, name: &str) -> Said {
         match &step.action {
-            Action::Wait(wait) => self.wait(wait),
+            Action::Wait(wait) => {
+                let (status, reason) = wait_line(wait, self.scope);
+                Said::new(status, reason)
+            }
             Action::Confirm(confirm) => {
-                let evidence = confirm.show.iter().map(|expression| match evaluate(&expression.0, &self.scope) {
+                let evidence = confirm.show.iter().map(|expression| match evaluate(&expression.0, self.scope) {
                     Ok(value) => format!("{} = {}", expression.0, look::shown(&value)),
                     Err(error) if error.is_unknown() => format!("{}: known later", expression.0),
                     Err(error) => format!("{}: {error}", expression.0),
@@ -127,18 +117,18 @@ impl<'a, O: Observer> Planner<'a, O> {
             | Action::File(_)
             | Action::Http(_)
             | Action::Include(_)
-            | Action::Hold => match render_call(&step.action, &self.scope, &self.context) {
-                Ok(Some(call)) => self.call(step, &call).await,
+            | Action::Hold => match render_call(&step.action, self.scope, self.context) {
+                Ok(Some(call)) => self.call(step, name, &call).await,
                 Ok(None) => Said::new(PlanStatus::Reads, "nothing is carried out"),
                 Err(error) => Said::unknown(&error),
             },
         }
     }
 
-    async fn call(&mut self, step: &Step, call: &Call) -> Said {
+    async fn call(&mut self, step: &Step, name: &str, call: &Call) -> Said {
         let status = if step.effect == Effect::ReadOnly { PlanStatus::Reads } else { PlanStatus::Changes };
         match call {
-            Call::Query(_) if step.effect == Effect::ReadOnly => self.query(step, call).await,
+            Call::Query(_) if step.effect == Effect::ReadOnly => self.query(step, name, call).await,
             Call::Sql(sql) | Call::Query(sql) => {
                 let mut said = statements(status, sql, &step.action);
                 if step.effect == Effect::Mutating && sql.transaction {
@@ -160,28 +150,28 @@ impl<'a, O: Observer> Planner<'a, O> {
     async fn at_most_once(&self, step: &Step, sql: &SqlCall) -> Option<String> {
         let (text, variables) = (marker::RIGHTS.to_owned(), BTreeMap::new());
         let asked = Call::Query(SqlCall { text, variables, transaction: true, connection: sql.connection.clone() });
-        let looked = self.observer.look(&asked, &look::ticket(step, None, &self.scope)).await.ok()?;
+        let looked = self.observer.look(&asked, &look::ticket(step, None, self.scope)).await.ok()?;
         let rights = Rights::of(looked.rows.as_deref()?)?;
         rights.at_most_once().map(|why| format!("at most once, because it can leave no marker: {why}"))
     }
 
-    async fn query(&mut self, step: &Step, call: &Call) -> Said {
-        let looked = self.observer.look(call, &look::ticket(step, None, &self.scope)).await;
+    async fn query(&mut self, step: &Step, name: &str, call: &Call) -> Said {
+        let looked = self.observer.look(call, &look::ticket(step, None, self.scope)).await;
         let mut result = match looked {
             Ok(result) => result,
             Err(failure) => return Said::new(PlanStatus::Unknown, failure.message),
         };
         let scope = self.scope.with_result(result.clone());
         let mut detail = criteria(step, &scope);
-        for (name, value) in &step.outputs {
+        for (output, value) in &step.outputs {
             match render_value(value, &scope) {
-                Ok(value) => drop(result.outputs.insert(name.clone(), value)),
-                Err(error) => detail.push(format!("output {name}: {error}")),
+                Ok(value) => drop(result.outputs.insert(output.clone(), value)),
+                Err(error) => detail.push(format!("output {output}: {error}")),
             }
         }
         let reason = seen(step, &result);
         let seen = SeenStep { result, state: "succeeded".to_owned(), ..SeenStep::default() };
-        self.scope.set_step(&step.id, seen.into());
+        self.scope.set_step(name, seen.into());
         Said::new(PlanStatus::Reads, reason).detail(detail)
     }
 
@@ -203,22 +193,8 @@ impl<'a, O: Observer> Planner<'a, O> {
         }
     }
 
-    fn wait(&self, wait: &WaitAction) -> Said {
-        match wait {
-            WaitAction::For(Length::Known(pause)) => Said::new(PlanStatus::Reads, format!("waits for {pause:?}")),
-            WaitAction::For(Length::Template(pause)) => {
-                Said::new(PlanStatus::Unknown, format!("waits for {}", pause.0))
-            }
-            WaitAction::Steps(steps) => Said::new(PlanStatus::Reads, format!("waits for {}", steps.join(", "))),
-            WaitAction::Until(moment) => match render_text(&moment.0, &self.scope) {
-                Ok(moment) => Said::new(PlanStatus::Reads, format!("waits until {moment}")),
-                Err(error) => Said::new(PlanStatus::Unknown, error.to_string()),
-            },
-        }
-    }
-
     fn person(&self, text: &Template) -> Said {
-        match render_text(&text.0, &self.scope) {
+        match render_text(&text.0, self.scope) {
             Ok(text) => {
                 let (first, more) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
                 let mut said = Said::new(PlanStatus::Person, format!("\"{}\"", text.trim().replace('\n', " ")));
@@ -237,12 +213,12 @@ impl<'a, O: Observer> Planner<'a, O> {
     fn assert(&self, conditions: &[Condition]) -> Said {
         let (mut held, mut failed, mut detail) = (0, 0, Vec::new());
         for condition in conditions {
-            match truth(&condition.that.0, &self.scope) {
+            match truth(&condition.that.0, self.scope) {
                 Ok(true) => held += 1,
                 Ok(false) => {
                     failed += 1;
                     let message =
-                        condition.message.as_ref().and_then(|message| render_text(&message.0, &self.scope).ok());
+                        condition.message.as_ref().and_then(|message| render_text(&message.0, self.scope).ok());
                     detail.push(format!(
                         "`{}` is false now{}",
                         condition.that.0,
@@ -262,6 +238,46 @@ impl<'a, O: Observer> Planner<'a, O> {
         let reason: Vec<String> =
             parts.map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many })).collect();
         Said::new(PlanStatus::Reads, reason.join(", ")).detail(detail)
+    }
+}
+
+/// A step that is passed over as a part of something that is.
+pub(super) fn passed(step: &Step, status: PlanStatus, reason: String, groups: Vec<String>) -> PlannedStep {
+    planned(step, Said::new(status, reason), groups)
+}
+
+fn planned(step: &Step, said: Said, groups: Vec<String>) -> PlannedStep {
+    let why = if let Undo::PointOfNoReturn { why } = &step.undo { Some(why.clone()) } else { None };
+    PlannedStep {
+        id: step.id.clone(),
+        action: step.action.kind().to_owned(),
+        status: said.status,
+        reason: said.reason.map(|reason| reason.trim().replace('\n', " ")).filter(|reason| !reason.is_empty()),
+        diff: said.diff,
+        detail: said.detail,
+        groups,
+        point_of_no_return: why,
+        latest_start: None,
+    }
+}
+
+/// For how long a step waits, or for what.
+pub(super) fn wait_line(wait: &WaitAction, scope: &Scope) -> (PlanStatus, String) {
+    let known = |text: &Template| render_text(&text.0, scope);
+    match wait {
+        WaitAction::For(Length::Known(pause)) => (PlanStatus::Reads, format!("waits for {}", written(*pause))),
+        WaitAction::For(Length::Template(pause)) => match known(pause) {
+            Ok(text) => match parse(&text) {
+                Ok(pause) => (PlanStatus::Reads, format!("waits for {}", written(pause))),
+                Err(error) => (PlanStatus::Unknown, error.to_string()),
+            },
+            Err(error) => (PlanStatus::Unknown, error.to_string()),
+        },
+        WaitAction::Steps(steps) => (PlanStatus::Reads, format!("waits for {}", steps.join(", "))),
+        WaitAction::Until(moment) => match known(moment) {
+            Ok(moment) => (PlanStatus::Reads, format!("waits until {moment}")),
+            Err(error) => (PlanStatus::Unknown, error.to_string()),
+        },
     }
 }
 

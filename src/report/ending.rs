@@ -144,7 +144,7 @@ mod tests {
             step("on_failure/page", StepState::Failed, Some("exit 4")),
         ];
         let (run, runbook) = ("20260201-2200-x".to_owned(), "x".to_owned());
-        Status { format: 1, run, runbook, state, steps, question: None, remaining: Vec::new() }
+        Status { format: 1, run, runbook, state, steps, question: None, remaining: Vec::new(), pending: Vec::new() }
     }
 
     #[test]

@@ -8,12 +8,13 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
+use super::countdown::Stage;
 use super::ending::ending;
 use super::progress::Live;
 use super::terminal::{Looks, err, out};
 use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
-use super::view::{Progress, Prompt, View};
-use super::{failure, question};
+use super::view::{Countdown, Progress, Prompt, View};
+use super::{failure, question, requests};
 use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
 use crate::model::question::{Choice, OpenQuestion, Question};
@@ -53,6 +54,7 @@ pub struct Human {
     decided: Option<(String, String)>,
     /// The step whose failure was shown last, with its output.
     failed: Option<String>,
+    stage: Option<Stage>,
 }
 
 /// What a line about a step begins with.
@@ -85,7 +87,8 @@ impl Human {
         let title = runbook.title.clone().unwrap_or_else(|| runbook.name.clone());
         let live = Live::new(looks);
         let (run, names) = (String::new(), BTreeMap::new());
-        Self { looks, zone, live, steps, width, folder, run, title, names, decided: None, failed: None }
+        let (decided, failed, stage) = (None, None, None);
+        Self { looks, zone, live, steps, width, folder, run, title, names, decided, failed, stage }
     }
 
     fn say(&mut self, text: String) {
@@ -238,6 +241,23 @@ impl Human {
         }
     }
 
+    /// On a terminal always, else at its turns.
+    fn window(&mut self, countdown: &Countdown) {
+        let (stage, said) = (countdown.stage(), countdown.line(&self.zone));
+        if self.looks.is_terminal {
+            self.live.set_window(&said);
+        } else if self.stage.is_none_or(|before| before < stage) {
+            self.stage = Some(stage);
+            self.note(&countdown.now.to_string(), &said);
+        }
+    }
+
+    fn jumped(&mut self, at: &str, by_ms: i64) {
+        let by = duration(Duration::from_millis(by_ms.unsigned_abs()).as_secs_f64());
+        let way = if by_ms > 0 { "forward" } else { "back" };
+        self.note(at, &format!("the wall clock jumped {way} by {by}"));
+    }
+
     fn began(&mut self, run: &str, more: &str) {
         run.clone_into(&mut self.run);
         let line = format!("Run {run}  ·  {}{more}\n", escape_lines(&self.title));
@@ -248,6 +268,12 @@ impl Human {
     fn clock(&self, at: &str) -> String {
         local_time(at, &self.zone, "%H:%M:%S")
     }
+}
+
+/// Stands for lines that were left out because nobody read for long. What they said is in the log.
+#[must_use]
+pub fn dropped(count: u64) -> String {
+    format!("... {count} lines were left out here while nobody read; runbook audit show has all of it\n")
 }
 
 impl View for Human {
@@ -290,8 +316,18 @@ impl View for Human {
                 self.step_line(at, Mark::Failed, step, &format!("its undo did not begin: {}", failure.message));
             }
             Event::UndoSettled { step, reason, .. } => self.step_line(at, Mark::Passed, step, reason),
-            Event::StopRequested { .. } => {
-                self.note(at, "stopping after this step; Ctrl-C once more ends the step itself");
+            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
+                self.note(at, &format!("stopping: {reason}"));
+            }
+            Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),
+            Event::ClockJumped { by_ms } => self.jumped(at, *by_ms),
+            Event::StopRequested { by, reason } => self.note(at, &requests::stop(by, reason)),
+            Event::SkipRequested { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} wants it left out: {reason}"));
+            }
+            Event::RequestWithdrawn { step, by } => self.note(at, &requests::withdrawn(step.as_deref(), by)),
+            Event::UndoAbandoned { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
             }
             Event::RollbackStarted { reason, .. } => self.note(at, &format!("rolling back: {reason}")),
             Event::HookFinished { hook, outcome: Outcome::Failed, detail } => {
@@ -312,6 +348,9 @@ impl View for Human {
     fn progress(&mut self, progress: &Progress) {
         if let Progress::Running { step, name, .. } = progress {
             self.names.insert(step.clone(), name.clone());
+        }
+        if let Progress::Window(countdown) = progress {
+            return self.window(countdown);
         }
         self.live.show(progress);
     }

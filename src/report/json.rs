@@ -28,6 +28,12 @@ impl View for Json {
     }
 }
 
+/// Stands for records that were left out because nobody read for long. They are in the journal.
+#[must_use]
+pub fn dropped(count: u64) -> String {
+    format!("{{\"format\":1,\"dropped\":{count}}}\n")
+}
+
 /// One document on one line.
 pub fn line(document: &impl serde::Serialize) {
     if let Ok(mut text) = serde_json::to_string(document) {

@@ -1,5 +1,7 @@
 //! A plan as people and as programs read it.
 
+mod window;
+
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 use super::diff;
 use super::terminal::Looks;
 use super::text::{duration, escape, paint, wrap};
-use crate::model::plan::{Budget, Plan, PlanStatus, PlannedStep, PlannedUndo, UndoKind};
+use crate::model::plan::{Budget, Plan, PlanStatus, PlannedStep, PlannedUndo, PlannedWindow, UndoKind};
 
 /// Where the lines below a step begin.
 const INDENT: usize = 9;
@@ -20,19 +22,31 @@ const MAX_ID: usize = 32;
 #[must_use]
 pub fn human(plan: &Plan, looks: Looks) -> String {
     let Looks { color, width, .. } = looks;
-    let mut text = format!("Plan for {}  ·  {}\n", escape(&plan.runbook), short_digest(&plan.digest));
+    let mut text = format!("Plan for {}  ·  {}", escape(&plan.runbook), short_digest(&plan.digest));
+    if let Some(window) = &plan.window {
+        let said = window::line(window);
+        let beside = text.chars().count() + 5 + said.chars().count() <= width;
+        let _ = write!(text, "{}{said}", if beside { "  ·  " } else { "\n" });
+    }
+    text.push('\n');
     if let Some(title) = &plan.title {
         let _ = writeln!(text, "{}", escape(title));
     }
     text.push('\n');
     let id_width = plan.steps.iter().map(|step| step.id.chars().count()).max().unwrap_or(0).clamp(18, MAX_ID);
     let mut groups: &[String] = &[];
+    let mut shapes = plan.groups.iter().peekable();
     for (at, step) in plan.steps.iter().enumerate() {
         if step.groups != groups && !step.groups.is_empty() {
             let _ = writeln!(text, "     {}", paint(&escape(&step.groups.join(" / ")), Style::new().bold(), color));
         }
         groups = &step.groups;
-        step_lines(&mut text, at + 1, step, id_width, color, width);
+        while let Some(group) = shapes.next_if(|group| step.groups.starts_with(&group.path)) {
+            for line in &group.detail {
+                below(&mut text, &wrapped(&escape(line), width.saturating_sub(7)), 7);
+            }
+        }
+        step_lines(&mut text, at + 1, step, id_width, looks, plan.window.as_ref());
     }
     text.push('\n');
     rollback_lines(&mut text, plan, width);
@@ -42,16 +56,34 @@ pub fn human(plan: &Plan, looks: Looks) -> String {
     looks.fit(text)
 }
 
-fn step_lines(text: &mut String, number: usize, step: &PlannedStep, id_width: usize, color: bool, width: usize) {
+fn step_lines(
+    text: &mut String,
+    number: usize,
+    step: &PlannedStep,
+    id_width: usize,
+    looks: Looks,
+    window: Option<&PlannedWindow>,
+) {
+    let Looks { color, width, .. } = looks;
     let (word, style) = status(step.status);
     let columns = format!("{number:>3}  {:<id_width$}  {:<8}  ", escape(&step.id), escape(&step.action));
     let reason = escape(step.reason.as_deref().unwrap_or_default());
     let beside = columns.chars().count() + 12;
     let shown = paint(word, style, color);
-    if !reason.is_empty() && beside + reason.chars().count() <= width {
-        let _ = writeln!(text, "{columns}{shown}{:gap$}{reason}", "", gap = 12 - word.len());
+    let latest = window.and_then(|window| window::latest_start(step, window)).unwrap_or_default();
+    let (used, wanted) = (beside + reason.chars().count(), latest.chars().count() + 2);
+    if used <= width {
+        let mut line = format!("{columns}{shown}{:gap$}{reason}", "", gap = 12 - word.len());
+        if !latest.is_empty() && used + wanted <= width {
+            let _ = write!(line, "{:>room$}", latest, room = width - used);
+        } else if !latest.is_empty() {
+            let _ = write!(line, "\n{:INDENT$}{latest}", "");
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
     } else {
-        let _ = writeln!(text, "{columns}{shown}");
+        let room = width.saturating_sub(columns.chars().count() + word.len());
+        let latest = if wanted <= room { format!("{latest:>room$}") } else { format!("  {latest}") };
+        let _ = writeln!(text, "{}", format!("{columns}{shown}{latest}").trim_end());
         below(text, &wrapped(&reason, width.saturating_sub(INDENT)), INDENT);
     }
     if let Some(diff) = &step.diff {
@@ -167,12 +199,18 @@ fn undo_text(plan: &Plan, undo: &PlannedUndo) -> String {
     let worst = Some(duration(undo.worst_ms as f64 / 1000.0)).filter(|_| undo.worst_ms > 0);
     match undo.kind {
         UndoKind::Steps => {
-            format!("{number} {detail}{}", worst.map_or_else(String::new, |worst| format!(" ({worst})")))
+            format!("{number} {detail}{}", limit(worst))
         }
         UndoKind::BuiltIn => format!("{number} {detail} (built in, {})", worst.unwrap_or_default()),
+        UndoKind::TakenAgain => format!("{number} taken again: {detail}{}", limit(worst)),
+        UndoKind::GivenBack => format!("{number} given back: {detail}{}", limit(worst)),
         UndoKind::Irreversible => format!("{number} stays: {detail}"),
         UndoKind::PointOfNoReturn => format!("{number} ends there: {detail}"),
     }
+}
+
+fn limit(worst: Option<String>) -> String {
+    worst.map_or_else(String::new, |worst| format!(" ({worst})"))
 }
 
 fn budget(budget: &Budget) -> String {
@@ -181,11 +219,23 @@ fn budget(budget: &Budget) -> String {
     };
     let people = if budget.people_by_estimate { "; people count as estimated" } else { "" };
     format!(
-        "work {} expected, {}; rollback {}{people}",
+        "work {} expected, {}; rollback {}{}{people}",
         duration(budget.work_expected_s),
         worst(budget.work_worst_s),
-        worst(budget.rollback_worst_s)
+        worst(budget.rollback_worst_s),
+        fits(budget)
     )
+}
+
+/// Whether the work and its rollback fit the window, and with how much to spare.
+fn fits(budget: &Budget) -> String {
+    let (Some(window), Some(spare)) = (budget.window_s, budget.spare_s) else { return String::new() };
+    let said = match budget.fits_at_worst {
+        _ if spare < 0.0 => format!("does not fit, {} too long by the estimates", duration(-spare)),
+        Some(true) => format!("fits, {} to spare", duration(spare)),
+        _ => format!("fits by the estimates, {} to spare, and not at worst", duration(spare)),
+    };
+    format!("; window {}: {said}", duration(window))
 }
 
 fn counts(steps: &[PlannedStep]) -> String {
@@ -232,6 +282,8 @@ pub fn json(plan: &Plan) -> Value {
         "rollback": plan.rollback,
         "budget": plan.budget,
         "title": plan.title,
+        "window": plan.window,
+        "groups": plan.groups,
         "hooks": plan.hooks,
         "followups": plan.followups,
     })

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::terminal::Looks;
+use super::canvas::Canvas;
+use super::terminal::{self, Looks};
 use super::text::{ascii, cut, duration, escape};
 use super::view::Progress;
 
@@ -16,6 +17,8 @@ pub struct Live {
     name: String,
     estimate: Option<Duration>,
     last: String,
+    ago: Duration,
+    window: String,
     paused: bool,
 }
 
@@ -23,7 +26,7 @@ impl Live {
     /// Hidden where nobody looks.
     #[must_use]
     pub fn new(looks: Looks) -> Self {
-        let target = if looks.is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if looks.is_terminal { canvas() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         let style =
             ProgressStyle::with_template(" {spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
@@ -35,6 +38,8 @@ impl Live {
             name: String::new(),
             estimate: None,
             last: String::new(),
+            ago: Duration::ZERO,
+            window: String::new(),
             paused: false,
         }
     }
@@ -51,21 +56,40 @@ impl Live {
                 self.name = cut(&name, self.looks.width / 2);
                 self.estimate = *estimate;
                 self.last.clear();
+                self.ago = Duration::ZERO;
                 self.bar.reset_elapsed();
             }
+            Progress::Began(ago) => self.ago = *ago,
             Progress::Output { step, line } if *step == self.step => self.last = one_line(line),
             Progress::Output { step, line } => self.last = format!("{step}: {}", one_line(line)),
             Progress::Waiting(what) => self.last = format!("waits: {}", one_line(what)),
-            Progress::Tick => {}
-            Progress::Idle => return self.clear(),
+            Progress::Tick | Progress::Window(_) => {}
+            Progress::Idle => return self.pause(),
         }
         if !self.paused {
             self.draw();
         }
     }
 
+    /// Says below the line what is left of the window.
+    pub fn set_window(&mut self, said: &str) {
+        if self.window.is_empty() {
+            let two = ProgressStyle::with_template(" {spinner} {wide_msg}\n   {prefix}");
+            let two = two.unwrap_or_else(|_| ProgressStyle::default_spinner());
+            self.bar.set_style(if self.looks.unicode { two } else { two.tick_chars("-\\|/ ") });
+        }
+        self.window = cut(said, self.looks.width.saturating_sub(4));
+        if !self.paused {
+            let said = &self.window;
+            self.bar.set_prefix(if self.looks.unicode { said.clone() } else { ascii(said) });
+        }
+    }
+
     fn draw(&self) {
-        let elapsed = duration(self.bar.elapsed().as_secs_f64());
+        if terminal::is_behind() {
+            return;
+        }
+        let elapsed = duration((self.bar.elapsed() + self.ago).as_secs_f64());
         let of = self
             .estimate
             .map_or_else(String::new, |estimate| format!(" of about {}", duration(estimate.as_secs_f64())));
@@ -90,6 +114,13 @@ impl Live {
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// Drawings a second, at most.
+const RATE: u8 = 20;
+
+fn canvas() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like_with_hz(Box::new(Canvas::default()), RATE)
 }
 
 /// A text without anything that moves the cursor.

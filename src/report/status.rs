@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 
 use super::ending::ending;
+use super::requests;
 use super::terminal::Looks;
 use super::text::{duration, escape, local_time, seconds_between, wrap};
 use crate::model::status::{RunState, Status, StepStatus};
@@ -62,6 +63,7 @@ pub fn human(status: &Status, about: &About, looks: Looks, zone: &TimeZone) -> S
         None if is_going(status.state) || status.state == RunState::Blocked => text.push_str("no executor is at it\n"),
         None => {}
     }
+    text += &requests::pending(&status.run, &status.pending);
     text.push('\n');
     let ids = status.steps.iter().map(|step| step.id.chars().count());
     let id_width = ids.filter(|width| *width <= MAX_ID).max().unwrap_or(0);
@@ -164,7 +166,7 @@ mod tests {
             step("last", StepState::Pending, None),
         ];
         let (run, runbook) = ("20260201-2200-x".to_owned(), "x".to_owned());
-        Status { format: 1, run, runbook, state, steps, question: None, remaining: Vec::new() }
+        Status { format: 1, run, runbook, state, steps, question: None, remaining: Vec::new(), pending: Vec::new() }
     }
 
     #[test]

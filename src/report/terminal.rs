@@ -3,8 +3,13 @@
 use std::fmt::Write as _;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::lane::{self, Stream};
 
 static LOST: OnceLock<String> = OnceLock::new();
+static GONE: AtomicBool = AtomicBool::new(false);
 
 /// What a stream can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +58,49 @@ fn wants_color<'v>(is_terminal: bool, variable: impl Fn(&str) -> Option<&'v str>
     variable("NO_COLOR").is_none() && (forced || shown)
 }
 
+/// Has threads write from now on, so that nobody waits for who reads. `notice` tells of text that was dropped because
+/// nobody read for long.
+pub fn write_behind(notice: lane::Notice) {
+    if let Err(error) = lane::open(notice, |stream, written| note(stream, written.as_ref().err())) {
+        tracing::debug!(%error, "no thread to write with");
+    }
+}
+
+/// Waits until everything is written; false where that did not come about in time.
+#[must_use]
+pub fn drain(limit: Option<Duration>) -> bool {
+    lane::drain(limit)
+}
+
+/// Whether what can be left out of standard error had better be: earlier text still waits.
+#[must_use]
+pub fn is_behind() -> bool {
+    lane::is_behind(Stream::Err)
+}
+
 /// Writes to standard output and flushes.
 pub fn out(text: &str) {
+    if lane::put(Stream::Out, text) {
+        return;
+    }
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    if let Err(error) = written
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        let _first = LOST.set(error.to_string());
+    note(Stream::Out, written.err().as_ref());
+}
+
+/// Keeps what is wrong with standard output.
+fn note(stream: Stream, error: Option<&std::io::Error>) {
+    match error.filter(|_| stream == Stream::Out) {
+        None => {}
+        Some(error) if error.kind() == ErrorKind::BrokenPipe => GONE.store(true, Ordering::Relaxed),
+        Some(error) => drop(LOST.set(error.to_string())),
     }
+}
+
+/// Whether nobody reads standard output any more.
+#[must_use]
+pub fn is_gone() -> bool {
+    GONE.load(Ordering::Relaxed)
 }
 
 /// Why standard output does not have all that was written to it, as on a full disk. A reader that went away had enough.
@@ -72,6 +111,9 @@ pub fn lost() -> Option<&'static str> {
 
 /// Writes to standard error.
 pub fn err(text: &str) {
+    if lane::put(Stream::Err, text) {
+        return;
+    }
     let _gone = std::io::stderr().lock().write_all(text.as_bytes());
 }
 

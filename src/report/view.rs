@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::model::event::Record;
 use crate::model::question::OpenQuestion;
 use crate::model::runbook::ParameterType;
@@ -35,6 +37,8 @@ pub enum Progress {
         /// What it normally takes.
         estimate: Option<Duration>,
     },
+    /// It began so long ago.
+    Began(Duration),
     /// A line that a step printed.
     Output {
         /// Its name in the journal.
@@ -46,8 +50,21 @@ pub enum Progress {
     Waiting(String),
     /// Time went by.
     Tick,
+    /// What is left of the window.
+    Window(Countdown),
     /// Nothing runs.
     Idle,
+}
+
+/// What is left of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Countdown {
+    /// This moment.
+    pub now: Timestamp,
+    /// When it closes.
+    pub closes: Timestamp,
+    /// The last moment at which a rollback of all that was done can begin; none where nothing would be undone.
+    pub rollback_by: Option<Timestamp>,
 }
 
 /// What a person is asked to type.

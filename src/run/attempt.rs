@@ -35,22 +35,33 @@ impl<H: Executor, V: View> Session<H, V> {
     pub(super) async fn attempt(&self, task: &Task, attempt: u32, delay: Duration) -> Done<H::Prepared> {
         self.pause(delay).await;
         let name = task.step.as_str();
-        let step = self.step(name);
-        self.show_running(name, &step).await;
         let refused = |failure| Done::of(Event::StepRefused { step: name.to_owned(), attempt, failure });
+        let step = match self.timed(name).await {
+            Ok(step) => step,
+            Err(failure) => return refused(failure),
+        };
+        self.pause(self.late_delay(name, &step)).await;
+        self.show_running(name, &step).await;
         match self.look(task, &step).await {
             // What a look says that the operator ended is not the step's own failure.
             Err(failure) if task.is_cancelled() => refused(Failure { kind: FailureKind::Cancelled, ..failure }),
             Err(failure) => refused(failure),
             Ok(Found::Skip(reason)) => Done::of(Event::StepSkipped { step: name.to_owned(), reason }),
             Ok(Found::InPlace(reason)) => Done::of(self.in_place(name, attempt, reason)),
-            Ok(Found::Ready) => match self.prepare(name, attempt, &step).await {
-                Ok((intent, prepared)) => {
-                    Done { event: Some(Event::AttemptStarted { step: name.to_owned(), attempt, intent }), prepared }
-                }
+            Ok(Found::Ready) => match self.begin(name, attempt, &step).await {
+                Ok(done) => done,
                 Err(failure) => refused(failure),
             },
         }
+    }
+
+    /// Makes an attempt known, unless the window says otherwise.
+    async fn begin(&self, name: &str, attempt: u32, step: &Step) -> Result<Done<H::Prepared>, Failure> {
+        if let Some(instead) = self.window_forbids(name, step).await? {
+            return Ok(Done::of(instead));
+        }
+        let (intent, prepared) = self.prepare(name, attempt, step).await?;
+        Ok(Done { event: Some(Event::AttemptStarted { step: name.to_owned(), attempt, intent }), prepared })
     }
 
     async fn show_running(&self, name: &str, step: &Step) {
@@ -185,7 +196,7 @@ impl<H: Executor, V: View> Session<H, V> {
 
     /// Carries out what was made known, and concludes it.
     pub(super) async fn finish(&self, task: &Task, attempt: u32) -> Event {
-        let step = self.step(&task.step);
+        let step = self.timed(&task.step).await.unwrap_or_else(|_| self.step(&task.step));
         if step.action.is_by_person() {
             return self.conclude_person(task, attempt, &step).await;
         }
@@ -200,7 +211,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Finds out what became of an attempt of an executor that is gone.
     pub(super) async fn recover(&self, task: &Task, attempt: u32) -> Event {
         let name = task.step.as_str();
-        let step = self.step(name);
+        let step = self.timed(name).await.unwrap_or_else(|_| self.step(name));
         let intent = self.log.read(|engine| engine.fold(name).and_then(|fold| fold.intent.clone()));
         let ended = match (intent, self.call(name, &step.action).await) {
             (Some(Intent::Program | Intent::Person) | None, _) => {

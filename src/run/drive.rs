@@ -33,6 +33,17 @@ pub struct Command {
     pub reply: oneshot::Sender<Result<(), String>>,
 }
 
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obeyed {
+    /// It is durable.
+    Recorded,
+    /// It is durable, and what is under way is to be ended.
+    EndNow,
+    /// It could not come now.
+    Refused,
+}
+
 /// Something that was begun because of a decision.
 struct Entry {
     number: u64,
@@ -131,6 +142,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 heard = true;
                 self.stop_by_signal()?;
             }
+            self.look_at_clock()?;
             let wanted = self.wanted()?;
             if wanted.iter().any(|decision| matches!(decision, Decision::End(_))) {
                 break;
@@ -138,7 +150,7 @@ impl<H: Executor, V: View> Session<H, V> {
             running.keep(&wanted);
             running.end(&wanted);
             running.begin(wanted, |number, decision, task| self.numbered(number, decision, task));
-            if !running.goes_on() {
+            if !running.goes_on() && !self.waits_for_somebody() {
                 break;
             }
             tokio::select! {
@@ -146,8 +158,14 @@ impl<H: Executor, V: View> Session<H, V> {
                 () = stop.wanted(), if !heard => {}
                 () = haste.hastened() => running.end_now(),
                 Some(command) = commands.recv() => {
-                    if self.obey(command)? {
-                        running.end_now();
+                    let takes_back = matches!(command.event, Event::RequestWithdrawn { step: None, .. });
+                    match self.obey(command)? {
+                        Obeyed::EndNow => running.end_now(),
+                        Obeyed::Recorded if takes_back => {
+                            self.stop.forget();
+                            heard = false;
+                        }
+                        Obeyed::Recorded | Obeyed::Refused => {}
                     }
                 }
                 Some(ended) = running.futures.next() => {
@@ -156,7 +174,10 @@ impl<H: Executor, V: View> Session<H, V> {
                         self.came(done)?;
                     }
                 }
-                _ = tick.tick() => self.log.show(&Progress::Tick),
+                _ = tick.tick() => {
+                    self.log.show(&Progress::Tick);
+                    self.show_window();
+                }
             }
         }
         let status = self.status();
@@ -226,12 +247,17 @@ impl<H: Executor, V: View> Session<H, V> {
         self.log.append(Event::StopRequested { by, reason: "asked for by a signal".to_owned() })
     }
 
-    /// Records what somebody elsewhere wants; whether all that is under way is to be ended. What cannot come now is
-    /// refused, and changes nothing.
-    fn obey(&self, command: Command) -> Result<bool, LogError> {
-        let (said, ends) = match self.log.append(command.event) {
-            Ok(()) => (Ok(()), command.end_now),
-            Err(LogError::Illegal(illegal)) => (Err(illegal.why), false),
+    /// Whether a question is open that somebody answers from elsewhere: the terminal that it was put at went away.
+    fn waits_for_somebody(&self) -> bool {
+        self.person.comes_back() && self.log.read(|engine| engine.state.question.is_some() && !engine.state.stopping)
+    }
+
+    /// Records what somebody elsewhere wants. What cannot come now is refused, and changes nothing.
+    fn obey(&self, command: Command) -> Result<Obeyed, LogError> {
+        let (said, obeyed) = match self.log.append(command.event) {
+            Ok(()) if command.end_now => (Ok(()), Obeyed::EndNow),
+            Ok(()) => (Ok(()), Obeyed::Recorded),
+            Err(LogError::Illegal(illegal)) => (Err(illegal.why), Obeyed::Refused),
             Err(error) => {
                 let _gone = command.reply.send(Err(error.to_string()));
                 return Err(error);
@@ -239,7 +265,7 @@ impl<H: Executor, V: View> Session<H, V> {
         };
         // Whoever asked may have gone.
         let _gone = command.reply.send(said);
-        Ok(ends)
+        Ok(obeyed)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The person at this terminal, if there is one.
 
 use std::cell::RefCell;
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
+use super::control::keyboard;
 use super::signals::Stop;
 
 /// Who answers questions.
@@ -16,6 +17,8 @@ pub struct Person {
     /// Plain go/no-go questions are answered with yes.
     pub yes: bool,
     terminal: RefCell<Option<Terminal>>,
+    /// Somebody was at a terminal when the turn began, so that somebody comes back.
+    comes_back: bool,
     turn: Mutex<()>,
 }
 
@@ -34,7 +37,7 @@ impl Person {
     /// Nobody is there to ask.
     #[must_use]
     pub fn absent(name: String, yes: bool) -> Self {
-        Self { name, yes, terminal: RefCell::default(), turn: Mutex::default() }
+        Self { name, yes, terminal: RefCell::default(), comes_back: false, turn: Mutex::default() }
     }
 
     /// Somebody at the controlling terminal; nobody where there is none, or where standard input is something else.
@@ -43,17 +46,18 @@ impl Person {
         let tty = std::io::stdin().is_terminal().then(|| std::fs::File::open("/dev/tty").ok()).flatten();
         let typed = tty.as_ref().and_then(|tty| tty.try_clone().ok());
         let terminal = tty.map(|tty| {
-            // A blocked read cannot be given up, so it has a thread of its own, which ends with the program.
+            // Whoever types takes their time, so that has a thread of its own, which ends with the program.
             let (wanted, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Option<String>>>();
             std::thread::spawn(move || {
-                let mut lines = std::io::BufReader::new(tty).lines();
                 while let Some(reply) = asked.blocking_recv() {
-                    let _gone = reply.send(lines.next().and_then(Result::ok));
+                    let line = keyboard::read_line(&tty, || asked.is_closed());
+                    let _gone = reply.send(line);
                 }
             });
             Terminal { wanted, left: None, typed }
         });
-        Self { name, yes, terminal: RefCell::new(terminal), turn: Mutex::default() }
+        let comes_back = terminal.is_some();
+        Self { name, yes, terminal: RefCell::new(terminal), comes_back, turn: Mutex::default() }
     }
 
     /// Waits until no other question is put at this terminal. Another may be once what this gives is dropped.
@@ -65,7 +69,7 @@ impl Person {
     pub fn forget_typed(&self) {
         if let Some(terminal) = self.terminal.borrow_mut().as_mut() {
             if let Some(tty) = &terminal.typed {
-                let _gone = rustix::termios::tcflush(tty, rustix::termios::QueueSelector::IFlush);
+                keyboard::forget(tty);
             }
             let came = terminal.left.as_mut().is_some_and(|line| line.try_recv() != Err(TryRecvError::Empty));
             if came {
@@ -78,6 +82,12 @@ impl Person {
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.terminal.borrow().is_some()
+    }
+
+    /// Whether a question waits for somebody elsewhere: the terminal went away with whoever began the turn.
+    #[must_use]
+    pub fn comes_back(&self) -> bool {
+        self.comes_back && !self.is_there()
     }
 
     /// The next line that they type; `None` where nobody is there, the terminal went away, or an end is wanted.

@@ -18,7 +18,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Puts a question.
     pub(super) async fn question(&self, name: &str, question: Question) -> Event {
         let step = self.step(name);
-        let text = match question {
+        let mut text = match question {
             Question::Confirm | Question::Manual => self.asked_by(name, &step).await,
             Question::Unknown => self.unknown(name).await,
             Question::UndoUnknown => self.undo_unknown(name).await,
@@ -26,6 +26,11 @@ impl<H: Executor, V: View> Session<H, V> {
             Question::Canary => self.canary(name),
             Question::Watch => self.tripped(name),
         };
+        if question != Question::UndoUnknown
+            && let Some(until) = self.answer_in_time(name)
+        {
+            text = format!("{text}\n{until}");
+        }
         Event::QuestionAsked { step: name.to_owned(), question, text, choices: question.choices().to_vec() }
     }
 

@@ -9,6 +9,7 @@ use super::log::Log;
 use super::person::Person;
 use super::signals::Stop;
 use super::status;
+use super::window_turn::WindowTurn;
 use crate::action::execute::Executor;
 use crate::journal::store::RunFolder;
 use crate::model::call::{Hidden, Ticket};
@@ -37,6 +38,8 @@ pub struct Session<H: Executor, V> {
     pub person: Person,
     /// What the operator's signals say.
     pub stop: Stop,
+    /// The window that its steps have to fit.
+    pub window: WindowTurn,
     /// Where to stop for tests.
     pub crash: crate::journal::crash::CrashPlan,
     /// Attempts that were made known and not let go yet.

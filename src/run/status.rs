@@ -22,6 +22,7 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         steps,
         question: engine.state.question.as_ref().map(|open| with_answers(engine, open)),
         remaining: engine.state.remaining.clone(),
+        pending: Vec::new(),
     }
 }
 
@@ -47,9 +48,11 @@ fn rows(engine: &Engine, block: BlockId, steps: &mut Vec<StepStatus>) {
 
 fn row(engine: &Engine, index: usize) -> StepStatus {
     let (node, fold) = (&engine.program.steps[index], &engine.state.steps[index]);
+    let released = node.role == Role::Acquire && fold.state == Standing::Pending && fold.attempts > 0;
     StepStatus {
         id: node.name.clone(),
-        state: fold.shown(),
+        // What took a hold that was given back since may take it again.
+        state: if released { StepState::Succeeded } else { fold.shown() },
         attempts: fold.attempts,
         started: fold.started.clone(),
         finished: fold.finished.clone(),

@@ -22,6 +22,7 @@ use crate::model::parts::written;
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::{Runbook, SecretSource};
 use crate::model::step::Action;
+use crate::model::window::Occasion;
 use frames::Frames;
 
 /// The values of a run, kept as its records grow.
@@ -71,6 +72,14 @@ impl Values {
     /// Gives `run.<name>` a value.
     pub fn set_run(&self, name: &str, value: &str) {
         self.frames.borrow_mut().set_run(name, value);
+    }
+
+    /// Gives `window.opens` and `window.closes` their values.
+    pub fn set_window(&self, occasion: &Occasion) {
+        let mut frames = self.frames.borrow_mut();
+        for (name, moment) in [("opens", &occasion.opens), ("closes", &occasion.closes)] {
+            frames.set_window(name, &moment.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
+        }
     }
 
     /// The values of all secrets that were needed so far.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use divan::Bencher;
 use runbook::action::world::Eyes;
 use runbook::check::parameters::typed;
-use runbook::plan::plan;
+use runbook::plan::{Given, plan};
 
 use crate::large::{STEPS, runbook, text};
 
@@ -15,5 +15,8 @@ fn steps(bencher: Bencher) {
     let parameters = typed(&runbook.parameters, &BTreeMap::new()).expect("defaults for all parameters");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let eyes = Eyes { environment: BTreeMap::new() };
-    bencher.bench_local(|| runtime.block_on(plan(&runbook, &parameters, &BTreeMap::new(), "sha256:00", &eyes)));
+    let secrets = BTreeMap::new();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let given = Given { parameters: &parameters, secrets: &secrets, digest: "sha256:00", now };
+    bencher.bench_local(|| runtime.block_on(plan(&runbook, given, &eyes)));
 }

@@ -109,7 +109,7 @@ impl Engine {
         let (block, hold) = self.hold(step)?;
         let fold = &mut self.state.blocks[block];
         allowed(!fold.held, "it is held")?;
-        (fold.held, fold.was_held) = (true, true);
+        (fold.held, fold.was_held, fold.unclean) = (true, true, false);
         fold.expires = expires.map(ToOwned::to_owned);
         self.pending_again(hold.release, |_| true);
         Ok(())
@@ -120,13 +120,12 @@ impl Engine {
         allowed(self.is_through(hold.release), "it is not released")?;
         let through = self.is_through(hold.inner);
         let fold = &mut self.state.blocks[block];
-        (fold.held, fold.expires, fold.closed) = (false, None, through);
+        (fold.held, fold.unclean, fold.expires, fold.closed) = (false, false, None, through);
         for index in self.program.steps_within(hold.acquire) {
             self.state.steps[index].maybe_in_place = false;
         }
         // What failed to take it goes on counting its attempts.
         self.pending_again(hold.acquire, |state| !matches!(state, Standing::Failed | Standing::TimedOut));
-        self.pending_again(hold.release, |_| true);
         Ok(())
     }
 
@@ -142,6 +141,14 @@ impl Engine {
         if let Some(release) = self.taken_by(acquire).map(|(_, hold)| hold.release) {
             self.pending_again(release, |_| true);
         }
+    }
+
+    /// An attempt to take a hold went wrong: what it may have taken is released before anything else.
+    pub(super) fn taking_failed(&mut self, acquire: usize) {
+        let Some((block, list)) = self.taken_by(acquire).map(|(block, hold)| (block, hold.acquire)) else { return };
+        let folds = self.program.steps_within(list).into_iter().map(|index| &self.state.steps[index]);
+        let some = folds.into_iter().any(|fold| fold.maybe_in_place || fold.state == Standing::InPlace);
+        self.state.blocks[block].unclean |= some;
     }
 
     pub(super) fn pending_again(&mut self, list: BlockId, is_meant: impl Fn(Standing) -> bool) {

@@ -47,7 +47,8 @@ impl Engine {
             let asked = self.state.question.as_ref().map(|open| open.step.clone());
             for block in 0..self.program.blocks.len() {
                 let owed = self.state.blocks[block].verdict == Some(Choice::Rollback);
-                if !owed && asked.as_ref() != Some(&self.program.blocks[block].name) {
+                // What was passed over stays so.
+                if !owed && !self.is_through(block) && asked.as_ref() != Some(&self.program.blocks[block].name) {
                     self.try_block_anew(block);
                 }
             }

@@ -36,8 +36,9 @@ impl Program {
         program
     }
 
-    /// Gives a loop its items: so many side by side, the first ones apart where a person is asked after them.
-    pub(in crate::engine) fn give_items(&mut self, block: BlockId, labels: &[&str], serial: u32) {
+    /// Gives a loop its items by what they are called: so many side by side, the first ones apart where a person is
+    /// asked after them.
+    pub fn give_items(&mut self, block: BlockId, labels: &[&str], serial: u32) {
         let Kind::Loop(each) = &self.blocks[block].kind else { return };
         let (body, between, canary) = (each.body.clone(), each.between.clone(), each.canary);
         let outer = self.blocks[block].frame;

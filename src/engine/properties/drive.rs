@@ -7,6 +7,7 @@ use super::{Bug, Scenario, Truth};
 use serde_json::Value;
 
 use crate::engine::program::{Kind, NodeUndo};
+use crate::engine::state::describe;
 use crate::engine::{Decision, Engine};
 use crate::model::event::{Answer, Event, Intent, Item, Outcome, ResumeIntent, SettledBy, Settlement};
 use crate::model::question::{Choice, Question};
@@ -35,6 +36,11 @@ impl Drive<'_> {
             (self.truth[index].begun_here, self.truth[index].cancelled) = (true, false);
         }
         self.records.push(event);
+        Ok(())
+    }
+
+    /// Whoever takes the run up has only its records.
+    fn replay(&self) -> Result<(), String> {
         let mut replayed = self.scenario.engine();
         for event in &self.records {
             replayed.apply(event, "").map_err(|illegal| format!("replay: {illegal}"))?;
@@ -303,43 +309,60 @@ pub(super) fn run(scenario: &Scenario, bug: &Bug) -> Result<(), String> {
         chances: scenario.chances.iter(),
     };
     drive.truth.resize_with(drive.engine.program.steps.len(), Truth::default);
-    for index in 0..drive.truth.len() {
-        drive.truth[index].was_there_before = drive.chance(8) == 7;
+    drive.go().map_err(|broken| format!("{broken}, after:\n{}", drive.story()))
+}
+
+impl Drive<'_> {
+    /// The last records and what would follow, for whoever looks for the cause of a broken promise.
+    fn story(&self) -> String {
+        let mut lines: Vec<String> = self.records.iter().map(describe).collect();
+        lines.dedup();
+        let from = lines.len().saturating_sub(60);
+        format!("  {}\n  next: {:?}\n", lines[from..].join("\n  "), self.engine.next())
     }
-    drive.append(Event::RunStarted {
-        format: 1,
-        program: String::new(),
-        runbook: String::new(),
-        digest: String::new(),
-        parameters: BTreeMap::new(),
-        previous: None,
-    })?;
-    let mut turns = scenario.crashes.iter().copied().map(usize::from).chain(std::iter::repeat(usize::MAX));
-    for turn in 0..200_u8 {
-        let mut left = turns.next().unwrap_or(usize::MAX);
-        if turn > 0 {
-            if drive.engine.state.is_over() {
-                break;
-            }
-            drive.truth.iter_mut().for_each(|truth| truth.begun_here = false);
-            let back = scenario.rollback_at == Some(turn);
-            let intent = if back { ResumeIntent::Rollback } else { ResumeIntent::Continue };
-            drive.append(Event::RunResumed { program: String::new(), intent })?;
-            if back && !drive.engine.state.is_going_back() {
-                drive.append(Event::RollbackStarted { reason: "asked for".to_owned(), to: None })?;
-            }
+
+    fn go(&mut self) -> Result<(), String> {
+        let scenario = self.scenario;
+        let drive = self;
+        for index in 0..drive.truth.len() {
+            drive.truth[index].was_there_before = drive.chance(8) == 7;
         }
-        for steps in 0.. {
-            if steps > 2_000 {
-                return Err("the run does not end".to_owned());
+        drive.append(Event::RunStarted {
+            format: 1,
+            program: String::new(),
+            runbook: String::new(),
+            digest: String::new(),
+            parameters: BTreeMap::new(),
+            previous: None,
+        })?;
+        let mut turns = scenario.crashes.iter().copied().map(usize::from).chain(std::iter::repeat(usize::MAX));
+        for turn in 0..200_u8 {
+            let mut left = turns.next().unwrap_or(usize::MAX);
+            if turn > 0 {
+                if drive.engine.state.is_over() {
+                    break;
+                }
+                drive.truth.iter_mut().for_each(|truth| truth.begun_here = false);
+                let back = scenario.rollback_at == Some(turn);
+                let intent = if back { ResumeIntent::Rollback } else { ResumeIntent::Continue };
+                drive.append(Event::RunResumed { program: String::new(), intent })?;
+                if back && !drive.engine.state.is_going_back() {
+                    drive.append(Event::RollbackStarted { reason: "asked for".to_owned(), to: None })?;
+                }
             }
-            let Some(event) = drive.choose()? else { break };
-            drive.append(event)?;
-            left -= 1;
-            if left == 0 {
-                break;
+            for steps in 0.. {
+                if steps > 2_000 {
+                    return Err("the run does not end".to_owned());
+                }
+                let Some(event) = drive.choose()? else { break };
+                drive.append(event)?;
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
             }
+            drive.replay()?;
         }
+        violations(drive)
     }
-    violations(&drive)
 }

@@ -17,6 +17,7 @@ pub(super) struct Frames {
     frames: Vec<Names>,
     places: HashMap<String, usize>,
     run: BTreeMap<String, String>,
+    window: BTreeMap<String, String>,
 }
 
 /// What a frame knows.
@@ -37,7 +38,7 @@ impl Frames {
             scope.set_unknown(local_of(name));
         }
         let frames = vec![Names::Whole { scope, included: None }];
-        Self { written, frames, places: HashMap::new(), run: BTreeMap::new() }
+        Self { written, frames, places: HashMap::new(), run: BTreeMap::new(), window: BTreeMap::new() }
     }
 
     pub(super) fn set_run(&mut self, name: &str, value: &str) {
@@ -45,6 +46,16 @@ impl Frames {
         for frame in &mut self.frames {
             if let Names::Whole { scope, .. } = frame {
                 scope.set_run(name, value);
+            }
+        }
+    }
+
+    /// The window is that of the whole run: an included runbook sees the same.
+    pub(super) fn set_window(&mut self, name: &str, value: &str) {
+        self.window.insert(name.to_owned(), value.to_owned());
+        for frame in &mut self.frames {
+            if let Names::Whole { scope, .. } = frame {
+                scope.set_window(name, value);
             }
         }
     }
@@ -134,6 +145,9 @@ impl Frames {
         let mut scope = Scope::new(&engine.state.blocks[of].parameters, &vars);
         for (name, value) in &self.run {
             scope.set_run(name, value);
+        }
+        for (name, value) in &self.window {
+            scope.set_window(name, value);
         }
         for index in engine.program.steps_within(of) {
             scope.set_unknown(local(&engine.program.steps[index].name));

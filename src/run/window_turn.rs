@@ -1,0 +1,157 @@
+//! The window as a turn goes on: every attempt of the work has to fit, the screen shows what is left, and a wall clock
+//! that jumps pauses the run. Going back, giving back and clearing up are not bound by any of it.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::clock::{self, Jumps};
+use super::log::LogError;
+use super::session::Session;
+use super::window::{Gate, Lifted, Verdict};
+use crate::action::execute::Executor;
+use crate::engine::Engine;
+use crate::engine::state::{Standing, UndoStanding};
+use crate::expression::duration::written;
+use crate::expression::render_text;
+use crate::model::event::Event;
+use crate::model::result::Failure;
+use crate::model::runbook::{Overrun, Runbook};
+use crate::model::step::{Action, Step, WaitAction};
+use crate::model::time;
+use crate::model::way_back::{Done, Going, WayBack};
+use crate::report::view::{Countdown, Progress, View};
+
+/// What a turn has to keep to.
+#[derive(Debug)]
+pub struct WindowTurn {
+    gate: Option<Gate>,
+    way: WayBack,
+    /// That the run goes past its window was recorded.
+    overran: Cell<bool>,
+    jumps: RefCell<Jumps>,
+}
+
+impl WindowTurn {
+    /// With the window that the turn was admitted to, if any.
+    #[must_use]
+    pub fn new(gate: Option<Gate>, runbook: &Runbook) -> Self {
+        let way = if gate.is_some() { WayBack::of(runbook) } else { WayBack::default() };
+        Self { gate, way, overran: Cell::new(false), jumps: RefCell::default() }
+    }
+
+    /// What was done so far, and one step more.
+    fn done(&self, engine: &Engine, next: Option<&str>) -> Going<'_> {
+        let mut going = self.way.begin();
+        for index in &engine.state.order {
+            let (node, fold) = (&engine.program.steps[*index], &engine.state.steps[*index]);
+            if fold.maybe_in_place && fold.undo.state != UndoStanding::Undone {
+                going.add(Done { name: &node.name, went: !node.is_confirm || fold.state == Standing::Succeeded });
+            }
+        }
+        let next = next.and_then(|name| Some((name, engine.program.index(name)?)));
+        if let Some((name, index)) = next.filter(|(_, index)| !engine.state.steps[*index].maybe_in_place) {
+            going.add(Done { name, went: !engine.program.steps[index].is_confirm });
+        }
+        going
+    }
+}
+
+impl<H: Executor, V: View> Session<H, V> {
+    /// What is recorded instead of the beginning of an attempt, where the window does not allow that.
+    pub(super) async fn window_forbids(&self, name: &str, step: &Step) -> Result<Option<Event>, Failure> {
+        let window = &self.window;
+        let Some(gate) = window.gate.as_ref().filter(|_| window.way.is_work(name)) else { return Ok(None) };
+        if self.log.read(|engine| engine.state.is_going_back()) {
+            return Ok(None);
+        }
+        let limit = self.worst(name, step).await?;
+        let (undo, past_return) = self.log.read(|engine| {
+            let going = window.done(engine, Some(name));
+            (going.undo(), going.past_return)
+        });
+        let halt = |reason| Event::StopRequested { by: "window".to_owned(), reason };
+        Ok(match gate.may_begin(clock::now(), limit, undo) {
+            Verdict::Fits { .. } => None,
+            Verdict::NotOpen { opens } => Some(halt(format!("the window opens only at {}", gate.shown(opens)))),
+            Verdict::TooLate(late) => {
+                let reason = late.told(name, gate.zone());
+                match gate.overrun {
+                    _ if past_return => self.overrun(reason + ", and a point of no return was passed"),
+                    Overrun::Finish => self.overrun(reason),
+                    Overrun::Stop => Some(halt(reason)),
+                    Overrun::Rollback => Some(Event::RollbackStarted { reason, to: None }),
+                }
+            }
+        })
+    }
+
+    /// Going on past the window, which is recorded once.
+    fn overrun(&self, reason: String) -> Option<Event> {
+        let (what, by) = ("window overrun".to_owned(), "runbook".to_owned());
+        (!self.window.overran.replace(true)).then_some(Event::OverrideGiven { what, by, reason })
+    }
+
+    /// What one attempt takes at worst.
+    async fn worst(&self, name: &str, step: &Step) -> Result<Duration, Failure> {
+        let limit = time::attempt(step);
+        let Action::Wait(WaitAction::Until(moment)) = &step.action else { return Ok(limit) };
+        let until = self.log.values.evaluate(name, None, |scope| render_text(&moment.0, scope)).await?;
+        // What is no moment is refused where it is waited for.
+        let until = until.parse::<Timestamp>().ok();
+        let pause = until.and_then(|until| Duration::try_from(until.duration_since(clock::now())).ok());
+        let pause = pause.unwrap_or_default();
+        Ok(step.limit().map_or(pause, |limit| limit.min(pause)))
+    }
+
+    /// A line for a question: until when it has to be answered.
+    pub(super) fn answer_in_time(&self, name: &str) -> Option<String> {
+        let gate = self.window.gate.as_ref().filter(|gate| gate.lifted != Lifted::Closing)?;
+        let undo = self.log.read(|engine| {
+            let goes_back = engine.state.is_going_back();
+            (!goes_back).then(|| self.window.done(engine, Some(name)).undo())
+        })?;
+        let latest = gate.leaving(undo);
+        let shown = gate.shown(latest);
+        Some(match (clock::now() <= latest, undo.is_zero()) {
+            (true, true) => format!("must be answered by {shown}, when the window closes"),
+            (true, false) => format!("must be answered by {shown} to leave time for the rollback"),
+            (false, true) => format!("the window closed at {shown}"),
+            (false, false) => {
+                format!("should have been answered by {shown}: the rollback may take {}", written(undo))
+            }
+        })
+    }
+
+    /// Shows what is left of the window, as long as that counts.
+    pub(super) fn show_window(&self) {
+        let Some(gate) = self.window.gate.as_ref().filter(|gate| gate.lifted != Lifted::Closing) else { return };
+        let undo =
+            self.log.read(|engine| (!engine.state.is_going_back()).then(|| self.window.done(engine, None).undo()));
+        let Some(undo) = undo else { return };
+        let rollback_by = (!undo.is_zero()).then(|| gate.leaving(undo));
+        let closes = gate.occasion.closes.timestamp();
+        self.log.show(&Progress::Window(Countdown { now: clock::now(), closes, rollback_by }));
+    }
+
+    /// Records that the wall clock jumped. Nothing further begins then: whoever looks at it goes on.
+    pub(super) fn look_at_clock(&self) -> Result<(), LogError> {
+        let Some(by_ms) = self.window.jumps.borrow_mut().look() else { return Ok(()) };
+        let (ended, goes_on) = self.log.read(|engine| {
+            let state = &engine.state;
+            (state.ended.is_some(), !state.stopping && !state.is_going_back())
+        });
+        if ended {
+            return Ok(());
+        }
+        self.log.append(Event::ClockJumped { by_ms })?;
+        if goes_on {
+            let way = if by_ms > 0 { "forward" } else { "back" };
+            let by = written(Duration::from_millis(by_ms.unsigned_abs()));
+            let reason = format!("the wall clock jumped {way} by {by}, which no time that went by explains");
+            self.log.append(Event::StopRequested { by: "clock".to_owned(), reason })?;
+        }
+        Ok(())
+    }
+}
