@@ -35,6 +35,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("squawk_syntax::", &["check"]),
     ("schemars::", &["check", "model"]),
     ("tokio_postgres::", &["action"]),
+    ("hyper::", &["action"]),
     ("tokio::", &["action", "run", "cli"]),
 ];
 

@@ -64,6 +64,9 @@ steps:
     idempotent: true
     sensitive: false
     notes: for people
+    preview: { shell: "true" }
+    observe: { shell: "true" }
+    artifacts: ["/x/**"]
   - { id: polls, shell: "true", effect: read_only, until: exit_code == 0, every: 1s }
   - id: statements
     sql: { file: a.sql }
@@ -82,6 +85,19 @@ steps:
   - { id: gone, file: { path: /x, absent: true } }
   - { id: pause, wait: 1s }
   - { id: later, wait: { time: "{{ run.started }}" }, estimate: 1s }
+  - { id: ask-web, http: https://x.example }
+  - id: tell-web
+    http:
+      url: https://x.example
+      method: PUT
+      headers: { a: b }
+      json: {}
+      expect: { status: 200, body: x, json: {} }
+      ca: a
+      cert: b
+      key: c
+    verify: { http: https://x.example }
+    rollback: { http: { url: https://x.example, method: POST, body: x } }
   - { id: go, confirm: { message: go, show: [parameters.count] }, estimate: 1m, point_of_no_return: moved }
   - id: person
     manual: { instructions: do it, evidence: required, inputs: { a: string } }
@@ -263,6 +279,9 @@ fn steps() -> Vec<Mapping> {
                 "idempotent",
                 "sensitive",
                 "notes",
+                "preview",
+                "observe",
+                "artifacts",
                 "target",
                 "env",
                 "stdin",
@@ -276,6 +295,7 @@ fn steps() -> Vec<Mapping> {
                 "database",
                 "query",
                 "file",
+                "http",
                 "wait",
                 "confirm",
                 "manual",
@@ -298,22 +318,19 @@ fn steps() -> Vec<Mapping> {
                 "watch",
             ],
             &[
-                (&["http"], "steps: [{ id: a, http: https://x.example }]", "http"),
                 (
                     &["rehearse"],
                     "targets: { db: { postgres: service=x } }
 steps: [{ id: a, sql: select 1, target: db, rehearse: true, rollback: { not_needed: x } }]",
                     "rehearse",
                 ),
-                (&["preview"], "steps: [{ id: a, ACT, preview: { shell: x } }]", "preview"),
-                (&["observe"], "steps: [{ id: a, ACT, observe: /x }]", "observe"),
                 (&["become"], "steps: [{ id: a, ACT, become: root }]", "become"),
-                (&["artifacts"], "steps: [{ id: a, ACT, artifacts: [x] }]", "artifacts"),
             ],
         ),
         of::<Probe>(
             "a probe",
             &[
+                "http",
                 "shell",
                 "interpreter",
                 "command",
@@ -333,10 +350,7 @@ steps: [{ id: a, sql: select 1, target: db, rehearse: true, rollback: { not_need
                 "action",
                 "do",
             ],
-            &[
-                (&["http"], "steps: [{ id: a, ACT, check: { http: https://x.example } }]", "http"),
-                (&["become"], "steps: [{ id: a, ACT, check: { shell: x, become: root } }]", "become"),
-            ],
+            &[(&["become"], "steps: [{ id: a, ACT, check: { shell: x, become: root } }]", "become")],
         ),
         of::<Success>(
             "success",
@@ -378,33 +392,8 @@ fn actions() -> Vec<Mapping> {
         ),
         of::<Manual>("manual", &["instructions", "evidence", "inputs"], &[]),
         of::<Condition>("a condition", &["that", "message"], &[]),
-        of::<Http>(
-            "http",
-            &[],
-            &[
-                (
-                    &["url", "method", "headers", "json", "expect", "ca", "cert", "key"],
-                    "steps: [{ id: a, http: { url: https://x.example, method: PUT, headers: { a: b }, json: {},
-  expect: { status: 200 }, ca: a, cert: b, key: c }, rollback: { not_needed: x } }]",
-                    "http",
-                ),
-                (
-                    &["body"],
-                    "steps: [{ id: a, http: { url: https://x.example, method: PUT, body: x, expect: { status: 200 } },
-  rollback: { not_needed: x } }]",
-                    "http",
-                ),
-            ],
-        ),
-        of::<Expect>(
-            "expect",
-            &[],
-            &[(
-                &["status", "body", "json"],
-                "steps: [{ id: a, http: { url: https://x.example, expect: { status: 200, body: x, json: {} } } }]",
-                "http",
-            )],
-        ),
+        of::<Http>("http", &["url", "method", "headers", "body", "json", "expect", "ca", "cert", "key"], &[]),
+        of::<Expect>("expect", &["status", "body", "json"], &[]),
         of::<Include>("runbook", &["path", "parameters"], &[]),
     ]
 }
@@ -487,6 +476,10 @@ fn a_key_that_is_carried_out_elsewhere_is_refused_where_it_is_not() {
         (
             "steps: [{ id: a, shell: x, verify: { shell: x }, rollback: { shell: y, on_failure: continue } }]",
             "`on_failure` of the rollback of `a`",
+        ),
+        (
+            "steps: [{ id: a, shell: x, verify: { shell: x }, rollback: { shell: y, observe: /x } }]",
+            "`observe` of the rollback of `a`",
         ),
     ];
     for (rest, message) in cases {

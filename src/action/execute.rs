@@ -1,11 +1,14 @@
 //! Changing the world: an attempt is prepared, made known, and only then let go.
 
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::artifacts::Kept;
 use super::observe::Observer;
+use super::reading::Reading;
 use crate::model::call::{Call, Ticket};
 use crate::model::event::Intent;
 use crate::model::result::{Failure, OutputDigest, StepResult};
@@ -25,6 +28,17 @@ pub trait Executor: Observer {
 
     /// Lets a prepared attempt go and waits for its end.
     fn carry_out(&self, prepared: Self::Prepared, control: &Control) -> impl Future<Output = Ended>;
+
+    /// What a file is now, to be kept as evidence.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there or cannot be read.
+    fn read_file(&self, path: &Path, ticket: &Ticket) -> impl Future<Output = Result<Reading, Failure>>;
+
+    /// Copies the files that a step left and that match, into the run's folder. Never fails: what could not be copied is
+    /// named. Relative patterns begin at `from`.
+    fn keep(&self, from: &Path, patterns: &[String], ticket: &Ticket) -> impl Future<Output = Kept>;
 
     /// Finds out what became of an attempt whose executor is gone. Waits for one that is still going on, within its
     /// time limit. Never begins anything.

@@ -4,8 +4,13 @@ use std::future::Future;
 
 use crate::model::call::{Call, FileCall, Ticket};
 use crate::model::event::{Answer, FileState};
+use crate::model::http::HttpExpect;
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::sql::index;
+use crate::model::step::Action;
+
+/// How many characters of a body stand in a failure.
+const QUOTED: usize = 300;
 
 /// Looks, and cannot do anything else.
 pub trait Observer {
@@ -76,8 +81,27 @@ pub struct FileSnapshot {
     pub state: FileState,
 }
 
+/// What of a response is not as its own `expect` says, where an expression decides: without one any response will do.
+#[must_use]
+pub fn differs<'r>(action: &Action, result: &'r StepResult) -> Option<&'r str> {
+    match action {
+        Action::Http(http) if http.expect != HttpExpect::default() => result.unmet.as_deref(),
+        _ => None,
+    }
+}
+
+/// The failure of a response that is not as wanted, with the beginning of its body unless that must not be shown.
+#[must_use]
+pub fn unmet(result: &StepResult, sensitive: bool) -> Option<Failure> {
+    let failure = Failure::new(FailureKind::Response, result.unmet.clone()?);
+    let said = result.body.as_deref().map(str::trim).filter(|body| !body.is_empty() && !sensitive);
+    let said = said.map(|body| format!("it answered: {}", body.chars().take(QUOTED).collect::<String>()));
+    Some(Failure { chain: said.into_iter().collect(), ..failure })
+}
+
 /// How the result of a probe without `that` or `until` is read: exit 0, or one row whose first column is true, holds;
-/// exit 1, false, null or no row does not hold; anything else is unknown. The text says what was seen.
+/// exit 1, false, null or no row does not hold; a response is as wanted or is not; anything else is unknown. The text
+/// says what was seen.
 #[must_use]
 pub fn answer(looked: &Result<StepResult, Failure>) -> (Answer, String) {
     let result = match looked {
@@ -94,6 +118,12 @@ pub fn answer(looked: &Result<StepResult, Failure>) -> (Answer, String) {
             _ => Answer::Unknown,
         };
         return (answer, format!("exit {code}"));
+    }
+    if let Some(status) = result.status {
+        return match &result.unmet {
+            None => (Answer::Holds, format!("status {status}")),
+            Some(unmet) => (Answer::DoesNotHold, unmet.clone()),
+        };
     }
     match result.rows.as_deref() {
         Some([]) => (Answer::DoesNotHold, "no row".to_owned()),

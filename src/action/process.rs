@@ -139,7 +139,7 @@ pub async fn recover(launch: &Launch, identity: &ProcessIdentity, ticket: &Ticke
 }
 
 /// Makes the folder for output, durably, when it is not there.
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }

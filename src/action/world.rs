@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::artifacts::{self, Kept};
 use super::execute::{Control, End, Ended, Executor};
 use super::file::Shelf;
 use super::observe::{FilePreview, Observer};
 use super::process::Launch;
+use super::reading::{self, Reading};
 use super::supervisor::Limits;
 use super::target::Environment;
-use super::{file, probe, process, sql};
+use super::{file, http, probe, process, sql};
 use crate::model::call::{Call, FileCall, Ticket};
 use crate::model::event::Intent;
 use crate::model::result::{Failure, FailureKind, StepResult};
@@ -25,6 +27,7 @@ pub struct Eyes {
 #[derive(Debug, Clone)]
 pub struct World {
     eyes: Eyes,
+    folder: PathBuf,
     launch: Launch,
     shelf: Shelf,
 }
@@ -35,6 +38,7 @@ impl World {
     #[must_use]
     pub fn new(run_folder: &Path, executable: PathBuf, environment: Environment) -> Self {
         Self {
+            folder: run_folder.to_owned(),
             launch: Launch {
                 executable,
                 output: run_folder.join("output"),
@@ -55,6 +59,8 @@ pub enum Prepared {
     File(file::Prepared),
     /// In a session.
     Sql(sql::Prepared),
+    /// Connected.
+    Http(http::Prepared),
 }
 
 impl Observer for Eyes {
@@ -62,6 +68,7 @@ impl Observer for Eyes {
         match call {
             Call::Process(call) => probe::look(&self.environment, call, ticket).await,
             Call::Sql(call) | Call::Query(call) => sql::look(&self.environment, call, ticket).await,
+            Call::Http(call) => http::look(call, ticket).await,
             Call::File(_) | Call::Restore(_) => {
                 Err(Failure::new(FailureKind::Check, "a file action cannot be asked as a question"))
             }
@@ -92,6 +99,7 @@ impl Executor for World {
             Call::File(call) => file::prepare(&self.shelf, call, ticket).map(wrap(Prepared::File)),
             Call::Restore(call) => file::prepare_restore(&self.shelf, call, ticket).map(wrap(Prepared::File)),
             Call::Sql(call) => sql::prepare(&self.eyes.environment, call, ticket).await.map(wrap(Prepared::Sql)),
+            Call::Http(call) => http::prepare(&self.launch.output, call, ticket).await.map(wrap(Prepared::Http)),
             Call::Query(_) => Err(Failure::new(FailureKind::Sql, "a query is looked at, and never carried out")),
         }
     }
@@ -101,7 +109,21 @@ impl Executor for World {
             Prepared::Process(prepared) => process::carry_out(prepared, control).await,
             Prepared::File(prepared) => file::carry_out(prepared, control).await,
             Prepared::Sql(prepared) => sql::carry_out(prepared, control).await,
+            Prepared::Http(prepared) => http::carry_out(prepared, control).await,
         }
+    }
+
+    async fn read_file(&self, path: &Path, ticket: &Ticket) -> Result<Reading, Failure> {
+        let (path, ticket) = (path.to_owned(), ticket.clone());
+        let read = tokio::task::spawn_blocking(move || reading::file(&path, &ticket)).await;
+        read.unwrap_or_else(|error| Err(Failure::of(FailureKind::File, &error)))
+    }
+
+    async fn keep(&self, from: &Path, patterns: &[String], ticket: &Ticket) -> Kept {
+        let (folder, from, patterns, ticket) =
+            (self.folder.clone(), from.to_owned(), patterns.to_vec(), ticket.clone());
+        let kept = tokio::task::spawn_blocking(move || artifacts::keep(&folder, &from, &patterns, &ticket)).await;
+        kept.unwrap_or_else(|error| Kept { files: Vec::new(), missing: vec![error.to_string()] })
     }
 
     async fn recover(&self, intent: &Intent, call: &Call, ticket: &Ticket, control: &Control) -> Ended {
@@ -121,6 +143,7 @@ impl Executor for World {
                 let session = (application_name.as_str(), backend.as_ref(), marker.as_ref());
                 sql::recover(&self.eyes.environment, session, call, ticket, control).await
             }
+            (Intent::Request { .. }, Call::Http(_)) => http::recover(intent),
             _ => mismatch(),
         }
     }
@@ -134,6 +157,10 @@ impl Executor for World {
             }
             (Intent::Session { application_name, .. }, _) => vec![format!("its session was {application_name}")],
             (Intent::File(intent), _) => file::trace(intent),
+            // A server says nothing of what became of a request.
+            (Intent::Request { method, url, user_agent }, _) => {
+                vec![format!("its request was {method} {url}, sent as {user_agent}")]
+            }
             (Intent::Program | Intent::Person, _) => Vec::new(),
         }
     }

@@ -12,12 +12,10 @@ use super::tree::NodeId;
 use crate::model::diagnostic::{Diagnostic, Span};
 
 const ROOT: &[&str] = &["review", "groups"];
-const STEP: &[&str] = &["http", "rehearse", "preview", "observe", "become", "artifacts"];
+const STEP: &[&str] = &["rehearse", "become"];
 /// What makes more than one attempt of a step: carried out among the runbook's own steps, and not in what belongs to one.
 const SHAPES: &[&str] = &["runbook", "parallel", "hold", "for_each", "repeat", "background", "watch"];
-const QUESTION: &[&str] = &["http", "become"];
-/// Parts whose questions are refused as a whole.
-const REFUSED_PARTS: [&str; 2] = ["preview", "observe"];
+const QUESTION: &[&str] = &["become"];
 
 /// Every key and every value that cannot be carried out, by place.
 #[must_use]
@@ -73,7 +71,7 @@ impl Refusals<'_> {
             self.handler(node);
         }
         if step.role.undone().is_some() {
-            self.keys(node, &["preconditions", "outputs", "on_failure"]);
+            self.keys(node, &["preconditions", "outputs", "on_failure", "observe", "preview"]);
         }
         if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
             self.keys(node, &["timeout"]);
@@ -82,11 +80,9 @@ impl Refusals<'_> {
             self.keys(confirm, &["by", "second_person"]);
         }
         self.target(node);
-        for (name, question) in context.questions(node) {
-            if !REFUSED_PARTS.contains(&name) {
-                self.keys(question, QUESTION);
-                self.target(question);
-            }
+        for (_, question) in context.questions(node) {
+            self.keys(question, QUESTION);
+            self.target(question);
         }
     }
 

@@ -19,7 +19,7 @@ use crate::report::status::About;
 use crate::report::terminal;
 use crate::run::clock;
 use crate::run::control::pending;
-use crate::run::status::status;
+use crate::run::status::status_in;
 
 /// A run as its folder holds it.
 pub struct Opened {
@@ -40,7 +40,7 @@ pub struct Opened {
 impl Opened {
     /// Where it stands.
     pub fn status(&self) -> Status {
-        let status = status(&self.folder.id, &self.runbook.name, &self.engine);
+        let status = status_in(&self.folder, &self.runbook.name, &self.engine);
         Status { pending: self.pending.clone(), ..status }
     }
 

@@ -217,6 +217,9 @@ impl Object for Step {
             "exit_code",
             "rows",
             "row_count",
+            "status",
+            "headers",
+            "body",
             "changed",
             "state",
             "started",
@@ -249,10 +252,16 @@ fn result_field(result: &StepResult, name: &str) -> Option<Engine> {
         "exit_code" => result.exit_code.map(Engine::from),
         "rows" => result.rows.as_ref().map(|rows| rows.iter().map(map_to_engine).collect()),
         "row_count" => result.row_count.map(Engine::from),
+        "status" => result.status.map(Engine::from),
+        "headers" => result.headers.as_ref().map(|headers| {
+            Engine::from_pairs(headers.iter().map(|(name, value)| (name.as_str(), Engine::from(value.as_str()))))
+        }),
+        "body" => result.body.as_deref().map(Engine::from),
         "json" => Some(
             result
-                .stdout
+                .body
                 .as_deref()
+                .or(result.stdout.as_deref())
                 .and_then(|text| serde_json::from_str(text).ok())
                 .map_or_else(|| Engine::from(()), |value| to_engine(&value)),
         ),

@@ -70,6 +70,16 @@ pub fn render_value(value: &Value, scope: &Scope) -> Result<Value, ExpressionErr
     settle(value.as_str().unwrap_or("a list or mapping"), &context, |context| value_in(value, context))
 }
 
+/// Whether a plain value whose texts are templates reads a secret, so that what it gives must not be shown. One that
+/// cannot be evaluated may.
+#[must_use]
+pub fn reads_secret(value: &Value, scope: &Scope) -> bool {
+    let context = Context::new(scope);
+    let given = value_in(value, &context);
+    let trace = context.trace();
+    trace.secret || trace.unknown.as_ref().is_some_and(|path| path.starts_with("secrets.")) || given.is_err()
+}
+
 /// As [`render_value`], as a part of an evaluation that is already going on.
 pub(super) fn value_in(value: &Value, context: &Context) -> Result<Value, ExpressionError> {
     match value {

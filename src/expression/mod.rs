@@ -19,7 +19,7 @@ pub mod types;
 mod value;
 
 pub use error::{ExpressionError, SyntaxError};
-pub use evaluation::{evaluate, render, render_text, render_value, truth};
+pub use evaluation::{evaluate, reads_secret, render, render_text, render_value, truth};
 pub use names::Name;
 pub use parsed::Parsed;
 pub use scope::{Scope, Seen, SeenStep, identifier};

@@ -9,8 +9,11 @@ use super::error::ExpressionError;
 use super::evaluation::{render, render_text, render_value};
 use super::scope::Scope;
 use super::value::json_to_text;
-use crate::model::call::{Call, Connection, Desired, DesiredEdit, FileCall, Hidden, ProcessCall, SqlCall};
+use crate::model::call::{
+    Call, Connection, Desired, DesiredEdit, FileCall, Hidden, HttpCall, HttpWanted, ProcessCall, SqlCall,
+};
 use crate::model::flow::Included;
+use crate::model::http::{HttpAction, HttpBody};
 use crate::model::runbook::{Runbook, Target, Template};
 use crate::model::step::{Action, FileAction, FileContent, Place, ProcessOptions, SqlAction};
 
@@ -65,7 +68,8 @@ pub fn render_call(action: &Action, scope: &Scope, context: &Context<'_>) -> Ren
         Action::Wait(_) | Action::Confirm(_) | Action::Manual(_) | Action::Assert { .. } | Action::Group { .. } => {
             return Ok(None);
         }
-        Action::Http(_) | Action::Include(_) | Action::Hold => return Err(not_yet(action.kind())),
+        Action::Http(action) => Call::Http(http_call(action, scope, context)?),
+        Action::Include(_) | Action::Hold => return Err(not_yet(action.kind())),
     }))
 }
 
@@ -81,6 +85,19 @@ fn here(place: &Place, r#become: Option<&Template>) -> Rendered<()> {
         (Place::Target(name), _) => Err(not_yet(name)),
         (Place::Host(host), _) => Err(not_yet(&host.0)),
     }
+}
+
+/// Where the relative paths of a step's evidence begin: the folder that it runs in, else the runbook's.
+///
+/// # Errors
+///
+/// As [`render_text`].
+pub fn folder_of(action: &Action, scope: &Scope, context: &Context<'_>) -> Rendered<PathBuf> {
+    let cwd = match action {
+        Action::Shell { process, .. } | Action::Command { process, .. } => process.cwd.as_ref(),
+        _ => None,
+    };
+    Ok(optional(cwd, scope)?.map_or_else(|| context.folder.to_path_buf(), |cwd| context.absolute(&cwd)))
 }
 
 /// Arguments; an element that is exactly one template with a list value becomes that many.
@@ -161,6 +178,35 @@ fn file_call(action: &FileAction, scope: &Scope, context: &Context<'_>) -> Rende
         reload: argv(&action.reload)?,
         backup: optional(action.backup.as_ref(), scope)?.map(|path| context.absolute(&path)),
         cwd: context.folder.to_path_buf(),
+    })
+}
+
+fn http_call(action: &HttpAction, scope: &Scope, context: &Context<'_>) -> Rendered<HttpCall> {
+    let mut headers = BTreeMap::new();
+    for (name, value) in &action.headers {
+        let failed = |message| ExpressionError::failed(&format!("header {name}"), message);
+        headers.insert(name.clone(), Hidden(json_to_text(&render_value(value, scope)?).map_err(failed)?));
+    }
+    let body = match &action.body {
+        None => None,
+        Some(HttpBody::Text(text)) => Some(render_text(&text.0, scope)?),
+        Some(HttpBody::Json(value)) => Some(render_value(value, scope)?.to_string()),
+    };
+    let file = |path: &Option<Template>| Ok(optional(path.as_ref(), scope)?.map(|path| context.absolute(&path)));
+    Ok(HttpCall {
+        method: action.method.clone(),
+        url: render_text(&action.url.0, scope)?,
+        headers,
+        body: body.map(Hidden),
+        is_json: matches!(action.body, Some(HttpBody::Json(_))),
+        expect: HttpWanted {
+            status: action.expect.status.clone(),
+            body: optional(action.expect.body.as_ref(), scope)?,
+            json: action.expect.json.as_ref().map(|value| render_value(value, scope)).transpose()?,
+        },
+        ca: file(&action.ca)?,
+        cert: file(&action.cert)?,
+        key: file(&action.key)?,
     })
 }
 

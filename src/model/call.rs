@@ -24,6 +24,42 @@ pub enum Call {
     File(FileCall),
     /// A file put back as it was before a step.
     Restore(RestoreCall),
+    /// One request.
+    Http(HttpCall),
+}
+
+/// A request to send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpCall {
+    /// In capitals.
+    pub method: String,
+    /// Where to. Holds no secret.
+    pub url: String,
+    /// Values by name, as the runbook writes the names.
+    pub headers: BTreeMap<String, Hidden<String>>,
+    /// What is sent with it.
+    pub body: Option<Hidden<String>>,
+    /// Whether that is JSON.
+    pub is_json: bool,
+    /// What the response has to be.
+    pub expect: HttpWanted,
+    /// A file of certificates to trust, absolute.
+    pub ca: Option<PathBuf>,
+    /// A file with the own certificate, absolute.
+    pub cert: Option<PathBuf>,
+    /// A file with its key, absolute.
+    pub key: Option<PathBuf>,
+}
+
+/// What a response has to be, rendered.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HttpWanted {
+    /// One of these, any 2xx when empty.
+    pub status: Vec<u16>,
+    /// Regular expression, searched for in the body.
+    pub body: Option<String>,
+    /// What the body's JSON has to contain.
+    pub json: Option<Value>,
 }
 
 /// The built-in undo of a file step.

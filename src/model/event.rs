@@ -459,6 +459,15 @@ pub enum Intent {
     },
     /// A file is to be replaced.
     File(FileIntent),
+    /// A request is to be sent. Nothing proves later whether its server got it.
+    Request {
+        /// In capitals.
+        method: String,
+        /// Where to.
+        url: String,
+        /// What the request calls its sender, where the runbook does not say it: unique to the attempt.
+        user_agent: String,
+    },
     /// The program itself, and nothing outside the run is touched.
     Program,
     /// A person.

@@ -38,6 +38,14 @@ pub enum HttpBody {
     Json(Value),
 }
 
+impl HttpAction {
+    /// Whether its method only looks, and may be followed to another place of the same origin.
+    #[must_use]
+    pub fn only_looks(&self) -> bool {
+        ["GET", "HEAD"].contains(&self.method.as_str())
+    }
+}
+
 /// What a response has to be.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct HttpExpect {

@@ -24,6 +24,18 @@ pub struct StepResult {
     /// Rows returned or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_count: Option<u64>,
+    /// Status of a response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Headers of a response by their names in lower case; the values of one that came several times joined by `, `.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// Body of a response, cut to its head when `truncated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// What of a response is not as wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
     /// Whether something was changed, where the action can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<bool>,
@@ -154,6 +166,8 @@ pub enum FailureKind {
     Sql,
     /// The target could not be reached.
     Connection,
+    /// The response to a request is not as wanted.
+    Response,
     /// A file could not be read or written.
     File,
     /// A program could not be started.

@@ -25,6 +25,9 @@ pub struct Status {
     /// What people asked of the run and nothing came of yet.
     #[serde(default)]
     pub pending: Vec<Pending>,
+    /// Where copies of files are that steps left, when there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub artifacts: Option<String>,
 }
 
 /// What somebody asked of a run, as long as nothing came of it. It can be taken back.

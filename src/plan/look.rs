@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::action::observe::{Observer, answer};
+use crate::action::observe::{Observer, answer, differs};
 use crate::expression::render::{Context, render_call};
 use crate::expression::{Scope, render_text, truth};
 use crate::model::call::{Hidden, Ticket};
@@ -40,11 +40,37 @@ pub(super) async fn ask(
     };
     let looked = observer.look(&call, &ticket(step, probe.limit(), scope)).await;
     match (that.or(probe.until.as_ref().map(|until| &until.that)), looked) {
+        (Some(_), Ok(result)) if differs(&probe.action, &result).is_some() => answer(&Ok(result)),
         (Some(that), Ok(result)) => {
             let seen = if step.sensitive { "an answer that is not shown".to_owned() } else { summary(&result) };
             holds(that, &scope.with_result(result), &seen)
         }
         (_, looked) => answer(&looked),
+    }
+}
+
+/// What a step's preview printed, whatever code it ended with: `diff` says by it that there is one.
+pub(super) async fn preview(
+    probe: &Probe,
+    step: &Step,
+    scope: &Scope,
+    context: &Context<'_>,
+    observer: &impl Observer,
+) -> Result<Option<String>, String> {
+    let call = render_call(&probe.action, scope, context).map_err(|error| error.to_string())?;
+    let call = call.ok_or_else(|| format!("{} cannot be asked", probe.action.kind()))?;
+    let looked = observer.look(&call, &ticket(step, probe.limit(), scope)).await;
+    let result = looked.map_err(|failure| failure.message)?;
+    if step.sensitive {
+        return Err("it is not shown, because the step is sensitive".to_owned());
+    }
+    let rows = result.rows.iter().flatten().map(|row| Value::Object(row.clone()).to_string());
+    let printed = [result.stdout.as_deref(), result.body.as_deref(), result.stderr.as_deref()];
+    let lines = rows.chain(printed.into_iter().flatten().map(|text| text.trim_end().to_owned()));
+    let text = lines.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
+    match result.exit_code {
+        Some(code) if text.is_empty() && code != 0 => Err(format!("exit {code}, and it printed nothing")),
+        _ => Ok(Some(text).filter(|text| !text.is_empty())),
     }
 }
 
@@ -88,6 +114,9 @@ pub(super) fn summary(result: &StepResult) -> String {
             [row] => fields(row.iter().map(|(name, value)| (name.as_str(), value))),
             rows => format!("{} rows", rows.len()),
         };
+    }
+    if let Some(status) = result.status {
+        return format!("status {status}");
     }
     match (&result.exit_code, result.stdout.as_deref().and_then(|text| text.lines().next())) {
         (Some(code), Some(line)) if !line.is_empty() => format!("exit {code}: {line}"),

@@ -7,6 +7,7 @@ pub mod budget;
 mod file;
 mod items;
 mod look;
+mod request;
 mod shape;
 mod steps;
 pub mod undo;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::observe::{Observer, believed};
+use crate::action::observe::{Observer, believed, differs};
 use crate::expression::duration::{parse, written};
 use crate::expression::render::{Context, render_call};
 use crate::expression::{ExpressionError, Scope, SeenStep, evaluate, render_text, render_value, truth};
@@ -15,7 +15,7 @@ use crate::model::runbook::Template;
 use crate::model::sql::marker::{self, Rights};
 use crate::model::step::{Action, Condition, Effect, SqlAction, Step, Undo, WaitAction};
 
-use super::{file, look};
+use super::{file, look, request};
 
 /// Looks at one step and keeps what it has seen.
 pub(super) struct Planner<'a, O> {
@@ -136,11 +136,32 @@ impl<'a, O: Observer> Planner<'a, O> {
                 }
                 said
             }
-            Call::Process(process) => match &step.action {
-                Action::Shell { script, .. } => script_lines(status, script, process),
-                _ => arguments(status, process),
-            },
+            Call::Process(process) => {
+                let mut said = match &step.action {
+                    Action::Shell { script, .. } => script_lines(status, script, process),
+                    _ => arguments(status, process),
+                };
+                if let Some(preview) = &step.preview {
+                    match look::preview(preview, step, self.scope, self.context, self.observer).await {
+                        Ok(diff) => said.diff = diff,
+                        Err(why) => said.detail.push(format!("preview: {why}")),
+                    }
+                }
+                said
+            }
             Call::File(call) => self.file(step, call).await,
+            Call::Http(http) => match &step.action {
+                Action::Http(action) if action.only_looks() && step.effect == Effect::ReadOnly => {
+                    let mut said = self.query(step, name, call).await;
+                    said.reason = said.reason.map(|reason| format!("{}: {reason}", request::line(http)));
+                    said
+                }
+                Action::Http(action) => {
+                    let detail = request::detail(step, action, http, self.scope);
+                    Said::new(status, request::line(http)).detail(detail)
+                }
+                _ => Said::new(status, request::line(http)),
+            },
             Call::Restore(restore) => Said::new(status, format!("restore {}", restore.intent.path)),
         }
     }
@@ -162,7 +183,8 @@ impl<'a, O: Observer> Planner<'a, O> {
             Err(failure) => return Said::new(PlanStatus::Unknown, failure.message),
         };
         let scope = self.scope.with_result(result.clone());
-        let mut detail = criteria(step, &scope);
+        let unmet = if step.until.is_some() { differs(&step.action, &result) } else { result.unmet.as_deref() };
+        let mut detail = criteria(step, unmet, &scope);
         for (output, value) in &step.outputs {
             match render_value(value, &scope) {
                 Ok(value) => drop(result.outputs.insert(output.clone(), value)),
@@ -282,20 +304,24 @@ pub(super) fn wait_line(wait: &WaitAction, scope: &Scope) -> (PlanStatus, String
 }
 
 /// What of the result would not let the step go on now.
-fn criteria(step: &Step, scope: &Scope) -> Vec<String> {
+fn criteria(step: &Step, unmet: Option<&str>, scope: &Scope) -> Vec<String> {
     let until = step.until.as_ref().map(|until| ("it would wait until", &until.that));
     let success = step.success.that.as_ref().map(|that| ("it would fail now:", that));
     let wanted = until.into_iter().chain(success.filter(|_| step.until.is_none()));
-    wanted
-        .filter_map(|(said, that)| match truth(&that.0, scope) {
-            Ok(true) => None,
-            Ok(false) => Some(format!("{said} `{}`", that.0)),
-            Err(error) => Some(format!("`{}`: {error}", that.0)),
-        })
-        .collect()
+    let unmet =
+        unmet.map(|unmet| format!("it would {} now: {unmet}", if step.until.is_some() { "wait" } else { "fail" }));
+    let wanted = wanted.filter_map(|(said, that)| match truth(&that.0, scope) {
+        Ok(true) => None,
+        Ok(false) => Some(format!("{said} `{}`", that.0)),
+        Err(error) => Some(format!("`{}`: {error}", that.0)),
+    });
+    unmet.into_iter().chain(wanted).collect()
 }
 
 fn seen(step: &Step, result: &StepResult) -> String {
+    if step.sensitive && result.rows.is_none() {
+        return "an answer that is not shown".to_owned();
+    }
     if step.sensitive {
         return format!("{} rows, which are not shown", result.rows.as_ref().map_or(0, Vec::len));
     }

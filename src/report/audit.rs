@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::observed::{self, Observations};
 use super::terminal::Looks;
 use super::text::{count, escape, wrap};
 use crate::model::event::{Event, Record};
@@ -32,6 +33,7 @@ const INDENT: usize = 31;
 pub fn human(records: &[Record], looks: Looks) -> String {
     let mut text = String::new();
     let mut epoch = 0;
+    let mut observations = Observations::default();
     for record in records {
         if record.epoch != epoch {
             epoch = record.epoch;
@@ -43,6 +45,9 @@ pub fn human(records: &[Record], looks: Looks) -> String {
         let _infallible = writeln!(text, "{:>4}  {at}  {}", record.seq, lines[0]);
         for line in &lines[1..] {
             let _infallible = writeln!(text, "{:INDENT$}{}", "", line.trim_start());
+        }
+        for line in observations.below(&record.event, looks.color) {
+            let _infallible = writeln!(text, "{}", format!("{:INDENT$}{line}", "").trim_end());
         }
     }
     looks.fit(text)
@@ -76,6 +81,9 @@ fn said(event: &Event) -> String {
         if let Some(value) = value {
             let _infallible = write!(text, "  {name}={value}");
         }
+    }
+    if let Some(said) = observed::said(event) {
+        return text + &said;
     }
     let why = field("reason").or_else(|| field("detail"));
     let failure = fields.get("failure").and_then(|failure| failure.get("message")).and_then(Value::as_str);

@@ -17,6 +17,9 @@ pub fn ending(status: &Status) -> String {
     for remaining in &status.remaining {
         let _infallible = writeln!(text, "  remains: {}: {}", escape(&remaining.step), escape(&remaining.reason));
     }
+    if let Some(folder) = &status.artifacts {
+        let _infallible = writeln!(text, "  files that steps left: {}", escape(folder));
+    }
     if let Some(question) = &status.question {
         let _infallible = writeln!(text, "  {} asks:", escape(&question.step));
         for line in escape_lines(&question.text).lines() {
@@ -144,7 +147,18 @@ mod tests {
             step("on_failure/page", StepState::Failed, Some("exit 4")),
         ];
         let (run, runbook) = ("20260201-2200-x".to_owned(), "x".to_owned());
-        Status { format: 1, run, runbook, state, steps, question: None, remaining: Vec::new(), pending: Vec::new() }
+        let remaining = Vec::new();
+        Status {
+            format: 1,
+            run,
+            runbook,
+            state,
+            steps,
+            question: None,
+            remaining,
+            pending: Vec::new(),
+            artifacts: None,
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::progress::Live;
 use super::terminal::{Looks, err, out};
 use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
 use super::view::{Countdown, Progress, Prompt, View};
-use super::{failure, question, requests};
+use super::{failure, observed, question, requests};
 use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
 use crate::model::question::{Choice, OpenQuestion, Question};
@@ -299,6 +299,11 @@ impl View for Human {
                 self.step_line(at, Mark::Passed, step, &format!("attempt {attempt} begins"));
             }
             Event::AttemptFinished { .. } => self.attempt_finished(at, &record.event),
+            Event::ArtifactsKept { step, files, missing, .. } => {
+                let more = missing.iter().fold(String::new(), |text, why| text + "; " + why);
+                let said = format!("{}{more}", observed::counted(files, &[]));
+                self.step_line(at, Mark::Passed, step, &said);
+            }
             Event::StepSettled { step, r#as, reason, .. } => {
                 let (mark, word) = match r#as {
                     Settlement::Succeeded => (Mark::Done, "settled as succeeded"),

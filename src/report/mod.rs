@@ -11,6 +11,7 @@ pub mod failure;
 pub mod human;
 pub mod json;
 mod lane;
+mod observed;
 pub mod plan;
 mod progress;
 mod question;

@@ -166,7 +166,18 @@ mod tests {
             step("last", StepState::Pending, None),
         ];
         let (run, runbook) = ("20260201-2200-x".to_owned(), "x".to_owned());
-        Status { format: 1, run, runbook, state, steps, question: None, remaining: Vec::new(), pending: Vec::new() }
+        let remaining = Vec::new();
+        Status {
+            format: 1,
+            run,
+            runbook,
+            state,
+            steps,
+            question: None,
+            remaining,
+            pending: Vec::new(),
+            artifacts: None,
+        }
     }
 
     #[test]

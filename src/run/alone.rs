@@ -9,6 +9,7 @@ use super::clock;
 use super::session::Session;
 use super::task::Task;
 use crate::action::execute::{End, Ended, Executor};
+use crate::action::observe::{differs, unmet};
 use crate::expression::{render_text, truth};
 use crate::model::length::Length;
 use crate::model::result::{Failure, FailureKind, StepResult};
@@ -26,7 +27,8 @@ enum Paused {
 
 /// Whether a step only looks, once or until a condition holds.
 pub(super) const fn looks(step: &Step) -> bool {
-    matches!(step.action, Action::Query(_)) || step.until.is_some()
+    let reads = matches!(step.effect, Effect::ReadOnly);
+    matches!(step.action, Action::Query(_)) || (matches!(step.action, Action::Http(_)) && reads) || step.until.is_some()
 }
 
 impl<H: Executor, V: View> Session<H, V> {
@@ -104,7 +106,7 @@ impl<H: Executor, V: View> Session<H, V> {
             }
             let Some(until) = &step.until else {
                 return match looked {
-                    Ok(result) => (End::Returned, result),
+                    Ok(result) => (unmet(&result, step.sensitive).map_or(End::Returned, End::Failed), result),
                     Err(failure) if failure.kind == FailureKind::Timeout => (End::TimedOut, last),
                     Err(failure) => (End::Failed(failure), last),
                 };
@@ -115,7 +117,10 @@ impl<H: Executor, V: View> Session<H, V> {
                         self.log.values.evaluate(&task.step, Some(&result), |scope| truth(&until.that.0, scope)).await;
                     last = result;
                     match done {
-                        Ok(true) => return (End::Returned, last),
+                        Ok(true) => match differs(&step.action, &last) {
+                            Some(differs) => differs.to_owned(),
+                            None => return (End::Returned, last),
+                        },
                         Ok(false) => format!("{} is false", until.that.0),
                         Err(failure) => failure.message,
                     }

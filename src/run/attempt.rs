@@ -11,7 +11,7 @@ use crate::action::observe::answer;
 use crate::expression::render::{Context, render_call};
 use crate::expression::{render_text, truth};
 use crate::model::call::{Call, Desired, Ticket};
-use crate::model::event::{Answer, Event, Intent, SettledBy, Settlement};
+use crate::model::event::{Answer, Event, Intent, Moment, SettledBy, Settlement};
 use crate::model::result::{Failure, FailureKind};
 use crate::model::runbook::Expression;
 use crate::model::step::{Action, Step};
@@ -48,7 +48,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Err(failure) => refused(failure),
             Ok(Found::Skip(reason)) => Done::of(Event::StepSkipped { step: name.to_owned(), reason }),
             Ok(Found::InPlace(reason)) => Done::of(self.in_place(name, attempt, reason)),
-            Ok(Found::Ready) => match self.begin(name, attempt, &step).await {
+            Ok(Found::Ready) => match self.begin(task, attempt, &step).await {
                 Ok(done) => done,
                 Err(failure) => refused(failure),
             },
@@ -56,12 +56,14 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// Makes an attempt known, unless the window says otherwise.
-    async fn begin(&self, name: &str, attempt: u32, step: &Step) -> Result<Done<H::Prepared>, Failure> {
+    async fn begin(&self, task: &Task, attempt: u32, step: &Step) -> Result<Done<H::Prepared>, Failure> {
+        let name = &task.step;
         if let Some(instead) = self.window_forbids(name, step).await? {
             return Ok(Done::of(instead));
         }
-        let (intent, prepared) = self.prepare(name, attempt, step).await?;
-        Ok(Done { event: Some(Event::AttemptStarted { step: name.to_owned(), attempt, intent }), prepared })
+        self.observed(task, attempt, step, Moment::Before).await;
+        let (intent, prepared) = self.prepare(task, attempt, step).await?;
+        Ok(Done { event: Some(Event::AttemptStarted { step: name.clone(), attempt, intent }), prepared })
     }
 
     async fn show_running(&self, name: &str, step: &Step) {
@@ -180,17 +182,31 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// Gets ready for an attempt. What is done by the program itself or by a person needs no hands.
-    async fn prepare(&self, name: &str, attempt: u32, step: &Step) -> Result<Ready<H::Prepared>, Failure> {
+    async fn prepare(&self, task: &Task, attempt: u32, step: &Step) -> Result<Ready<H::Prepared>, Failure> {
+        let name = task.step.as_str();
         if step.action.is_by_person() {
             return Ok((Intent::Person, None));
         }
         match self.call(name, &step.action).await? {
             Some(call) if !looks(step) => {
                 let ticket = self.ticket(name, attempt, None, step);
-                let (intent, prepared) = self.hands.prepare(&call, &ticket).await?;
-                Ok((intent, Some(prepared)))
+                self.made_ready(task, &call, &ticket).await
             }
             _ => Ok((Intent::Program, None)),
+        }
+    }
+
+    /// Gets hands ready. The operator may end that: nothing has begun then.
+    pub(super) async fn made_ready(
+        &self,
+        task: &Task,
+        call: &Call,
+        ticket: &Ticket,
+    ) -> Result<Ready<H::Prepared>, Failure> {
+        tokio::select! {
+            biased;
+            ready = self.hands.prepare(call, ticket) => ready.map(|(intent, prepared)| (intent, Some(prepared))),
+            () = task.cancelled() => Err(Failure::new(FailureKind::Cancelled, "the operator ended it before it began")),
         }
     }
 

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::task::Task;
 use crate::action::execute::{End, Ended, Executor};
 use crate::expression::{render_text, render_value, truth};
-use crate::model::event::{Answer, Event, Outcome, SettledBy, Settlement};
+use crate::model::event::{Answer, Event, Moment, Outcome, SettledBy, Settlement};
 use crate::model::question::Choice;
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{Step, Success};
@@ -43,6 +43,9 @@ impl<H: Executor, V: View> Session<H, V> {
     /// The end of a forward attempt.
     pub(super) async fn conclude(&self, task: &Task, attempt: u32, step: &Step, ended: Ended) -> Event {
         let Ended { end, mut result, output, duration } = ended;
+        let ticket = self.ticket(&task.step, attempt, None, step);
+        self.keep_artifacts(task, step, &ticket).await;
+        self.observed(task, attempt, step, Moment::After).await;
         let (mut outcome, mut failure) = self.judge(&task.step, step, &end, &result).await;
         // What is repeated is verified once, after its last round.
         if outcome == Outcome::Succeeded && step.repeat.is_none() {
@@ -55,10 +58,12 @@ impl<H: Executor, V: View> Session<H, V> {
             }
         }
         if step.sensitive {
-            result = StepResult { outputs: result.outputs, exit_code: result.exit_code, ..StepResult::default() };
+            let StepResult { exit_code, status, outputs, .. } = result;
+            result = StepResult { exit_code, status, outputs, ..StepResult::default() };
         }
         if serde_json::to_vec(&result).map_or(usize::MAX, |bytes| bytes.len()) > RESULT_LIMIT {
-            result = StepResult { exit_code: result.exit_code, truncated: true, ..StepResult::default() };
+            let StepResult { exit_code, status, .. } = result;
+            result = StepResult { exit_code, status, truncated: true, ..StepResult::default() };
             let message = format!("what it gave is larger than {RESULT_LIMIT} bytes and is not kept; let it give less");
             let too_large = Failure::new(FailureKind::Expression, message);
             (outcome, failure) = (Outcome::Failed, failure.or(Some(too_large)));

@@ -1,162 +1,88 @@
-//! What a person has to know before answering about an attempt: what ran, who acted, what is left of it, what it wrote.
-
-use std::time::Duration;
+//! What is kept of a step beside its output: what it was to change before and after it, and files that it left.
+//!
+//! Neither decides anything. What cannot be had is recorded with its reason, and the step goes on.
 
 use super::session::Session;
+use super::task::Task;
 use crate::action::execute::Executor;
-use crate::action::redact::redact;
-use crate::engine::state::StepFold;
-use crate::model::call::{Call, ProcessCall, Ticket, label};
-use crate::model::event::Intent;
-use crate::model::step::{Action, Step};
-use crate::report::failure::kept;
-use crate::report::text::{cut, tail};
+use crate::action::reading::{self, Reading};
+use crate::expression::render::{Context, folder_of};
+use crate::expression::render_text;
+use crate::model::call::Ticket;
+use crate::model::event::{Event, Moment};
+use crate::model::flow::Observe;
+use crate::model::result::Failure;
+use crate::model::step::Step;
 use crate::report::view::View;
 
-/// How many lines of a script, a statement, or of output are shown.
-const LINES: usize = 20;
-
-/// The longest line that is shown.
-const WIDTH: usize = 200;
-
-/// How long a server may be asked what is left of an attempt.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 impl<H: Executor, V: View> Session<H, V> {
-    /// An attempt that nobody saw the end of.
-    pub(super) async fn unknown(&self, name: &str) -> String {
-        let step = self.step(name);
-        let (fold, may_run) = self.folded(name, |fold| fold.may_run);
-        let reason = fold.reason.clone().unwrap_or_default();
-        let mut lines = vec![
-            format!("Nobody recorded how attempt {} of {name} ended{}.", fold.attempts, since(&fold)),
-            "It may have had its effect or not.".to_owned(),
-        ];
-        lines.extend(may_run.then(still_runs));
-        let call = self.call(name, &step.action).await.ok().flatten();
-        lines.extend(self.ran(&step, call.as_ref()));
-        lines.push(format!("evidence: {reason}"));
-        if let Some(intent) = &fold.intent {
-            lines.extend(self.traced(intent, call.as_ref(), &self.ticket(name, fold.attempts, None, &step)).await);
-        }
-        lines.extend(self.output_of(&step, &label(name, None, fold.attempts)));
-        lines.join("\n")
-    }
-
-    /// A part of an undo that nobody saw the end of.
-    pub(super) async fn undo_unknown(&self, name: &str) -> String {
-        let (fold, may_run) = self.folded(name, |fold| fold.undo.may_run);
-        let (part, attempt) = (fold.undo.part, fold.undo.attempts);
-        let reason = fold.undo.reason.clone().unwrap_or_default();
-        let mut lines = vec![
-            format!("Nobody recorded how attempt {attempt} of the undo of {name} ended{}.", since(&fold)),
-            "It may have been carried out or not.".to_owned(),
-        ];
-        lines.extend(may_run.then(still_runs));
-        let what = self.part(name, part);
-        let call = self.undo_call(name, &what).await.ok().flatten();
-        lines.extend(self.ran(what.step(), call.as_ref()));
-        lines.push(format!("evidence: {reason}"));
-        if let Some(intent) = &fold.undo.intent {
-            lines
-                .extend(self.traced(intent, call.as_ref(), &self.ticket(name, attempt, Some(part), what.step())).await);
-        }
-        lines.extend(self.output_of(what.step(), &label(name, Some(part), attempt)));
-        lines.join("\n")
-    }
-
-    /// A step that failed, and what it wrote.
-    pub(super) async fn failed(&self, name: &str) -> String {
-        let Some(fold) = self.log.read(|engine| engine.fold(name).cloned()) else {
-            return format!("{name} failed");
+    /// Reads what a step is to change, where it says what that is, and records it.
+    pub(super) async fn observed(&self, task: &Task, attempt: u32, step: &Step, moment: Moment) {
+        let Some(observe) = &step.observe else { return };
+        // What it reads may have the secrets that the step is about to use: they have to be known to be recognised.
+        let _known = self.call(&task.step, &step.action).await;
+        let (text, detail) = match self.reading(task, step, observe).await {
+            Ok(reading) if step.sensitive => (None, format!("it is not shown; SHA-256 {}", reading.sha256)),
+            Ok(reading) => (Some(reading.text), reading.sha256),
+            Err(failure) => (None, failure.message),
         };
-        let step = self.step(name);
-        let mut lines = vec![format!("{name} failed: {}", fold.reason.clone().unwrap_or_default())];
-        if fold.attempts > 0 {
-            let call = self.call(name, &step.action).await.ok().flatten();
-            lines.extend(self.ran(&step, call.as_ref()));
-            lines.extend(self.output_of(&step, &label(name, None, fold.attempts)));
+        self.fact(Event::Observed { step: task.step.clone(), attempt, moment, text, detail });
+    }
+
+    async fn reading(&self, task: &Task, step: &Step, observe: &Observe) -> Result<Reading, Failure> {
+        match observe {
+            Observe::Probe(probe) => Ok(reading::answer(&self.look_once(task, step, probe).await?)),
+            Observe::File(template) => {
+                let context = Context::of(&self.runbook);
+                let path = self.log.values.evaluate(&task.step, None, |scope| {
+                    Ok(folder_of(&step.action, scope, &context)?.join(render_text(&template.0, scope)?))
+                });
+                self.hands.read_file(&path.await?, &self.ticket(&task.step, 0, None, step)).await
+            }
         }
-        lines.join("\n")
     }
 
-    fn folded(&self, name: &str, may_run: impl Fn(&StepFold) -> bool) -> (StepFold, bool) {
-        let fold = self.log.read(|engine| engine.fold(name).cloned()).unwrap_or_default();
-        let may_run = may_run(&fold);
-        (fold, may_run)
+    /// After a part of an undo: what the step changed is read once more, and what the part left is copied.
+    pub(super) async fn undone(&self, task: &Task, part: usize, attempt: u32, own: Option<&Step>) {
+        let step = self.step(&task.step);
+        self.observed(task, attempt, &step, Moment::After).await;
+        if let Some(undo) = own {
+            self.keep_artifacts(task, undo, &self.ticket(&task.step, attempt, Some(part), undo)).await;
+        }
     }
 
-    /// What ran, without secrets.
-    fn ran(&self, step: &Step, call: Option<&Call>) -> Vec<String> {
-        let Some(call) = call else { return Vec::new() };
-        let (head, text) = match (call, &step.action) {
-            (Call::Process(call), Action::Shell { script, .. }) => {
-                (format!("it ran on local, in {}:", call.cwd.display()), script.clone())
+    /// Copies what a step left, where it says what that is, and records it.
+    pub(super) async fn keep_artifacts(&self, task: &Task, step: &Step, ticket: &Ticket) {
+        if step.artifacts.is_empty() {
+            return;
+        }
+        let context = Context::of(&self.runbook);
+        let folder = self.log.values.evaluate(&task.step, None, |scope| folder_of(&step.action, scope, &context)).await;
+        let (mut patterns, mut missing) = (Vec::new(), Vec::new());
+        for artifact in &step.artifacts {
+            match self.log.values.evaluate(&task.step, None, |scope| render_text(&artifact.0, scope)).await {
+                Ok(pattern) => patterns.push(pattern),
+                Err(failure) => missing.push(format!("{}: {}", artifact.0, failure.message)),
             }
-            (Call::Process(call), _) => (format!("it ran on local, in {}:", call.cwd.display()), command_line(call)),
-            (Call::Sql(call) | Call::Query(call), _) => {
-                let values: Vec<String> =
-                    call.variables.iter().map(|(name, value)| format!("-- {name} = {}", value.0)).collect();
-                let text = [call.text.trim_end().to_owned()].into_iter().chain(values).collect::<Vec<_>>().join("\n");
-                let kind = if call.transaction { "in one transaction" } else { "one statement at a time" };
-                (format!("it ran on {}, {kind}:", call.connection.name), text)
+        }
+        let files = match folder {
+            Ok(folder) => {
+                let kept = self.hands.keep(&folder, &patterns, ticket).await;
+                missing.extend(kept.missing);
+                kept.files
             }
-            (Call::File(call), _) => return vec![format!("it makes the file {}", call.path.display())],
-            (Call::Restore(call), _) => return vec![format!("it puts {} back as it was", call.intent.path)],
+            Err(failure) => {
+                missing.push(failure.message);
+                Vec::new()
+            }
         };
-        [head].into_iter().chain(block(&self.without_secrets(&text), LINES)).collect()
+        self.fact(Event::ArtifactsKept { step: task.step.clone(), attempt: ticket.attempt, files, missing });
     }
 
-    async fn traced(&self, intent: &Intent, call: Option<&Call>, ticket: &Ticket) -> Vec<String> {
-        let looked = tokio::time::timeout(PATIENCE, self.hands.trace(intent, call, ticket)).await;
-        looked.unwrap_or_else(|_| vec!["what is left of it could not be looked at".to_owned()])
-    }
-
-    /// The last of what an attempt wrote, as it is kept, and where all of it is.
-    fn output_of(&self, step: &Step, label: &str) -> Vec<String> {
-        let text = if step.sensitive { String::new() } else { kept(&self.folder.path, label) };
-        if text.is_empty() {
-            return Vec::new();
-        }
-        let head = if text.lines().count() > LINES { "the last lines that it wrote:" } else { "it wrote:" };
-        let place = format!("all of it: {}.std*", self.folder.path.join("output").join(label).display());
-        let last = tail(&text, LINES).join("\n");
-        [head.to_owned()].into_iter().chain(block(&last, LINES)).chain([place]).collect()
-    }
-
-    fn without_secrets(&self, text: &str) -> String {
-        let secrets = self.log.values.known_secrets();
-        match redact(text.as_bytes(), &secrets) {
-            Ok(clean) => String::from_utf8_lossy(&clean).into_owned(),
-            Err(_) => "(not shown: its secrets could not be removed)".to_owned(),
+    /// Records something that nothing waits for. Where that cannot be done the next record cannot either, and says so.
+    fn fact(&self, event: Event) {
+        if let Err(error) = self.log.append(event) {
+            tracing::debug!(%error, "what was seen could not be recorded");
         }
     }
-}
-
-fn since(fold: &StepFold) -> String {
-    fold.began.as_ref().map_or_else(String::new, |at| format!("; it began at {at}"))
-}
-
-fn still_runs() -> String {
-    "It may still be running: make sure that it is over.".to_owned()
-}
-
-/// The first lines of a text, each behind a bar.
-fn block(text: &str, most: usize) -> Vec<String> {
-    let all = text.lines().count();
-    let mut lines: Vec<String> = text.lines().take(most).map(|line| format!("| {}", cut(line, WIDTH))).collect();
-    if all > most {
-        lines.push(format!("| … and {} more", all - most));
-    }
-    lines
-}
-
-/// A command as it would be typed.
-fn command_line(call: &ProcessCall) -> String {
-    let is_plain = |word: &str| {
-        !word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter))
-    };
-    let quoted =
-        |word: &String| if is_plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) };
-    call.argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

@@ -7,9 +7,10 @@ use tokio::time::Instant;
 use super::session::Session;
 use super::task::Task;
 use crate::action::execute::Executor;
-use crate::action::observe::{answer, believed};
+use crate::action::observe::{answer, believed, differs};
+use crate::engine::state::Standing;
 use crate::expression::truth;
-use crate::model::event::{Answer, Event};
+use crate::model::event::{Answer, Event, Intent};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{Action, Probe, Step};
 use crate::report::view::{Progress, View};
@@ -29,7 +30,10 @@ impl<H: Executor, V: View> Session<H, V> {
                 Ok(result) => {
                     match self.log.values.evaluate(&task.step, Some(&result), |scope| truth(&until.that.0, scope)).await
                     {
-                        Ok(true) => return (Answer::Holds, format!("{} is true", until.that.0)),
+                        Ok(true) => match differs(&probe.action, &result) {
+                            Some(differs) => (Answer::DoesNotHold, differs.to_owned()),
+                            None => return (Answer::Holds, format!("{} is true", until.that.0)),
+                        },
                         Ok(false) => (Answer::DoesNotHold, format!("{} is false", until.that.0)),
                         Err(failure) => (Answer::Unknown, failure.message),
                     }
@@ -90,6 +94,18 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             (answer, detail) = (Answer::Unknown, format!("{detail}; {}", failure.message));
         }
+        // Its server may still act on a request that nobody waits for any more.
+        if answer == Answer::DoesNotHold && !step.idempotent && self.is_request(&task.step) {
+            (answer, detail) = (Answer::Unknown, format!("{detail}; the server may still act on the request"));
+        }
         Event::CheckAnswered { step: task.step.clone(), answer, detail }
+    }
+
+    /// Whether what became of a step's request is not known.
+    fn is_request(&self, name: &str) -> bool {
+        self.log.read(|engine| {
+            let fold = engine.fold(name).filter(|fold| fold.state == Standing::Unknown);
+            fold.is_some_and(|fold| matches!(fold.intent, Some(Intent::Request { .. })))
+        })
     }
 }

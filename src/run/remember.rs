@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::action::execute::Executor;
 use crate::engine::Engine;
 use crate::engine::state::Standing;
+use crate::model::flow::Observe;
 use crate::model::step::{Action, Step, Undo};
 use crate::report::view::View;
 
@@ -48,6 +49,10 @@ impl<H: Executor, V: View> Session<H, V> {
 
 fn actions_of(step: &Step) -> Vec<Action> {
     let asked = step.preconditions.iter().filter_map(|precondition| precondition.probe.as_ref());
-    let probes = step.check.iter().chain(&step.verify).chain(asked);
+    let observed = match &step.observe {
+        Some(Observe::Probe(probe)) => Some(probe),
+        Some(Observe::File(_)) | None => None,
+    };
+    let probes = step.check.iter().chain(&step.verify).chain(asked).chain(observed);
     std::iter::once(&step.action).chain(probes.map(|probe| &*probe.action)).cloned().collect()
 }

@@ -50,7 +50,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Where the run stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.log.read(|engine| status::status(&self.folder.id, &self.runbook.name, engine))
+        self.log.read(|engine| status::status_in(&self.folder, &self.runbook.name, engine))
     }
 
     /// Waits before another attempt.

@@ -4,10 +4,19 @@ use super::consequence::with_answers;
 use crate::engine::Engine;
 use crate::engine::program::{BlockId, Kind, Role};
 use crate::engine::state::Standing;
+use crate::journal::store::RunFolder;
 use crate::model::event::RunOutcome;
 use crate::model::status::{RunState, Status, StepState, StepStatus};
 
-/// The status of a run.
+/// The status of the run in that folder.
+#[must_use]
+pub fn status_in(folder: &RunFolder, runbook: &str, engine: &Engine) -> Status {
+    let artifacts = Some(folder.path.join("artifacts")).filter(|kept| kept.is_dir());
+    let artifacts = artifacts.map(|kept| kept.display().to_string());
+    Status { artifacts, ..status(&folder.id, runbook, engine) }
+}
+
+/// The status of a run, as far as its records tell it.
 #[must_use]
 pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
     let mut steps = Vec::new();
@@ -23,6 +32,7 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         question: engine.state.question.as_ref().map(|open| with_answers(engine, open)),
         remaining: engine.state.remaining.clone(),
         pending: Vec::new(),
+        artifacts: None,
     }
 }
 

@@ -61,7 +61,7 @@ impl<H: Executor, V: View> Session<H, V> {
         let estimate = what.step().estimate;
         self.log.show(&Progress::Running { step: name.to_owned(), name: shown, estimate });
         let step = name.to_owned();
-        match self.prepare_undo(name, part, attempt, &what).await {
+        match self.prepare_undo(task, part, attempt, &what).await {
             Ok((intent, prepared)) => {
                 Done { event: Some(Event::UndoStarted { step, part, attempt, intent }), prepared }
             }
@@ -71,11 +71,12 @@ impl<H: Executor, V: View> Session<H, V> {
 
     async fn prepare_undo(
         &self,
-        name: &str,
+        task: &Task,
         part: usize,
         attempt: u32,
         what: &Part,
     ) -> Result<Ready<H::Prepared>, Failure> {
+        let name = task.step.as_str();
         let step = what.step();
         if let Part::Own(step) = what {
             if self.false_when(name, step).await?.is_some() || looks(step) {
@@ -89,8 +90,7 @@ impl<H: Executor, V: View> Session<H, V> {
             None => Ok((Intent::Program, None)),
             Some(call) => {
                 let ticket = self.ticket(name, attempt, Some(part), step);
-                let (intent, prepared) = self.hands.prepare(&call, &ticket).await?;
-                Ok((intent, Some(prepared)))
+                self.made_ready(task, &call, &ticket).await
             }
         }
     }
@@ -104,6 +104,7 @@ impl<H: Executor, V: View> Session<H, V> {
             None => self.undo_alone(task, attempt, &what).await,
         };
         self.crash.at(self.log.appended(), "after_effect");
+        self.undone(task, part, attempt, what.own()).await;
         let concluded = self.judge_undo(task, &what, &ended).await;
         undo_finished(name, part, attempt, ended, concluded)
     }
@@ -128,6 +129,7 @@ impl<H: Executor, V: View> Session<H, V> {
             let (step, r#as) = (name.to_owned(), Settlement::NotStarted);
             return Event::UndoSettled { step, part, r#as, by: SettledBy::Supervisor, reason: evidence };
         }
+        self.undone(task, part, attempt, what.own()).await;
         let concluded = self.judge_undo(task, &what, &ended).await;
         undo_finished(name, part, attempt, ended, concluded)
     }
@@ -185,6 +187,11 @@ impl<H: Executor, V: View> Session<H, V> {
 }
 
 impl Part {
+    /// The step of a `rollback`; `None` of what undoes by itself.
+    fn own(&self) -> Option<&Step> {
+        if let Self::Own(step) = self { Some(step) } else { None }
+    }
+
     pub(super) fn step(&self) -> &Step {
         match self {
             Self::Restore(step) => step,

@@ -256,7 +256,7 @@ impl<V: View> Watching<V> {
     }
 
     fn over(&mut self) -> Status {
-        let status = status::status(&self.folder.id, &self.runbook.name, &self.engine);
+        let status = status::status_in(&self.folder, &self.runbook.name, &self.engine);
         let status = Status { pending: std::mem::take(&mut self.pending), ..status };
         self.view.progress(&Progress::Idle);
         self.view.finished(&status);
