@@ -173,7 +173,8 @@ fn each_answer_says_what_a_later_rollback_would_do() {
     for (undo, later) in undos {
         let scenario = forsaken(SUPERVISOR, &format!("verify: {{ command: [\"true\"] }}\n    {undo}"));
         let ran = lost(&scenario).exits(7);
-        ran.says(&format!("          it had its effect: the run goes on after it; {later}\n"));
+        ran.says(&format!("          it had its effect: the run goes on after it; {later}\n"))
+            .says(&format!("          runs it again; only if you are sure that it is over; {later}\n"));
     }
     let turns = format!("on_failure: rollback\n    {ATTESTED}");
     lost(&forsaken(SUPERVISOR, &turns)).exits(7).says("it counts as failed: what was done is undone, this step too\n");
