@@ -214,6 +214,13 @@ impl Human {
         }
     }
 
+    /// A question in one line. One about an attempt is told whole where the run halts.
+    fn asked(&mut self, at: &str, step: &str, question: Question, text: &str) {
+        let is_short = matches!(question, Question::Confirm | Question::Manual);
+        let lines: Vec<&str> = text.lines().take(if is_short { usize::MAX } else { 1 }).collect();
+        self.step_line(at, Mark::Note, step, &format!("asks: {}", lines.join(", ")));
+    }
+
     /// An answer. That to a step which asks is kept for the line that ends the step.
     fn decided(&mut self, at: &str, step: &str, choice: Choice, by: &str, reason: &str) {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
@@ -349,9 +356,7 @@ impl View for Human {
                 self.note(at, &format!("hook {hook} failed, and the run goes on: {}", detail.as_deref().unwrap_or("")));
             }
             Event::QuestionAsked { step, question, text, .. } if !self.looks.is_terminal => {
-                let is_short = matches!(question, Question::Confirm | Question::Manual);
-                let lines = text.lines().take(if is_short { usize::MAX } else { 1 });
-                self.step_line(at, Mark::Note, step, &format!("asks: {}", lines.collect::<Vec<_>>().join(", ")));
+                self.asked(at, step, *question, text);
             }
             Event::DecisionMade { step, choice, by, reason, .. } => self.decided(at, step, *choice, by, reason),
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
