@@ -4,7 +4,6 @@
 //! follows what: that is the engine's. Several things may be under way at once, each a [`task`] on the one thread that
 //! there is. Starting and taking up again differ only in how many records there are.
 
-mod account;
 mod alone;
 mod attempt;
 pub mod clock;

@@ -142,13 +142,13 @@ fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
     let program = &drive.engine.program;
     let hold_of = |step: &str| {
         let index = program.index(step).filter(|index| program.steps[*index].role == Role::Acquire)?;
-        let hold =
+        let around =
             program.above(program.block_of(index)?).find(|at| matches!(program.blocks[*at].kind, Kind::Hold(_)))?;
-        Some((program.blocks[hold].name.as_str(), index))
+        Some((program.blocks[around].name.as_str(), index))
     };
     let mut taken: BTreeSet<(&str, usize)> = BTreeSet::new();
     for event in &drive.records {
-        let held: BTreeSet<&str> = taken.iter().map(|(name, _)| *name).collect();
+        let left: BTreeSet<&str> = taken.iter().map(|(name, _)| *name).collect();
         match event {
             Event::AttemptStarted { step, .. } => taken.extend(hold_of(step)),
             // Found in place before, it is the run's own from here on.
@@ -160,10 +160,10 @@ fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
             }
             Event::HoldReleased { step } => taken.retain(|(name, _)| name != step),
             Event::RunFinished { outcome, remaining } => {
-                if let Some(name) = held.iter().find(|name| !remaining.iter().any(|left| left.step == **name)) {
+                if let Some(name) = left.iter().find(|name| !remaining.iter().any(|other| other.step == **name)) {
                     return Err(format!("{name} is still held, and the end does not say so"));
                 }
-                for name in &held {
+                for name in &left {
                     let place = program.block(name, |kind| matches!(kind, Kind::Hold(_)));
                     let Some(Kind::Hold(hold)) = place.map(|place| &program.blocks[place].kind) else {
                         continue;
