@@ -157,9 +157,8 @@ impl Executor for World {
             }
             (Intent::Session { application_name, .. }, _) => vec![format!("its session was {application_name}")],
             (Intent::File(intent), _) => file::trace(intent),
-            // A server says nothing of what became of a request.
             (Intent::Request { method, url, user_agent }, _) => {
-                vec![format!("its request was {method} {url}, sent as {user_agent}")]
+                vec![format!("its request was {method} {url}, sent by {user_agent}; ask whoever serves it")]
             }
             (Intent::Program | Intent::Person, _) => Vec::new(),
         }

@@ -214,6 +214,24 @@ impl Human {
         }
     }
 
+    /// What happens to the undo of a step.
+    fn undoing(&mut self, at: &str, event: &Event) {
+        match event {
+            Event::UndoFinished { .. } => self.undo_finished(at, event),
+            Event::UndoSkipped { step, reason } => {
+                self.step_line(at, Mark::Undone, step, &format!("nothing to undo: {reason}"));
+            }
+            Event::UndoRefused { step, failure, .. } => {
+                self.step_line(at, Mark::Failed, step, &format!("its undo did not begin: {}", failure.message));
+            }
+            Event::UndoSettled { step, reason, .. } => self.step_line(at, Mark::Passed, step, reason),
+            Event::UndoAbandoned { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
+            }
+            other => self.asked_for(at, other),
+        }
+    }
+
     /// A question in one line. One about an attempt is told whole where the run halts.
     fn asked(&mut self, at: &str, step: &str, question: Question, text: &str) {
         let is_short = matches!(question, Question::Confirm | Question::Manual);
@@ -297,9 +315,6 @@ impl Human {
                 self.step_line(at, Mark::Note, step, &format!("{by} wants it left out: {reason}"));
             }
             Event::RequestWithdrawn { step, by } => self.note(at, &requests::withdrawn(step.as_deref(), by)),
-            Event::UndoAbandoned { step, by, reason } => {
-                self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
-            }
             _ => {}
         }
     }
@@ -342,14 +357,6 @@ impl View for Human {
                 };
                 self.step_line(at, mark, step, &format!("{word}: {reason}"));
             }
-            Event::UndoFinished { .. } => self.undo_finished(at, &record.event),
-            Event::UndoSkipped { step, reason } => {
-                self.step_line(at, Mark::Undone, step, &format!("nothing to undo: {reason}"));
-            }
-            Event::UndoRefused { step, failure, .. } => {
-                self.step_line(at, Mark::Failed, step, &format!("its undo did not begin: {}", failure.message));
-            }
-            Event::UndoSettled { step, reason, .. } => self.step_line(at, Mark::Passed, step, reason),
             Event::RollbackStarted { reason, .. } => self.note(at, &format!("rolling back: {reason}")),
             Event::HookFinished { hook, outcome: Outcome::Failed, detail } => {
                 let hook = hook.as_str();
@@ -360,7 +367,7 @@ impl View for Human {
             }
             Event::DecisionMade { step, choice, by, reason, .. } => self.decided(at, step, *choice, by, reason),
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
-            other => self.asked_for(at, other),
+            other => self.undoing(at, other),
         }
     }
 

@@ -4,6 +4,7 @@
 //! follows what: that is the engine's. Several things may be under way at once, each a [`task`] on the one thread that
 //! there is. Starting and taking up again differ only in how many records there are.
 
+mod account;
 mod alone;
 mod attempt;
 pub mod clock;
@@ -13,7 +14,6 @@ pub mod control;
 pub mod drive;
 mod evidence;
 mod flow;
-mod known;
 mod lengths;
 pub mod locks;
 pub mod log;

@@ -101,9 +101,7 @@ impl<H: Executor, V: View> Session<H, V> {
                 let kind = if call.transaction { "in one transaction" } else { "one statement at a time" };
                 (format!("it ran on {}, {kind}:", call.connection.name), text)
             }
-            (Call::Http(call), _) => {
-                return vec![format!("it sends a {} request to {}", call.method, self.without_secrets(&call.url))];
-            }
+            (Call::Http(call), _) => return vec![format!("it sends {} {}", call.method, call.url)],
             (Call::File(call), _) => return vec![format!("it makes the file {}", call.path.display())],
             (Call::Restore(call), _) => return vec![format!("it puts {} back as it was", call.intent.path)],
         };
