@@ -168,7 +168,7 @@ fn a_state_folder_that_may_not_be_written_is_refused_before_anything_runs() {
     assert_eq!(scenario.witness(), NOTHING);
 }
 
-/// A disk of one mebibyte at `state`, taken off when this is dropped.
+/// A disk of eight mebibytes at `state`, taken off when this is dropped.
 struct SmallDisk<'a>(&'a Scenario);
 
 impl<'a> SmallDisk<'a> {
@@ -176,7 +176,7 @@ impl<'a> SmallDisk<'a> {
     fn mount(scenario: &'a Scenario) -> Option<Self> {
         fs::create_dir(scenario.path("state")).unwrap();
         let mut mount = command("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs"]).arg(scenario.path("state"));
+        mount.args(["-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs"]).arg(scenario.path("state"));
         if !mount.output().is_ok_and(|mounted| mounted.status.success()) {
             skipped("no disk can be mounted here");
             return None;
@@ -195,7 +195,7 @@ impl Drop for SmallDisk<'_> {
 fn a_disk_that_is_full_before_the_start_refuses_the_run() {
     let scenario = Scenario::new(FINE);
     let Some(_disk) = SmallDisk::mount(&scenario) else { return };
-    fs::write(scenario.path("state/filler"), vec![0; 2 << 20]).unwrap_err();
+    fs::write(scenario.path("state/filler"), vec![0; 16 << 20]).unwrap_err();
     scenario.exec(&[]).exits(3).warns("RUNBOOK_STATE=FOLDER");
     assert_eq!(scenario.witness(), NOTHING);
     fs::remove_file(scenario.path("state/filler")).unwrap();
@@ -205,7 +205,7 @@ fn a_disk_that_is_full_before_the_start_refuses_the_run() {
 
 #[test]
 fn a_disk_that_a_step_fills_stops_the_run_and_room_lets_it_go_on() {
-    let filling = FINE.replace("  - id: two", "  - id: fill\n    shell: ./witness; head -c 2M /dev/zero > state/filler || true\n    verify: { command: [\"true\"] }\n    rollback: { command: [./witness] }\n  - id: two");
+    let filling = FINE.replace("  - id: two", "  - id: fill\n    shell: ./witness; head -c 16M /dev/zero > state/filler || true\n    verify: { command: [\"true\"] }\n    rollback: { command: [./witness] }\n  - id: two");
     let scenario = Scenario::new(&filling);
     let Some(_disk) = SmallDisk::mount(&scenario) else { return };
     scenario.exec(&[]).exits(6).warns("help: ").warns("runbook resume");

@@ -69,6 +69,7 @@ fn copy(from: &Path, to: &Path) {
             fs::set_permissions(&to, fs::metadata(&path).unwrap().permissions()).unwrap();
             copy(&path, &to);
         } else if path.is_file() {
+            // The socket of an executor that is gone is no part of what is taken up.
             fs::copy(path, to).unwrap();
         }
     }

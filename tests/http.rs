@@ -672,7 +672,7 @@ mod killed {
     fn a_request_whose_answer_nobody_recorded_is_asked_about_and_not_sent_again() {
         let server = Server::saying(reply("200 OK", "", ""));
         let scenario = crashed(&server, "verify: { command: [\"true\"] }");
-        scenario.resume().exits(7).says(&format!("Its request was POST {}", server.url("/tell")));
+        scenario.resume().exits(7).says(&format!("its request was POST {}", server.url("/tell")));
         assert_eq!((scenario.steps(), posts(&server)), (vec!["tell unknown".to_owned()], 1));
         assert!(message(&scenario, "tell").contains("tell.1)`"), "{}", message(&scenario, "tell"));
         scenario.answer("tell", "succeeded", &["--reason", "its log has it"]).exits(0);

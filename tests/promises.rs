@@ -110,7 +110,7 @@ fn too_early(calls: &[Call]) -> Vec<String> {
             }
             Call::Synced(path) => drop(unsynced.remove(path)),
             // A socket is of no use to a later start of the machine.
-            Call::Renamed(_, to) if to.ends_with(".sock") => {}
+            Call::Renamed(_, to) if to.ends_with("control.sock") => {}
             Call::Renamed(from, to) => {
                 if unsynced.contains(from) {
                     early.push(format!("{to} before its bytes"));

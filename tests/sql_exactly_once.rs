@@ -162,7 +162,7 @@ async fn each_exactly_once(cluster: &Cluster, cases: Vec<Case>) {
         let gate = gate.clone();
         running.spawn(async move {
             let _permit = gate.acquire_owned().await.unwrap();
-            let limit = Duration::from_secs(120);
+            let limit = Duration::from_mins(2);
             let went = tokio::time::timeout(limit, case.run()).await;
             let went = went.unwrap_or_else(|_| panic!("{:?}, killed: {} hangs", case.plans, case.killed));
             (case, went)
@@ -249,8 +249,8 @@ async fn a_session_that_is_terminated_at_any_message_is_made_good() {
 
 /// The place of `COMMIT` among the messages to the server: the last before the end.
 fn commit(messages: &[Message]) -> usize {
-    let queries = numbered(messages).into_iter().filter(|(way, _, kind)| *way == Way::ToServer && *kind == 'Q');
-    queries.last().unwrap().1
+    let mut queries = numbered(messages).into_iter().filter(|(way, _, kind)| *way == Way::ToServer && *kind == 'Q');
+    queries.next_back().unwrap().1
 }
 
 /// The first message of the answer to `COMMIT`.

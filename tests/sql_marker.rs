@@ -1,7 +1,5 @@
 //! The marker of an SQL step: where it is, who may have one, and what it says to whoever comes later.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/sql.rs"]
 mod calls;

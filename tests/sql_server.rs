@@ -1,7 +1,5 @@
 //! Servers that die, and sessions that are ended, while a statement of a step runs.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/sql.rs"]
 mod calls;

@@ -173,7 +173,8 @@ fn each_answer_says_what_a_later_rollback_would_do() {
     for (undo, later) in undos {
         let scenario = forsaken(SUPERVISOR, &format!("verify: {{ command: [\"true\"] }}\n    {undo}"));
         let ran = lost(&scenario).exits(7);
-        ran.says(&format!("          it had its effect: the run goes on after it; {later}\n"));
+        ran.says(&format!("          it had its effect: the run goes on after it; {later}\n"))
+            .says(&format!("          runs it again; only if you are sure that it is over; {later}\n"));
     }
     let turns = format!("on_failure: rollback\n    {ATTESTED}");
     lost(&forsaken(SUPERVISOR, &turns)).exits(7).says("it counts as failed: what was done is undone, this step too\n");
@@ -345,5 +346,44 @@ steps:
         scenario.resume().exits(0);
         assert_eq!(database.psql("select count(*) from done"), "1", "{name}");
         assert!(!scenario.journal().contains(&"question_asked act".to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn an_undo_that_is_stuck_is_given_up_with_a_reason_and_the_rollback_goes_on_with_the_rest() {
+    let runbook = r#"
+runbook: 1
+name: stuck
+defaults: { timeout: 1m }
+steps:
+  - id: first
+    command: [./witness]
+    verify: { command: ["true"] }
+    rollback: { command: [./witness] }
+  - id: act
+    command: [./witness]
+    verify: { command: ["true"] }
+    rollback: { shell: ./witness; exit 4 }
+  - id: last
+    command: ["false"]
+    verify: { command: ["true"] }
+    rollback: { not_needed: it did nothing }
+    on_failure: rollback
+"#;
+    for command in ["answer", "skip"] {
+        let scenario = Scenario::new(runbook);
+        scenario.exec(&[]).exits(5).says(
+            "        runbook skip RUN act --reason \"…\"
+          leaves it in place, then runbook rollback goes on with the rest
+",
+        );
+        let id = scenario.id();
+        let words: &[&str] = if command == "skip" { &[] } else { &["skip"] };
+        let given_up = |reason: &[&str]| scenario.run(&[&[command, &id, "act"], words, reason].concat());
+        given_up(&[]).exits(2).warns("needs a reason");
+        given_up(&["--reason", "the node is gone"]).exits(0).says("Next: runbook rollback RUN\n");
+        scenario.run(&["rollback"]).exits(5).says("remains: act: its undo was given up: ").says("the node is gone");
+        assert_eq!(scenario.state(), "partly_rolled_back");
+        assert_eq!(scenario.witness(), ["do first 1", "do act 1", "undo act 1", "undo first 1"], "{command}");
     }
 }

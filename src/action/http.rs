@@ -336,6 +336,6 @@ mod tests {
             sensitive: false,
             secrets: crate::model::call::Hidden(Vec::new()),
         };
-        assert_eq!(named(&ticket), "r a[x__1____].2");
+        assert_eq!(named(&ticket), "r a[x%20%281%29%0d%0a%c3%a9].2");
     }
 }

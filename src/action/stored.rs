@@ -201,9 +201,9 @@ mod tests {
     fn the_head_and_the_tail_are_kept_and_the_line_between_says_what_is_left_out() {
         let text: Vec<u8> = (0..100_u8).collect();
         let (kept, digest) = stored(&text, 16, &[7]);
-        let wanted = [&text[..8], b"\n[87 bytes are left out here]\n", &text[95..]].concat();
+        let wanted = [&text[..8], b"\n[84 bytes are left out here]\n", &text[92..]].concat();
         assert_eq!(kept, wanted);
-        assert_eq!((digest.bytes, digest.left_out, digest.not_stored), (100, 87, None));
+        assert_eq!((digest.bytes, digest.left_out, digest.not_stored), (100, 84, None));
         assert_eq!(digest.sha256, sha256(&[&text]));
     }
 

@@ -62,22 +62,29 @@ impl Answer {
     }
 }
 
-/// The answer to a rollback that is stuck: a person did by hand what the undo was to do.
+/// The answer to a rollback that is stuck: a person did by hand what the undo was to do, or gives it up.
 fn undone_by_hand(opened: &Opened, request: &Request, by: &str) -> Result<Option<Wish>, Exit> {
     let Request::Answer { step, choice, reason, .. } = request else { return Ok(None) };
     let undo = opened.engine.fold(step).map(|fold| &fold.undo);
     let Some(undo) = undo.filter(|undo| undo.state == UndoStanding::Failed) else {
         return Ok(None);
     };
-    if choice != Choice::Succeeded.as_str() {
+    let is_given_up = choice == Choice::Skip.as_str();
+    if !is_given_up && choice != Choice::Succeeded.as_str() {
         let exit = Exit::new(USAGE, format!("`{choice}` does not answer that the undo failed"));
-        return Err(exit.help("type succeeded once it is undone by hand; runbook rollback tries it again"));
+        return Err(exit.help(
+            "type succeeded once it is undone by hand, or skip to leave it in place; runbook rollback tries it again",
+        ));
     }
     if reason.trim().is_empty() {
         return Err(Exit::new(USAGE, "this answer needs a reason").help("add --reason \"what you did\""));
     }
-    let (step, reason) = (step.clone(), format!("{by}: {reason}"));
     let said = format!("{step} {choice}");
+    if is_given_up {
+        let (step, by, reason) = (step.clone(), by.to_owned(), reason.clone());
+        return Ok(Some(Wish { event: Some(Event::UndoAbandoned { step, by, reason }), end_now: false, said }));
+    }
+    let (step, reason) = (step.clone(), format!("{by}: {reason}"));
     let r#as = Settlement::Succeeded;
     let event = Event::UndoSettled { step, part: undo.part, r#as, by: SettledBy::Person, reason };
     Ok(Some(Wish { event: Some(event), end_now: false, said }))

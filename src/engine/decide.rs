@@ -67,19 +67,11 @@ impl Engine {
         }
         let first = out.len();
         match self.walk(self.program.root, mode, out) {
-            Walk::Busy => {}
-            Walk::Idle if mode == Mode::Stop => {
-                out.clear();
-                out.push(self.finished(RunOutcome::Stopped));
-            }
-            Walk::Idle => {}
-            Walk::Through if mode == Mode::Stop => {
-                out.clear();
-                out.push(self.finished(RunOutcome::Stopped));
-            }
+            Walk::Idle | Walk::Through if mode == Mode::Stop => self.end(RunOutcome::Stopped, out),
+            Walk::Busy | Walk::Idle => {}
             Walk::Through => {
                 if !self.hook(Hook::OnSuccess, out) && !self.hook(Hook::Always, out) {
-                    out.push(self.finished(RunOutcome::Succeeded));
+                    self.end(RunOutcome::Succeeded, out);
                 }
             }
             Walk::Failed(fault) => {
@@ -92,13 +84,13 @@ impl Engine {
 
     fn failed_whole(&self, fault: &Fault, mode: Mode, out: &mut Decisions) {
         if mode == Mode::Stop {
-            out.push(self.finished(RunOutcome::Stopped));
+            self.end(RunOutcome::Stopped, out);
         } else if self.hook(Hook::OnFailure, out) {
         } else if fault.back {
             let reason = format!("{} failed: {}", fault.step, fault.reason);
             out.push(Decision::Append(Event::RollbackStarted { reason, to: None }));
         } else if !self.hook(Hook::Always, out) {
-            out.push(self.finished(RunOutcome::Failed));
+            self.end(RunOutcome::Failed, out);
         }
     }
 
@@ -160,7 +152,19 @@ impl Engine {
         (&self.program.steps[index], &self.state.steps[index])
     }
 
-    pub(super) fn finished(&self, outcome: RunOutcome) -> Decision {
+    /// Ends the run, once nothing is under way any more that acts by itself.
+    fn end(&self, outcome: RunOutcome, out: &mut Decisions) {
+        if self.waits_for_people() {
+            out.clear();
+            out.push(self.finished(outcome));
+            return;
+        }
+        for index in &self.state.in_flight {
+            self.under_way(*index, out);
+        }
+    }
+
+    fn finished(&self, outcome: RunOutcome) -> Decision {
         let mut remaining = self.passed_over(outcome == RunOutcome::Succeeded);
         if outcome != RunOutcome::Succeeded {
             remaining.extend(self.loops_left());
@@ -220,8 +224,16 @@ impl Engine {
 
     /// Holds that nobody gave back.
     pub(super) fn still_held(&self) -> Vec<Remaining> {
-        let blocks = self.program.blocks.iter().zip(&self.state.blocks);
-        let held = blocks.filter(|(_, fold)| fold.held);
-        held.map(|(block, _)| Remaining { step: block.name.clone(), reason: "it is still held".to_owned() }).collect()
+        let mut left = Vec::new();
+        for (at, block) in self.program.blocks.iter().enumerate() {
+            let Some(hold) = self.hold_at(at) else { continue };
+            let reason = match &self.state.blocks[at] {
+                fold if fold.held => "it is still held",
+                fold if fold.unclean || self.is_partly_taken(hold) => "it may still be held: its release failed",
+                _ => continue,
+            };
+            left.push(Remaining { step: block.name.clone(), reason: reason.to_owned() });
+        }
+        left
     }
 }

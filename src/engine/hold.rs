@@ -38,12 +38,20 @@ impl Engine {
 
     /// A hold that is not held: it is taken first, unless what it is for does not go on.
     fn take(&self, block: BlockId, hold: &Held, mode: Mode, out: &mut Decisions) -> Walk {
-        if self.is_unclean(block) {
+        // A release that was begun is seen to its end before it is taken once more.
+        if self.is_unclean(block) || self.is_begun(hold.release) && self.is_partly_taken(hold) {
             return self.give_back(block, hold, out);
         }
         if self.state.blocks[block].was_held && !self.is_begun(hold.acquire) {
             match self.walk(hold.inner, mode, &mut Vec::new()) {
                 Walk::Busy => {}
+                other => return other,
+            }
+        }
+        // What has failed for good is not begun once more for what stands before it.
+        if let Some(failed) = self.failed_for_good(hold) {
+            match self.walk(failed, mode, out) {
+                Walk::Through => {}
                 other => return other,
             }
         }
@@ -54,7 +62,10 @@ impl Engine {
             }
             // Left out: what it is for has a `when` of its own.
             Walk::Through => self.walk(hold.inner, mode, out),
-            Walk::Idle if mode != Mode::Wait && self.is_partly_taken(hold) => self.give_back(block, hold, out),
+            // What nobody knows is settled first.
+            Walk::Idle if mode != Mode::Wait && self.is_partly_taken(hold) && !self.is_unknown(hold.acquire) => {
+                self.give_back(block, hold, out)
+            }
             other => other,
         }
     }
@@ -76,13 +87,26 @@ impl Engine {
     }
 
     /// Whether any of what takes a hold was done.
-    pub(super) fn is_taken(&self, hold: &Held) -> bool {
+    fn is_taken(&self, hold: &Held) -> bool {
         let standing = |index: usize| self.state.steps[index].state;
         let mut steps = self.program.steps_within(hold.acquire).into_iter();
         steps.any(|index| matches!(standing(index), Standing::Succeeded | Standing::InPlace))
     }
 
-    fn is_partly_taken(&self, hold: &Held) -> bool {
+    /// The part of what takes a hold that failed and is not tried again.
+    fn failed_for_good(&self, hold: &Held) -> Option<BlockId> {
+        let mut steps = self.program.steps_within(hold.acquire).into_iter();
+        let failed = steps.find(|index| self.state.steps[*index].has_failed() && !self.may_retry(*index))?;
+        self.program.block_of(failed)
+    }
+
+    fn is_unknown(&self, list: BlockId) -> bool {
+        let steps = self.program.steps_within(list);
+        steps.into_iter().any(|index| self.state.steps[index].state == Standing::Unknown)
+    }
+
+    /// Whether something of what takes a hold may be in place.
+    pub(super) fn is_partly_taken(&self, hold: &Held) -> bool {
         let steps = self.program.steps_within(hold.acquire);
         steps.into_iter().any(|index| self.state.steps[index].maybe_in_place)
     }

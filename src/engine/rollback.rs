@@ -39,18 +39,14 @@ impl Engine {
             return;
         }
         if self.state.stopping {
-            out.clear();
-            out.push(Decision::Append(Event::RunFinished {
-                outcome: RunOutcome::Stopped,
-                remaining: self.still_held(),
-            }));
+            if self.all_released(Way::Stop, out) != Walk::Busy {
+                out.clear();
+                let remaining = self.still_held();
+                out.push(Decision::Append(Event::RunFinished { outcome: RunOutcome::Stopped, remaining }));
+            }
             return;
         }
         if self.state.question.is_some() {
-            return;
-        }
-        if let Some(unsaid) = self.unsaid_of_holds() {
-            out.push(unsaid);
             return;
         }
         let mut remaining = Vec::new();
@@ -62,7 +58,9 @@ impl Engine {
                 Look::Through => {}
                 Look::Stays(reason) => remaining.push(Remaining { step: name(), reason }),
                 Look::Do(decisions) => {
-                    decisions.into_iter().for_each(|decision| self.put(decision, out));
+                    for decision in decisions {
+                        self.put(decision, out);
+                    }
                     return;
                 }
                 Look::Ends(reason) => {
@@ -112,15 +110,10 @@ impl Engine {
     /// The end, once nothing is held any more and the hooks are through.
     fn ended(&self, outcome: RunOutcome, mut remaining: Vec<Remaining>, out: &mut Decisions) {
         let mut outcome = outcome;
-        for (block, hold) in self.holds_held() {
-            if !hold.release_on.contains(&Way::Rollback) {
-                continue;
-            }
-            match self.give_back(block, hold, out) {
-                Walk::Busy => return,
-                Walk::Failed(_) => outcome = RunOutcome::Stuck,
-                Walk::Through | Walk::Idle => {}
-            }
+        match self.all_released(Way::Rollback, out) {
+            Walk::Busy => return,
+            Walk::Failed(_) => outcome = RunOutcome::Stuck,
+            Walk::Through | Walk::Idle => {}
         }
         remaining.extend(self.still_held());
         if outcome == RunOutcome::RolledBack && !remaining.is_empty() {
@@ -131,19 +124,17 @@ impl Engine {
         }
     }
 
-    /// What became of a hold and is not said yet, because the executor died in between: its release is through, or what
-    /// takes it is. Nothing can be undone before it is known which holds are held.
-    fn unsaid_of_holds(&self) -> Option<Decision> {
-        (0..self.program.blocks.len()).find_map(|block| {
-            let hold = self.hold_at(block)?;
-            let step = self.program.blocks[block].name.clone();
-            if self.state.blocks[block].held {
-                let released = self.is_begun(hold.release) && self.is_through(hold.release);
-                return released.then_some(Decision::Append(Event::HoldReleased { step }));
+    /// Gives back what is held, as far as it is given back on that way out.
+    fn all_released(&self, way: Way, out: &mut Decisions) -> Walk {
+        let mut walk = Walk::Through;
+        for (block, hold) in self.holds_held().into_iter().filter(|(_, hold)| hold.release_on.contains(&way)) {
+            match self.give_back(block, hold, out) {
+                Walk::Busy => return Walk::Busy,
+                Walk::Failed(fault) => walk = Walk::Failed(fault),
+                Walk::Through | Walk::Idle => {}
             }
-            let taken = !self.is_unclean(block) && self.is_taken(hold) && self.is_through(hold.acquire);
-            taken.then_some(Decision::Held { step })
-        })
+        }
+        walk
     }
 
     /// Holds that are held, or may be, the innermost first.
@@ -224,7 +215,7 @@ impl Engine {
         let step = self.program.blocks[block].name.clone();
         let is_held = self.state.blocks[block].held;
         if !is_held && !self.is_unclean(block) {
-            let waits = fold.maybe_in_place && fold.state == Standing::Succeeded;
+            let waits = matches!(fold.state, Standing::Succeeded | Standing::InPlace);
             return if waits { Look::first(Decision::Held { step }) } else { Look::Through };
         }
         if !hold.release_on.contains(&Way::Rollback) {

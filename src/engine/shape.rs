@@ -276,7 +276,9 @@ impl Shape {
             Self::Guard { name, body, watches, .. } => {
                 rename(name);
                 body.of_item(label);
-                watches.iter_mut().for_each(|(_, steps)| each(steps));
+                for (_, steps) in watches {
+                    each(steps);
+                }
             }
         }
     }

@@ -96,11 +96,10 @@ impl Engine {
                 self.put(self.settle(index), out);
                 Walk::Busy
             }
-            // What follows a failure and is under way is seen to its end.
-            Standing::Failed | Standing::TimedOut if mode == Mode::Stop => {
-                let busy = handler.is_some_and(|handler| self.walk(handler, mode, out) == Walk::Busy);
-                if busy { Walk::Busy } else { Walk::Idle }
-            }
+            Standing::Failed | Standing::TimedOut if mode == Mode::Stop => match handler {
+                Some(handler) if self.walk(handler, mode, out) == Walk::Busy => Walk::Busy,
+                _ => Walk::Idle,
+            },
             Standing::Failed | Standing::TimedOut if self.may_retry(index) => self.begin(index, mode, out),
             // What the program ended was meant to be ended: whoever did it says what follows.
             Standing::Failed | Standing::TimedOut if fold.was_cancelled() && fold.tries > 0 => {
@@ -212,10 +211,9 @@ impl Engine {
             let mode = ordered.as_ref().map_or(mode, |fault: &Fault| Mode::Fail { back: fault.back });
             match (self.walk(*member, mode, out), self.background(*member)) {
                 (Walk::Failed(fault), Some(_)) if fault.ordered => ordered = Some(fault),
-                (Walk::Through, _) | (Walk::Failed(_), Some(false)) => {}
                 (Walk::Busy | Walk::Idle, Some(until_end)) => beside.push((*member, until_end)),
                 (Walk::Failed(fault), Some(true)) if !self.was_ended(*member) => walk = Walk::Failed(fault),
-                (Walk::Failed(_), Some(true)) => {}
+                (Walk::Through, _) | (Walk::Failed(_), Some(_)) => {}
                 (Walk::Busy, None) => return Walk::Busy,
                 (Walk::Idle, None) => {
                     walk = Walk::Idle;
@@ -317,7 +315,7 @@ impl Engine {
                 Walk::Through | Walk::Failed(_) => {}
             }
         }
-        match faults.into_iter().reduce(worse) {
+        match worst(&faults) {
             _ if busy => Walk::Busy,
             Some(fault) => Walk::Failed(fault),
             None if idle => Walk::Idle,
@@ -391,7 +389,7 @@ impl Engine {
             }
             done += items.len();
             if ordered || faults.len() > usize::try_from(each.max_failures).unwrap_or(usize::MAX) {
-                return faults.into_iter().reduce(worse).map_or(Walk::Through, Walk::Failed);
+                return worst(&faults).map_or(Walk::Through, Walk::Failed);
             }
         }
         Walk::Through
@@ -478,7 +476,10 @@ fn fault(walk: Walk) -> Option<Fault> {
     }
 }
 
-/// The first of two failures, with a rollback where either asks for one.
-fn worse(first: Fault, other: Fault) -> Fault {
-    Fault { back: first.back || other.back, ordered: first.ordered || other.ordered, ..first }
+/// The first of several failures, with a rollback where any asks for one.
+fn worst(faults: &[Fault]) -> Option<Fault> {
+    let first = faults.first()?.clone();
+    let back = faults.iter().any(|fault| fault.back);
+    let ordered = faults.iter().any(|fault| fault.ordered);
+    Some(Fault { back, ordered, ..first })
 }

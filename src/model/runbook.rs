@@ -112,16 +112,16 @@ fn collect<'a>(steps: &'a [Step], leaves: &mut Vec<&'a Step>) {
     }
 }
 
-fn name_all<'a>(steps: &'a [Step], named: &mut HashMap<String, &'a Step>) {
+fn name_all<'a>(steps: &'a [Step], all: &mut HashMap<String, &'a Step>) {
     for step in steps {
-        named.insert(step.id.clone(), step);
+        all.insert(step.id.clone(), step);
         for (part, list) in parts::lists(step) {
-            let names = list.iter().enumerate().map(|(at, own)| (part.step_name(&step.id, at, list.len()), own));
-            named.extend(names);
+            let own = list.iter().enumerate();
+            all.extend(own.map(|(at, own)| (part.step_name(&step.id, at, list.len()), own)));
         }
         match &step.action {
-            Action::Group { steps, .. } => name_all(steps, named),
-            Action::Include(included) => name_all(&included.steps, named),
+            Action::Group { steps, .. } => name_all(steps, all),
+            Action::Include(included) => name_all(&included.steps, all),
             _ => {}
         }
     }

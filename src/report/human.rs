@@ -214,6 +214,31 @@ impl Human {
         }
     }
 
+    /// What happens to the undo of a step.
+    fn undoing(&mut self, at: &str, event: &Event) {
+        match event {
+            Event::UndoFinished { .. } => self.undo_finished(at, event),
+            Event::UndoSkipped { step, reason } => {
+                self.step_line(at, Mark::Undone, step, &format!("nothing to undo: {reason}"));
+            }
+            Event::UndoRefused { step, failure, .. } => {
+                self.step_line(at, Mark::Failed, step, &format!("its undo did not begin: {}", failure.message));
+            }
+            Event::UndoSettled { step, reason, .. } => self.step_line(at, Mark::Passed, step, reason),
+            Event::UndoAbandoned { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
+            }
+            other => self.asked_for(at, other),
+        }
+    }
+
+    /// A question in one line. One about an attempt is told whole where the run halts.
+    fn asked(&mut self, at: &str, step: &str, question: Question, text: &str) {
+        let is_short = matches!(question, Question::Confirm | Question::Manual);
+        let lines: Vec<&str> = text.lines().take(if is_short { usize::MAX } else { 1 }).collect();
+        self.step_line(at, Mark::Note, step, &format!("asks: {}", lines.join(", ")));
+    }
+
     /// An answer. That to a step which asks is kept for the line that ends the step.
     fn decided(&mut self, at: &str, step: &str, choice: Choice, by: &str, reason: &str) {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
@@ -276,6 +301,25 @@ pub fn dropped(count: u64) -> String {
     format!("... {count} lines were left out here while nobody read; runbook audit show has all of it\n")
 }
 
+impl Human {
+    /// What people, the window and the clock want of a run.
+    fn asked_for(&mut self, at: &str, event: &Event) {
+        match event {
+            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
+                self.note(at, &format!("stopping: {reason}"));
+            }
+            Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),
+            Event::ClockJumped { by_ms } => self.jumped(at, *by_ms),
+            Event::StopRequested { by, reason } => self.note(at, &requests::stop(by, reason)),
+            Event::SkipRequested { step, by, reason } => {
+                self.step_line(at, Mark::Note, step, &format!("{by} wants it left out: {reason}"));
+            }
+            Event::RequestWithdrawn { step, by } => self.note(at, &requests::withdrawn(step.as_deref(), by)),
+            _ => {}
+        }
+    }
+}
+
 impl View for Human {
     fn record(&mut self, record: &Record) {
         let at = record.at.as_str();
@@ -313,40 +357,17 @@ impl View for Human {
                 };
                 self.step_line(at, mark, step, &format!("{word}: {reason}"));
             }
-            Event::UndoFinished { .. } => self.undo_finished(at, &record.event),
-            Event::UndoSkipped { step, reason } => {
-                self.step_line(at, Mark::Undone, step, &format!("nothing to undo: {reason}"));
-            }
-            Event::UndoRefused { step, failure, .. } => {
-                self.step_line(at, Mark::Failed, step, &format!("its undo did not begin: {}", failure.message));
-            }
-            Event::UndoSettled { step, reason, .. } => self.step_line(at, Mark::Passed, step, reason),
-            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
-                self.note(at, &format!("stopping: {reason}"));
-            }
-            Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),
-            Event::ClockJumped { by_ms } => self.jumped(at, *by_ms),
-            Event::StopRequested { by, reason } => self.note(at, &requests::stop(by, reason)),
-            Event::SkipRequested { step, by, reason } => {
-                self.step_line(at, Mark::Note, step, &format!("{by} wants it left out: {reason}"));
-            }
-            Event::RequestWithdrawn { step, by } => self.note(at, &requests::withdrawn(step.as_deref(), by)),
-            Event::UndoAbandoned { step, by, reason } => {
-                self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
-            }
             Event::RollbackStarted { reason, .. } => self.note(at, &format!("rolling back: {reason}")),
             Event::HookFinished { hook, outcome: Outcome::Failed, detail } => {
                 let hook = hook.as_str();
                 self.note(at, &format!("hook {hook} failed, and the run goes on: {}", detail.as_deref().unwrap_or("")));
             }
             Event::QuestionAsked { step, question, text, .. } if !self.looks.is_terminal => {
-                let is_short = matches!(question, Question::Confirm | Question::Manual);
-                let lines = text.lines().take(if is_short { usize::MAX } else { 1 });
-                self.step_line(at, Mark::Note, step, &format!("asks: {}", lines.collect::<Vec<_>>().join(", ")));
+                self.asked(at, step, *question, text);
             }
             Event::DecisionMade { step, choice, by, reason, .. } => self.decided(at, step, *choice, by, reason),
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
-            _ => {}
+            other => self.undoing(at, other),
         }
     }
 

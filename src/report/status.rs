@@ -167,7 +167,17 @@ mod tests {
         ];
         let (run, runbook) = ("20260201-2200-x".to_owned(), "x".to_owned());
         let remaining = Vec::new();
-        Status { format: 1, run, runbook, state, steps, question: None, remaining, pending: Vec::new(), artifacts: None }
+        Status {
+            format: 1,
+            run,
+            runbook,
+            state,
+            steps,
+            question: None,
+            remaining,
+            pending: Vec::new(),
+            artifacts: None,
+        }
     }
 
     #[test]

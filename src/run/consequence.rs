@@ -39,7 +39,10 @@ fn unknown(choice: Choice, node: &Node, fold: &StepFold) -> String {
         }
         Choice::Failed => format!("it counts as failed: {}; {later}", after_failure(node, fold)),
         Choice::NotStarted => "it had no effect: it is run now".to_owned(),
-        _ => format!("runs it again; only if you are sure that it is over; {later}, once"),
+        _ => {
+            let once = if matches!(node.undo, NodeUndo::Parts(_)) { ", once" } else { "" };
+            format!("runs it again; only if you are sure that it is over; {later}{once}")
+        }
     }
 }
 

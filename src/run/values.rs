@@ -29,8 +29,11 @@ use frames::Frames;
 pub struct Values {
     frames: RefCell<Frames>,
     secrets: Mutex<HashMap<usize, Secrets>>,
-    make_secrets: Box<dyn Fn(BTreeMap<String, SecretSource>, &str) -> Secrets>,
+    make_secrets: MakeSecrets,
 }
+
+/// From where secrets are, and the folder that relative paths start at, to what finds them.
+type MakeSecrets = Box<dyn Fn(BTreeMap<String, SecretSource>, &str) -> Secrets>;
 
 /// What is written of a runbook that frames need.
 struct Written {

@@ -190,9 +190,10 @@ impl Link {
         let (mut cut, mut client_gone) = (self.cut.subscribe(), self.client_gone.subscribe());
         let mut index = 0;
         loop {
-            let message = match start.take() {
-                Some(start) => Ok(('0', start)),
-                None => tokio::select! {
+            let message = if let Some(start) = start.take() {
+                Ok(('0', start))
+            } else {
+                tokio::select! {
                     message = message(&mut from) => message,
                     () = raised(&mut cut) => return,
                     () = raised(&mut client_gone), if way == Way::ToClient => {
@@ -200,7 +201,7 @@ impl Link {
                         let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
                         return;
                     }
-                },
+                }
             };
             let Ok((kind, bytes)) = message else { return };
             if kind == 'K' && way == Way::ToClient {

@@ -25,8 +25,10 @@ impl Engine {
         let state = &mut self.state;
         let asked = state.question.as_ref().and_then(|open| self.program.index(&open.step));
         let mut anew = Vec::new();
+        let left_behind: Vec<bool> = (0..self.program.steps.len()).map(|index| self.is_left_behind(index)).collect();
+        let state = &mut self.state;
         for (index, fold) in state.steps.iter_mut().enumerate() {
-            if asked != Some(index) && fold.is_tried_anew(halted) {
+            if asked != Some(index) && !left_behind[index] && fold.is_tried_anew(halted) {
                 fold.verdict = None;
                 fold.tries = 0;
                 fold.granted = 0;
@@ -54,6 +56,20 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether a step failed in a loop that went on to a later batch without it.
+    fn is_left_behind(&self, index: usize) -> bool {
+        if !self.state.steps[index].has_failed() {
+            return false;
+        }
+        let chain: Vec<_> =
+            self.program.block_of(index).into_iter().flat_map(|block| self.program.above(block)).collect();
+        chain.windows(2).any(|pair| {
+            let Kind::Loop(each) = &self.program.blocks[pair[1]].kind else { return false };
+            let mut later = each.batches.iter().skip_while(|(_, items)| !items.contains(&pair[0])).skip(1);
+            later.any(|(before, items)| items.iter().chain(before).any(|block| self.is_begun(*block)))
+        })
     }
 
     /// What is done about a failure is done again where it fails again.

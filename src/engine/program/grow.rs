@@ -48,7 +48,9 @@ impl Program {
             let mut before = None;
             if batch.start > 0 && !between.is_empty() {
                 let mut shapes = between.clone();
-                shapes.iter_mut().for_each(|shape| shape.of_item(label));
+                for shape in &mut shapes {
+                    shape.of_item(label);
+                }
                 before = Some(self.list(shapes, At { parent: Some(block), frame: outer }));
             }
             let items = batch.map(|item| {

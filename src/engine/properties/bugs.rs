@@ -163,6 +163,37 @@ const BUGS: &[Bug] = &[
         ..NONE
     },
     Bug {
+        name: "what was held while a step was done is not held while it is undone",
+        after: |engine, event| {
+            if matches!(event, Event::RollbackStarted { .. }) {
+                engine.state.blocks.iter_mut().for_each(|fold| fold.was_held = false);
+            }
+        },
+        ..NONE
+    },
+    Bug {
+        name: "what was taken in part is not released",
+        after: |engine, event| {
+            if matches!(event, Event::AttemptFinished { outcome: Outcome::Failed | Outcome::TimedOut, .. }) {
+                engine.state.blocks.iter_mut().for_each(|fold| fold.unclean = false);
+            }
+        },
+        ..NONE
+    },
+    Bug {
+        name: "the second round of something begins before the first is through",
+        after: |engine, event| {
+            if let Event::AttemptStarted { step, .. } = event {
+                let index = engine.program.index(step).expect("a step");
+                let block = engine.program.block_of(index).expect("a block");
+                for block in engine.program.above(block).collect::<Vec<_>>() {
+                    engine.state.blocks[block].cursor += 1;
+                }
+            }
+        },
+        ..NONE
+    },
+    Bug {
         name: "a failed step is tried for ever",
         after: |engine, event| {
             if let Event::StepRefused { step, .. } = event {

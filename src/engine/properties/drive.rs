@@ -69,6 +69,9 @@ impl Drive<'_> {
             }
         }
         decisions.retain(|decision| !matches!(decision, Decision::Cancel { .. }));
+        if self.chance(32) == 31 && !self.engine.state.stopping && self.engine.state.ended.is_none() {
+            return Ok(Some(Event::StopRequested { by: String::new(), reason: String::new() }));
+        }
         // An eye that is kept open sees something at times.
         if self.chance(8) != 7 {
             let eyes = |decision: &Decision| matches!(decision, Decision::Watch { .. } | Decision::Limit { .. });
@@ -93,7 +96,6 @@ impl Drive<'_> {
             Decision::Held { step } => Event::HoldTaken { step, expires: None },
             Decision::Watch { step, watch } => Event::WatchTripped { step, watch, detail: String::new() },
             Decision::Limit { step } => Event::LimitReached { step },
-            Decision::Cancel { .. } => return Ok(None),
             Decision::Append(event) => event,
             Decision::Attempt { step, attempt, .. } => self.begin(step, attempt),
             Decision::Await { step, attempt } => self.finish(step, attempt)?,
@@ -134,7 +136,7 @@ impl Drive<'_> {
                 Event::QuestionAsked { step, question, text: String::new(), choices }
             }
             Decision::Answer => return Ok(self.answer()),
-            Decision::End(_) => return Ok(None),
+            Decision::Cancel { .. } | Decision::End(_) => return Ok(None),
         };
         Ok(Some(event))
     }

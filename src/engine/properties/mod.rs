@@ -173,7 +173,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     (shapes, 0..3_usize, chances, crashes, prop::option::weighted(0.2, 1..3_u8), aside(Role::Hook)).prop_map(
         |(mut shapes, hooks, chances, crashes, rollback_at, hook)| {
             let mut number = 0;
-            shapes.iter_mut().for_each(|shape| name(shape, &mut number));
+            name_all(&mut shapes, &mut number);
             let kinds = [Hook::OnFailure, Hook::OnRollback, Hook::Always];
             let hooks = kinds.into_iter().take(hooks).map(|kind| {
                 let mut hook = hook.clone();
@@ -188,6 +188,12 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     )
 }
 
+fn name_all(shapes: &mut [Shape], number: &mut u32) {
+    for shape in shapes {
+        name(shape, number);
+    }
+}
+
 /// Gives everything its name.
 fn name(shape: &mut Shape, number: &mut u32) {
     let mut next = || {
@@ -197,19 +203,19 @@ fn name(shape: &mut Shape, number: &mut u32) {
     match shape {
         Shape::Step { node, handler } => {
             node.name = next();
-            handler.iter_mut().for_each(|shape| name(shape, number));
+            name_all(handler, number);
         }
         Shape::List(members) | Shape::Parallel { members, .. } => {
-            members.iter_mut().for_each(|shape| name(shape, number))
+            name_all(members, number);
         }
         Shape::Include { name: own, members, .. } => {
             *own = next();
-            members.iter_mut().for_each(|shape| name(shape, number));
+            name_all(members, number);
         }
         Shape::Loop { name: own, body, between, .. } => {
             *own = next();
             name(body, number);
-            between.iter_mut().for_each(|shape| name(shape, number));
+            name_all(between, number);
         }
         Shape::Repeat { name: own, body, .. } | Shape::Background { name: own, body, .. } => {
             *own = next();
@@ -217,12 +223,16 @@ fn name(shape: &mut Shape, number: &mut u32) {
         }
         Shape::Hold { name: own, acquire, members, release, .. } => {
             *own = next();
-            [acquire, members, release].into_iter().flatten().for_each(|shape| name(shape, number));
+            for list in [acquire, members, release] {
+                name_all(list, number);
+            }
         }
         Shape::Guard { name: own, body, watches, .. } => {
             *own = next();
             name(body, number);
-            watches.iter_mut().flat_map(|watch| &mut watch.1).for_each(|shape| name(shape, number));
+            for (_, steps) in watches {
+                name_all(steps, number);
+            }
         }
     }
 }

@@ -32,18 +32,18 @@ impl Drive<'_> {
 fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), String> {
     let program = &drive.engine.program;
     let mut running: BTreeSet<usize> = BTreeSet::new();
-    let mut held: BTreeSet<&str> = BTreeSet::new();
+    let mut held_now: BTreeSet<&str> = BTreeSet::new();
     let mut ever: BTreeSet<&str> = BTreeSet::new();
     // What takes a hold was carried out or found done, and not left out since.
     let mut acquired: BTreeSet<usize> = BTreeSet::new();
     for event in &drive.records {
         match event {
             Event::HoldTaken { step, .. } => {
-                held.insert(step);
+                held_now.insert(step);
                 ever.insert(step);
             }
             Event::HoldReleased { step } => {
-                held.remove(step.as_str());
+                held_now.remove(step.as_str());
             }
             Event::StepInPlace { step, .. } => {
                 acquired.insert(drive.index(step));
@@ -51,10 +51,10 @@ fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), Strin
             Event::StepSkipped { step, .. } => {
                 acquired.retain(|index| program.steps[*index].name != *step);
             }
-            Event::AttemptFinished { step, .. } | Event::UndoFinished { step, .. } => {
-                running.remove(&drive.index(step));
-            }
-            Event::StepSettled { step, .. } | Event::UndoSettled { step, .. } => {
+            Event::AttemptFinished { step, .. }
+            | Event::UndoFinished { step, .. }
+            | Event::StepSettled { step, .. }
+            | Event::UndoSettled { step, .. } => {
                 running.remove(&drive.index(step));
             }
             Event::RollbackStarted { .. } | Event::LimitReached { .. } => {
@@ -72,11 +72,11 @@ fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), Strin
                     let needed = if back {
                         hold.retake && ever.contains(name.as_str())
                     } else {
-                        program.steps_within(hold.acquire).iter().any(|step| acquired.contains(step))
+                        program.steps_within(hold.acquire).iter().any(|at| acquired.contains(at))
                     };
                     // What is given back late, because that failed before, is given back as things are.
                     let gives_back = program.steps[index].role == Role::Release;
-                    if needed && !gives_back && !held.contains(name.as_str()) {
+                    if needed && !gives_back && !held_now.contains(name.as_str()) {
                         return Err(format!("{step} begins although {name} is not held"));
                     }
                 }
@@ -111,9 +111,9 @@ fn beside_it(drive: &Drive, index: usize, running: &BTreeSet<usize>) -> Result<(
         match &program.blocks[outer].kind {
             Kind::List(members) => {
                 let apart = |member: &usize| !matches!(program.blocks[*member].kind, Kind::Background(..));
-                let others = members.iter().filter(|member| **member != inner && apart(*member));
+                let others = members.iter().filter(|member| **member != inner && apart(member));
                 if apart(&inner)
-                    && let Some(other) = others.copied().find(|other| runs(*other))
+                    && let Some(other) = others.copied().find(|member| runs(*member))
                 {
                     return Err(format!("{name} begins while {:?} of the same list runs", program.steps_within(other)));
                 }
@@ -137,24 +137,35 @@ fn beside_it(drive: &Drive, index: usize, running: &BTreeSet<usize>) -> Result<(
     Ok(())
 }
 
-/// Whatever was taken is given back before the run ends, or its end names it.
+/// Whatever was taken, whole or in part, is given back before the run ends, or its end names it.
 fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
-    let mut held: BTreeSet<&str> = BTreeSet::new();
+    let program = &drive.engine.program;
+    let hold_of = |step: &str| {
+        let index = program.index(step).filter(|index| program.steps[*index].role == Role::Acquire)?;
+        let around =
+            program.above(program.block_of(index)?).find(|at| matches!(program.blocks[*at].kind, Kind::Hold(_)))?;
+        Some((program.blocks[around].name.as_str(), index))
+    };
+    let mut taken: BTreeSet<(&str, usize)> = BTreeSet::new();
     for event in &drive.records {
+        let left: BTreeSet<&str> = taken.iter().map(|(name, _)| *name).collect();
         match event {
+            Event::AttemptStarted { step, .. } => taken.extend(hold_of(step)),
+            // Found in place before, it is the run's own from here on.
             Event::HoldTaken { step, .. } => {
-                held.insert(step);
+                taken.insert((step, usize::MAX));
             }
-            Event::HoldReleased { step } => {
-                held.remove(step.as_str());
+            Event::StepSettled { step, r#as: Settlement::NotStarted, .. } => {
+                hold_of(step).map(|of| taken.remove(&of));
             }
+            Event::HoldReleased { step } => taken.retain(|(name, _)| name != step),
             Event::RunFinished { outcome, remaining } => {
-                if let Some(name) = held.iter().find(|name| !remaining.iter().any(|left| left.step == ***name)) {
+                if let Some(name) = left.iter().find(|name| !remaining.iter().any(|other| other.step == **name)) {
                     return Err(format!("{name} is still held, and the end does not say so"));
                 }
-                for name in &held {
-                    let block = drive.engine.program.block(name, |kind| matches!(kind, Kind::Hold(_)));
-                    let Some(Kind::Hold(hold)) = block.map(|block| &drive.engine.program.blocks[block].kind) else {
+                for name in &left {
+                    let place = program.block(name, |kind| matches!(kind, Kind::Hold(_)));
+                    let Some(Kind::Hold(hold)) = place.map(|place| &program.blocks[place].kind) else {
                         continue;
                     };
                     let failed = drive.engine.program.steps_within(hold.release).into_iter().any(|step| {
@@ -163,8 +174,7 @@ fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
                             Event::AttemptFinished { step, outcome, .. } => {
                                 step == name && *outcome != Outcome::Succeeded
                             }
-                            Event::StepRefused { step, .. } => step == name,
-                            Event::StepSettled { step, .. } => step == name,
+                            Event::StepRefused { step, .. } | Event::StepSettled { step, .. } => step == name,
                             _ => false,
                         })
                     });

@@ -14,7 +14,7 @@ use crate::model::status::StepState;
 /// All frames, by their place in the program, and which frame a step stands in.
 pub(super) struct Frames {
     written: Written,
-    frames: Vec<Names>,
+    names: Vec<Names>,
     places: HashMap<String, usize>,
     run: BTreeMap<String, String>,
     window: BTreeMap<String, String>,
@@ -38,12 +38,12 @@ impl Frames {
             scope.set_unknown(local_of(name));
         }
         let frames = vec![Names::Whole { scope, included: None }];
-        Self { written, frames, places: HashMap::new(), run: BTreeMap::new(), window: BTreeMap::new() }
+        Self { written, names: frames, places: HashMap::new(), run: BTreeMap::new(), window: BTreeMap::new() }
     }
 
     pub(super) fn set_run(&mut self, name: &str, value: &str) {
         self.run.insert(name.to_owned(), value.to_owned());
-        for frame in &mut self.frames {
+        for frame in &mut self.names {
             if let Names::Whole { scope, .. } = frame {
                 scope.set_run(name, value);
             }
@@ -53,7 +53,7 @@ impl Frames {
     /// The window is that of the whole run: an included runbook sees the same.
     pub(super) fn set_window(&mut self, name: &str, value: &str) {
         self.window.insert(name.to_owned(), value.to_owned());
-        for frame in &mut self.frames {
+        for frame in &mut self.names {
             if let Names::Whole { scope, .. } = frame {
                 scope.set_window(name, value);
             }
@@ -61,13 +61,13 @@ impl Frames {
     }
 
     pub(super) fn set_secret(&mut self, frame: usize, name: &str, value: Hidden<String>) {
-        if let Some(Names::Whole { scope, .. }) = self.frames.get_mut(frame) {
+        if let Some(Names::Whole { scope, .. }) = self.names.get_mut(frame) {
             scope.set_secret(name, value);
         }
     }
 
     pub(super) fn known_secrets(&self) -> Vec<String> {
-        let wholes = self.frames.iter().filter_map(|frame| match frame {
+        let wholes = self.names.iter().filter_map(|frame| match frame {
             Names::Whole { scope, .. } => Some(scope.secrets()),
             Names::Item { .. } => None,
         });
@@ -82,14 +82,14 @@ impl Frames {
     /// The frame whose parameters, secrets and targets a step sees.
     pub(super) fn named_in(&self, step: &str) -> usize {
         let mut frame = self.frame(step);
-        while let Names::Item { outer, .. } = &self.frames[frame] {
+        while let Names::Item { outer, .. } = &self.names[frame] {
             frame = *outer;
         }
         frame
     }
 
     pub(super) fn included(&self, step: &str) -> Option<Arc<Included>> {
-        match &self.frames[self.named_in(step)] {
+        match &self.names[self.named_in(step)] {
             Names::Whole { included, .. } => included.clone(),
             Names::Item { .. } => None,
         }
@@ -100,7 +100,7 @@ impl Frames {
     }
 
     fn scope_of(&self, frame: usize) -> Scope {
-        match &self.frames[frame] {
+        match &self.names[frame] {
             Names::Whole { scope, .. } => scope.clone(),
             Names::Item { outer, name, value, steps } => {
                 self.scope_of(*outer).within(name, value.clone(), Arc::clone(steps))
@@ -111,13 +111,13 @@ impl Frames {
     /// Takes in the frames and places that a program has grown.
     pub(super) fn grow(&mut self, engine: &Engine) {
         let program = &engine.program;
-        for frame in &program.frames[self.frames.len()..] {
+        for frame in &program.frames[self.names.len()..] {
             let names = match *frame {
                 Frame::Root => continue,
                 Frame::Item { outer, of, item } => self.item(engine, outer, of, item),
                 Frame::Include { of, .. } => self.include(engine, of),
             };
-            self.frames.push(names);
+            self.names.push(names);
         }
         for block in program.blocks.iter().filter(|block| !block.name.is_empty()) {
             self.places.insert(block.name.clone(), block.frame);
@@ -161,7 +161,7 @@ impl Frames {
             if let Frame::Include { of, .. } = *frame
                 && engine.program.blocks[of].name == step
             {
-                self.frames[place] = self.include(engine, of);
+                self.names[place] = self.include(engine, of);
             }
         }
     }
@@ -173,7 +173,9 @@ impl Frames {
         for block in engine.program.blocks_named(step) {
             if let crate::engine::program::Kind::Loop(each) = &engine.program.blocks[*block].kind {
                 let names = each.body.names();
-                names.iter().for_each(|name| self.set(frame, local(name), Seen::Absent));
+                for name in names {
+                    self.set(frame, local(name), Seen::Absent);
+                }
             }
         }
     }
@@ -212,7 +214,7 @@ impl Frames {
                 Frame::Root => return,
                 Frame::Item { outer, of, .. } => (outer, self.of_all_items(engine, of, &name)),
                 Frame::Include { outer, of } => {
-                    let members = match &self.frames[frame] {
+                    let members = match &self.names[frame] {
                         Names::Whole { scope, .. } => scope.steps().clone(),
                         Names::Item { .. } => BTreeMap::new(),
                     };
@@ -229,7 +231,7 @@ impl Frames {
     fn of_all_items(&self, engine: &Engine, of: usize, name: &str) -> SeenStep {
         let mut items = Vec::new();
         for (place, frame) in engine.program.frames.iter().enumerate() {
-            let (Frame::Item { of: other, .. }, Names::Item { value, steps, .. }) = (frame, &self.frames[place]) else {
+            let (Frame::Item { of: other, .. }, Names::Item { value, steps, .. }) = (frame, &self.names[place]) else {
                 continue;
             };
             if *other != of {
@@ -243,7 +245,7 @@ impl Frames {
     }
 
     fn set(&mut self, frame: usize, name: &str, seen: Seen) {
-        match (&mut self.frames[frame], seen) {
+        match (&mut self.names[frame], seen) {
             (Names::Whole { scope, .. }, Seen::Step(step)) => scope.set_step(name, step),
             (Names::Whole { scope, .. }, Seen::Absent) => scope.forget(name),
             (Names::Whole { scope, .. }, Seen::Unknown) => scope.set_unknown(name),
