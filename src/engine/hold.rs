@@ -87,7 +87,7 @@ impl Engine {
     }
 
     /// Whether any of what takes a hold was done.
-    fn is_taken(&self, hold: &Held) -> bool {
+    pub(super) fn is_taken(&self, hold: &Held) -> bool {
         let standing = |index: usize| self.state.steps[index].state;
         let mut steps = self.program.steps_within(hold.acquire).into_iter();
         steps.any(|index| matches!(standing(index), Standing::Succeeded | Standing::InPlace))

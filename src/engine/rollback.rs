@@ -38,6 +38,10 @@ impl Engine {
         if self.is_under_way(out) {
             return;
         }
+        if let Some(unsaid) = self.unsaid_of_holds() {
+            out.push(unsaid);
+            return;
+        }
         if self.state.stopping {
             if self.all_released(Way::Stop, out) != Walk::Busy {
                 out.clear();
@@ -135,6 +139,21 @@ impl Engine {
             }
         }
         walk
+    }
+
+    /// What became of a hold and is not said yet, because the executor died in between: its release is through, or what
+    /// takes it is. Nothing can be undone before it is known which holds are held.
+    fn unsaid_of_holds(&self) -> Option<Decision> {
+        (0..self.program.blocks.len()).find_map(|block| {
+            let hold = self.hold_at(block)?;
+            let step = self.program.blocks[block].name.clone();
+            if self.state.blocks[block].held {
+                let released = self.is_begun(hold.release) && self.is_through(hold.release);
+                return released.then_some(Decision::Append(Event::HoldReleased { step }));
+            }
+            let taken = !self.is_unclean(block) && self.is_taken(hold) && self.is_through(hold.acquire);
+            taken.then_some(Decision::Held { step })
+        })
     }
 
     /// Holds that are held, or may be, the innermost first.
