@@ -251,10 +251,14 @@ impl Engine {
     fn retaken(&self, index: usize) -> Option<Look> {
         for (block, hold) in self.holds_around(index) {
             let fold = &self.state.blocks[block];
+            let mut out = Vec::new();
+            // A release that was begun is seen to its end: from then on it is not held. One that fails leaves it held.
+            if fold.held && self.is_begun(hold.release) && self.give_back(block, hold, &mut out) == Walk::Busy {
+                return Some(Look::Do(out));
+            }
             if fold.held || !fold.was_held || !hold.retake {
                 continue;
             }
-            let mut out = Vec::new();
             if self.is_unclean(block) {
                 self.give_back(block, hold, &mut out);
                 return Some(Look::Do(out));

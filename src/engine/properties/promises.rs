@@ -34,6 +34,7 @@ fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), Strin
     let mut running: BTreeSet<usize> = BTreeSet::new();
     let mut held_now: BTreeSet<&str> = BTreeSet::new();
     let mut ever: BTreeSet<&str> = BTreeSet::new();
+    let mut releasing: BTreeSet<&str> = BTreeSet::new();
     // What takes a hold was carried out or found done, and not left out since.
     let mut acquired: BTreeSet<usize> = BTreeSet::new();
     for event in &drive.records {
@@ -43,10 +44,14 @@ fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), Strin
                 ever.insert(step);
             }
             Event::HoldReleased { step } => {
+                releasing.remove(step.as_str());
                 held_now.remove(step.as_str());
             }
             Event::StepInPlace { step, .. } => {
                 acquired.insert(drive.index(step));
+            }
+            Event::StepRefused { step, .. } if program.index(step).is_some() => {
+                left_held(drive, drive.index(step), &mut held_now, &releasing);
             }
             Event::StepSkipped { step, .. } => {
                 acquired.retain(|index| program.steps[*index].name != *step);
@@ -56,6 +61,10 @@ fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), Strin
             | Event::StepSettled { step, .. }
             | Event::UndoSettled { step, .. } => {
                 running.remove(&drive.index(step));
+                let succeeded = matches!(event, Event::AttemptFinished { outcome: Outcome::Succeeded, .. });
+                if !succeeded {
+                    left_held(drive, drive.index(step), &mut held_now, &releasing);
+                }
             }
             Event::RollbackStarted { .. } | Event::LimitReached { .. } => {
                 running.retain(|index| !program.steps[*index].by_person);
@@ -65,6 +74,13 @@ fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), Strin
                 let back = matches!(event, Event::UndoStarted { .. });
                 running.insert(index);
                 acquired.insert(index);
+                // From the first attempt to release it on nobody can count on it.
+                if program.steps[index].role == Role::Release
+                    && let Some(hold) = hold_of(drive, index)
+                {
+                    held_now.remove(hold);
+                    releasing.insert(hold);
+                }
                 for hold in holds_around(drive, index) {
                     let (name, Kind::Hold(hold)) = (&program.blocks[hold].name, &program.blocks[hold].kind) else {
                         continue;
@@ -88,6 +104,20 @@ fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), Strin
         }
     }
     Ok(())
+}
+
+/// The hold that a step takes or gives back.
+fn hold_of<'d>(drive: &'d Drive, index: usize) -> Option<&'d str> {
+    let program = &drive.engine.program;
+    let block = program.block_of(index)?;
+    let hold = program.above(block).find(|at| matches!(program.blocks[*at].kind, Kind::Hold(_)))?;
+    Some(program.blocks[hold].name.as_str())
+}
+
+/// A release that did not succeed leaves held what was held.
+fn left_held<'d>(drive: &'d Drive, index: usize, held: &mut BTreeSet<&'d str>, releasing: &BTreeSet<&'d str>) {
+    let releases = drive.engine.program.steps[index].role == Role::Release;
+    held.extend(hold_of(drive, index).filter(|hold| releases && releasing.contains(hold)));
 }
 
 fn holds_around(drive: &Drive, index: usize) -> Vec<usize> {
