@@ -7,7 +7,8 @@ use super::program::{Node, NodeUndo, Program, Role};
 use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
-use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, RunOutcome, SettledBy, Settlement};
+use crate::model::event::{Answer, Event, Intent, Outcome, Remaining, ResumeIntent, RunOutcome, SettledBy, Settlement};
+use crate::model::flow::Way;
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::Hook;
@@ -407,4 +408,38 @@ fn a_yes_at_a_point_of_no_return_counts_also_when_the_rollback_comes_right_after
     ]);
     let Decision::Append(Event::RunFinished { outcome, .. }) = decision else { panic!("{decision:?}") };
     assert_eq!(outcome, RunOutcome::PartlyRolledBack);
+}
+
+#[test]
+fn a_time_limit_does_not_end_the_release_of_what_is_held_nor_pass_over_its_failure() {
+    let leaf = |node| Shape::Step { node: Box::new(node), handler: Vec::new() };
+    let part = |role, name| leaf(Node { role, undo: NodeUndo::NotNeeded, ..node(name) });
+    let hold = Shape::Hold {
+        name: "hold".to_owned(),
+        acquire: vec![part(Role::Acquire, "hold.acquire")],
+        members: vec![leaf(node("inside"))],
+        release: vec![part(Role::Release, "hold.release")],
+        release_on: [Way::Failure].into_iter().collect(),
+        retake: false,
+    };
+    let (name, on_failure) = ("group".to_owned(), OnFailure::Continue);
+    let group = Shape::Guard { name, body: Box::new(hold), limited: true, watches: Vec::new(), on_failure };
+    let program = Program::new(vec![group, leaf(node("later"))], BTreeMap::new());
+    let state = State::new(&program);
+    let mut engine = Engine { program, state };
+    for event in [
+        run_started(),
+        started("hold.acquire", 1),
+        ended("hold.acquire", 1, Outcome::Succeeded),
+        Event::HoldTaken { step: "hold".to_owned(), expires: None },
+    ] {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let late = Event::LimitReached { step: "group".to_owned() };
+    assert_eq!(engine.after([late]), attempt("hold.release", 1));
+    let releasing = Decision::Await { step: "hold.release".to_owned(), attempt: 1 };
+    assert_eq!(engine.after([started("hold.release", 1)]), releasing);
+    let remaining = vec![Remaining { step: "hold".to_owned(), reason: "it is still held".to_owned() }];
+    let end = Event::RunFinished { outcome: RunOutcome::Failed, remaining };
+    assert_eq!(engine.after([ended("hold.release", 1, Outcome::Failed)]), Decision::Append(end));
 }
