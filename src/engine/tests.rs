@@ -129,6 +129,22 @@ fn a_question_that_is_open_in_the_background_does_not_keep_the_hooks_of_a_failur
 }
 
 #[test]
+fn no_more_members_of_a_group_are_tried_anew_at_once_than_are_allowed_side_by_side() {
+    let leaf = |node| Shape::Step { node: Box::new(node), handler: Vec::new() };
+    let passed = Node { on_failure: OnFailure::Continue, ..node("passed") };
+    let group = Shape::Parallel { members: vec![leaf(passed), leaf(node("fails"))], at_once: 1 };
+    let program = Program::new(vec![group], BTreeMap::new());
+    let state = State::new(&program);
+    let mut engine = Engine { program, state };
+    let failed = |step| [started(step, 1), ended(step, 1, Outcome::Failed)];
+    for event in [run_started()].into_iter().chain(failed("passed")).chain(failed("fails")) {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let end = Event::RunFinished { outcome: RunOutcome::Failed, remaining: Vec::new() };
+    assert_eq!(engine.after([end, resumed()]), attempt("passed", 2));
+}
+
+#[test]
 fn a_failed_step_is_tried_again_after_a_growing_delay_and_then_stops_the_run() {
     let seconds = Duration::from_secs;
     let retry = Retry { max_attempts: 3, delay: seconds(5).into(), backoff: 2.0, max_delay: None };
