@@ -78,8 +78,8 @@ fn calls(trace: &str, state: &str) -> Vec<Call> {
                 _ => continue,
             };
             let folder = Path::new(made).parent().map_or(String::new(), |folder| folder.display().to_string());
-            // Locks need not survive anything.
-            let is_lock = made.ends_with("/lock") || made.contains("/locks/");
+            // Locks, and the socket of whoever executes, need not survive anything.
+            let is_lock = made.ends_with("/lock") || made.contains("/locks/") || made.ends_with("/control.sock");
             if !made.starts_with(state) && &found[1] == "rename" {
                 calls.push(Call::Replaced);
             } else if made.starts_with(&format!("{state}/runs/")) && !is_lock {

@@ -100,15 +100,21 @@ impl Engine {
         fold.reason = Some(reason.to_owned());
         // A hold that was found taken is given back all the same.
         if standing == Standing::InPlace && self.program.steps[index].role == Role::Acquire {
-            self.comes_last(index);
+            self.comes_before_what_it_is_for(index);
         }
         Ok(())
     }
 
-    fn comes_last(&mut self, index: usize) {
-        if !self.state.order.contains(&index) {
-            self.state.order.push(index);
+    /// What takes a hold comes before all that it is for, also where it is taken only in a rollback: it is not to be
+    /// given back before that is undone.
+    fn comes_before_what_it_is_for(&mut self, index: usize) {
+        if self.state.order.contains(&index) {
+            return;
         }
+        let inner = self.taken_by(index).map(|(_, hold)| self.program.steps_within(hold.inner)).unwrap_or_default();
+        let order = &mut self.state.order;
+        let place = order.iter().position(|other| inner.contains(other)).unwrap_or(order.len());
+        order.insert(place, index);
     }
 
     fn refused(&mut self, step: &str, attempt: u32, failure: &Failure) -> Applied {
@@ -161,7 +167,7 @@ impl Engine {
         if attempt == 1 && self.program.steps[index].role != Role::Acquire {
             self.state.order.push(index);
         } else if attempt == 1 {
-            self.comes_last(index);
+            self.comes_before_what_it_is_for(index);
         }
         if self.program.steps[index].role == Role::Acquire {
             self.release_is_due_again(index);

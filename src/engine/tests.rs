@@ -1,5 +1,7 @@
 //! Single decisions, by name: what the engine asks for after a few events.
 
+mod holds;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
