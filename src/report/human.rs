@@ -305,7 +305,7 @@ impl Human {
     /// What people, the window and the clock want of a run.
     fn asked_for(&mut self, at: &str, event: &Event) {
         match event {
-            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
+            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock" | "runbook") => {
                 self.note(at, &format!("stopping: {reason}"));
             }
             Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),

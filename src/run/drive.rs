@@ -15,6 +15,7 @@ use super::session::Session;
 use super::task::{Done, Task};
 use crate::action::execute::Executor;
 use crate::engine::{Decision, Engine};
+use crate::journal::file::JournalError;
 use crate::model::event::Event;
 use crate::model::status::RunState;
 use crate::report::view::{Progress, View};
@@ -227,6 +228,12 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Records what came of something. What waits for that may be let go from then on.
     fn came(&self, done: Done<H::Prepared>) -> Result<(), LogError> {
         let Some(event) = done.event else { return Ok(()) };
+        if goes_on(&event)
+            && let Err(error) = self.log.may_begin()
+        {
+            // What was got ready is dropped unused.
+            return self.log.append(no_room(&error));
+        }
         let begun = match &event {
             Event::AttemptStarted { step, .. } => Some((step.clone(), None)),
             Event::UndoStarted { step, part, .. } => Some((step.clone(), Some(*part))),
@@ -267,6 +274,26 @@ impl<H: Executor, V: View> Session<H, V> {
         let _gone = command.reply.send(said);
         Ok(obeyed)
     }
+}
+
+/// Whether it brings the run on, or says that this is not possible.
+const fn goes_on(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::AttemptStarted { .. }
+            | Event::StepRefused { .. }
+            | Event::StepSkipped { .. }
+            | Event::StepInPlace { .. }
+            | Event::LoopStarted { .. }
+            | Event::IncludeStarted { .. }
+    )
+}
+
+/// What is recorded instead where the disk has room only for the end of the run.
+fn no_room(error: &JournalError) -> Event {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(" ({cause})"));
+    let reason = format!("{error}{cause}; {}", error.mend());
+    Event::StopRequested { by: "runbook".to_owned(), reason }
 }
 
 /// Whether it may have an effect, so that it is never dropped.
