@@ -214,19 +214,32 @@ impl<H: Executor, V: View> Session<H, V> {
             Decision::AwaitUndo { part, attempt, .. } => Done::of(self.finish_undo(task, part, attempt).await),
             Decision::RecoverUndo { part, attempt, .. } => Done::of(self.recover_undo(task, part, attempt).await),
             Decision::Ask { question, .. } => Done::of(self.question(&task.step, question).await),
-            Decision::Answer => Done { event: self.answer().await, prepared: None },
+            Decision::Answer => Done { event: self.answer().await, ..Done::nothing() },
             Decision::Enter { .. } => Done::of(self.enter(task).await),
             Decision::Judge { round, .. } => Done::of(self.judge_round(task, round).await),
             Decision::Held { .. } => Done::of(self.held(task).await),
             Decision::Watch { watch, .. } => self.watch(task, watch).await,
             Decision::Limit { .. } => Done::of(self.limit(task).await),
-            Decision::Append(_) | Decision::Cancel { .. } | Decision::End(_) => Done { event: None, prepared: None },
+            Decision::Append(_) | Decision::Cancel { .. } | Decision::End(_) => Done::nothing(),
         }
     }
 
     /// Records what came of something. What waits for that may be let go from then on.
     fn came(&self, done: Done<H::Prepared>) -> Result<(), LogError> {
         let Some(event) = done.event else { return Ok(()) };
+        if let (Event::AttemptStarted { step, .. }, Some(limit)) = (&event, done.limit) {
+            let stopping = || self.log.read(|engine| engine.state.stopping);
+            let was_stopping = stopping();
+            self.look_at_clock()?;
+            if stopping() && !was_stopping {
+                return Ok(());
+            }
+            // Time went by since it was asked for, and something else may have begun beside it.
+            if let Some(instead) = self.window_forbids(step, limit) {
+                return self.log.append(instead);
+            }
+            self.window.began(step, limit);
+        }
         let begun = match &event {
             Event::AttemptStarted { step, .. } => Some((step.clone(), None)),
             Event::UndoStarted { step, part, .. } => Some((step.clone(), Some(*part))),

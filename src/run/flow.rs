@@ -142,7 +142,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Looks at something until it trips. Never comes back where it does not.
     pub(super) async fn watch(&self, task: &Task, watch: usize) -> Done<H::Prepared> {
         let step = self.step(&task.step);
-        let Some(watched) = step.watches.get(watch) else { return Done { event: None, prepared: None } };
+        let Some(watched) = step.watches.get(watch) else { return Done::nothing() };
         let every = self.length(&task.step, &watched.every).await.unwrap_or(crate::model::step::DEFAULT_EVERY);
         loop {
             let seen = match self.look_once(task, &step, &watched.probe).await {

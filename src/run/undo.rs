@@ -62,9 +62,7 @@ impl<H: Executor, V: View> Session<H, V> {
         self.log.show(&Progress::Running { step: name.to_owned(), name: shown, estimate });
         let step = name.to_owned();
         match self.prepare_undo(task, part, attempt, &what).await {
-            Ok((intent, prepared)) => {
-                Done { event: Some(Event::UndoStarted { step, part, attempt, intent }), prepared }
-            }
+            Ok((intent, prepared)) => Done { prepared, ..Done::of(Event::UndoStarted { step, part, attempt, intent }) },
             Err(failure) => Done::of(Event::UndoRefused { step, part, attempt, failure }),
         }
     }
