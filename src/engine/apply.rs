@@ -287,6 +287,7 @@ impl Engine {
                 continue;
             }
             self.state.in_flight.remove(&index);
+            self.state.decision.take_if(|decided| decided.step == index);
             (fold.state, fold.reason) = if yes == Some(index) {
                 (Standing::Succeeded, None)
             } else {

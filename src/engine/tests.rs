@@ -8,6 +8,7 @@ use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
 use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, RunOutcome, SettledBy, Settlement};
+use crate::model::flow::Trip;
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::step::{OnFailure, Retry};
@@ -32,8 +33,15 @@ fn node(name: &str) -> Node {
 }
 
 fn run(nodes: Vec<Node>) -> Engine {
-    let shapes = nodes.into_iter().map(|node| Shape::Step { node: Box::new(node), handler: Vec::new() });
-    let program = Program::new(shapes.collect(), BTreeMap::new());
+    shaped(nodes.into_iter().map(|node| acts(node, Vec::new())).collect())
+}
+
+fn acts(node: Node, handler: Vec<Shape>) -> Shape {
+    Shape::Step { node: Box::new(node), handler }
+}
+
+fn shaped(shapes: Vec<Shape>) -> Engine {
+    let program = Program::new(shapes, BTreeMap::new());
     let state = State::new(&program);
     let mut engine = Engine { program, state };
     engine.apply(&run_started(), "").expect("a first record");
@@ -361,4 +369,41 @@ fn a_yes_at_a_point_of_no_return_counts_also_when_the_rollback_comes_right_after
     ]);
     let Decision::Append(Event::RunFinished { outcome, .. }) = decision else { panic!("{decision:?}") };
     assert_eq!(outcome, RunOutcome::PartlyRolledBack);
+}
+
+#[test]
+fn nobody_is_asked_before_all_that_follows_from_an_answer_is_known() {
+    let person = |name| acts(Node { by_person: true, ..node(name) }, Vec::new());
+    let mut engine = shaped(vec![Shape::Parallel { members: vec![person("a"), person("b")], at_once: 2 }]);
+    let events = [started("a", 1), started("b", 1)].into_iter().chain(manual("a"));
+    let decision = engine.after(events);
+    assert_eq!(decision, Decision::Await { step: "a".to_owned(), attempt: 1 }, "its verify may take long");
+    let decision = engine.after([ended("a", 1, Outcome::Succeeded)]);
+    assert_eq!(decision, Decision::Ask { step: "b".to_owned(), question: Question::Manual });
+}
+
+fn manual(step: &str) -> [Event; 2] {
+    let choices = Question::Manual.choices().to_vec();
+    let (step, by, reason, values) = (step.to_owned(), String::new(), String::new(), BTreeMap::new());
+    [
+        Event::QuestionAsked { step: step.clone(), question: Question::Manual, text: String::new(), choices },
+        Event::DecisionMade { step, choice: Choice::Succeeded, by, reason, values },
+    ]
+}
+
+#[test]
+fn an_answer_whose_step_ran_out_of_time_is_in_nobodys_way() {
+    let person = |name| acts(Node { by_person: true, on_failure: OnFailure::Continue, ..node(name) }, Vec::new());
+    let name = "group".to_owned();
+    let group = Shape::Guard {
+        name: name.clone(),
+        body: Box::new(person("a")),
+        limited: true,
+        watches: Vec::new(),
+        on_failure: OnFailure::Continue,
+    };
+    let mut engine = shaped(vec![group, person("b")]);
+    let events = [started("a", 1)].into_iter().chain(manual("a"));
+    let decision = engine.after(events.chain([Event::LimitReached { step: name }, started("b", 1)]));
+    assert_eq!(decision, Decision::Ask { step: "b".to_owned(), question: Question::Manual });
 }

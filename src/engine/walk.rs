@@ -441,10 +441,12 @@ impl Engine {
         }
     }
 
-    /// Adds a decision; a question only where no other is open or about to be.
+    /// Adds a decision; a question only where no other is open or about to be, and nothing has to follow from an answer
+    /// any more: there is room for one.
     pub(super) fn put(&self, decision: Decision, out: &mut Decisions) {
         let is_question = matches!(decision, Decision::Ask { .. });
-        let taken = self.state.question.is_some() || out.iter().any(|other| matches!(other, Decision::Ask { .. }));
+        let open = self.state.question.is_some() || self.state.decision.is_some();
+        let taken = open || out.iter().any(|other| matches!(other, Decision::Ask { .. }));
         if !(is_question && taken) {
             out.push(decision);
         }

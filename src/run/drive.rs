@@ -81,10 +81,12 @@ impl<F: Future> Running<F> {
         }
     }
 
-    /// Drops what has had no effect and is not wanted any more.
-    fn keep(&mut self, wanted: &[Decision]) {
+    /// Drops what has had no effect and is not wanted any more. What acts is kept as long as its step is under way: a
+    /// person's may be over before all that follows from their answer was found out.
+    fn keep(&mut self, wanted: &[Decision], is_under_way: impl Fn(&str) -> bool) {
         self.entries.retain(|entry| {
-            let keeps = acts(&entry.decision) || wanted.contains(&entry.decision);
+            let acts = acts(&entry.decision) && is_under_way(step_of(&entry.decision));
+            let keeps = acts || wanted.contains(&entry.decision);
             if !keeps {
                 entry.abort.abort();
             }
@@ -147,7 +149,7 @@ impl<H: Executor, V: View> Session<H, V> {
             if wanted.iter().any(|decision| matches!(decision, Decision::End(_))) {
                 break;
             }
-            running.keep(&wanted);
+            running.keep(&wanted, |step| self.is_under_way(step));
             running.end(&wanted);
             running.begin(wanted, |number, decision, task| self.numbered(number, decision, task));
             if !running.goes_on() && !self.waits_for_somebody() {
@@ -252,6 +254,10 @@ impl<H: Executor, V: View> Session<H, V> {
         Ok(())
     }
 
+    fn is_under_way(&self, step: &str) -> bool {
+        self.log.read(|engine| engine.program.index(step).is_some_and(|index| engine.state.in_flight.contains(&index)))
+    }
+
     fn stop_by_signal(&self) -> Result<(), LogError> {
         if self.log.read(|engine| engine.state.stopping || engine.state.ended.is_some()) {
             return Ok(());
@@ -344,12 +350,14 @@ mod tests {
         let mut running = Running::new();
         let begin = |number, _, task| held(number, task, Rc::clone(&witness));
         running.begin(vec![looks("a"), runs("b"), looks("c")], begin);
-        running.keep(&[looks("c")]);
+        running.keep(&[looks("c")], |_| true);
         assert!(running.futures.next().now_or_never().is_some_and(|ended| ended.is_some_and(|ended| ended.is_err())));
         assert!(running.futures.next().now_or_never().is_none(), "the other two go on");
         assert_eq!(Rc::strong_count(&witness), 3);
         let left: Vec<&Decision> = running.entries.iter().map(|entry| &entry.decision).collect();
         assert_eq!(left, [&runs("b"), &looks("c")]);
+        running.keep(&[], |_| false);
+        assert!(running.entries.is_empty(), "nothing is under way any more");
     }
 
     #[test]
@@ -361,12 +369,12 @@ mod tests {
         running.begin(vec![runs("a"), Decision::Answer], begin);
         assert_eq!(running.begun, 2);
         running.ended(2, false);
-        running.keep(&[runs("a"), Decision::Answer]);
+        running.keep(&[runs("a"), Decision::Answer], |_| true);
         running.begin(vec![runs("a"), Decision::Answer], begin);
         assert_eq!((running.begun, running.goes_on()), (2, true));
         running.ended(1, true);
         assert!(!running.goes_on(), "nobody answers, and nothing else is under way");
-        running.keep(&[]);
+        running.keep(&[], |_| true);
         running.begin(vec![Decision::Answer], begin);
         assert_eq!((running.begun, running.goes_on()), (3, true), "another question is another chance");
     }
