@@ -407,3 +407,14 @@ fn an_answer_whose_step_ran_out_of_time_is_in_nobodys_way() {
     let decision = engine.after(events.chain([Event::LimitReached { step: name }, started("b", 1)]));
     assert_eq!(decision, Decision::Ask { step: "b".to_owned(), question: Question::Manual });
 }
+
+#[test]
+fn what_is_done_about_a_failure_is_done_also_where_something_beside_it_failed() {
+    let handler = acts(Node { role: Role::Aside, ..node("a.failure") }, Vec::new());
+    let members = vec![acts(node("a"), vec![handler]), acts(node("b"), Vec::new())];
+    let mut engine = shaped(vec![Shape::Parallel { members, at_once: 2 }]);
+    let both = [started("a", 1), started("b", 1), ended("b", 1, Outcome::Failed), ended("a", 1, Outcome::Failed)];
+    assert_eq!(engine.after(both), attempt("a.failure", 1));
+    let decision = engine.after([started("a.failure", 1), ended("a.failure", 1, Outcome::Succeeded)]);
+    assert_eq!(decision, finished(RunOutcome::Failed));
+}

@@ -158,7 +158,9 @@ impl Engine {
         let (node, fold) = self.both(index);
         let reason = fold.reason.clone().unwrap_or_default();
         if let Some(handler) = handler {
-            match self.walk(handler, mode, out) {
+            // It is done also where something beside the step has failed.
+            let is_due = matches!(mode, Mode::Fail { .. }) && !self.is_out_of_time(index);
+            match self.walk(handler, if is_due { Mode::Begin } else { mode }, out) {
                 Walk::Busy => return Walk::Busy,
                 Walk::Idle => return Walk::Idle,
                 Walk::Through | Walk::Failed(_) => {}
@@ -168,6 +170,12 @@ impl Engine {
             }
         }
         self.failed(&node.name, reason, node.on_failure, fold.verdict, out)
+    }
+
+    /// Whether the time limit of something around a step is over.
+    fn is_out_of_time(&self, index: usize) -> bool {
+        let mut around = self.program.block_of(index).into_iter().flat_map(|block| self.program.above(block));
+        around.any(|block| self.state.blocks[block].limit_reached)
     }
 
     /// What a policy makes of a failure that nothing more is done about.
