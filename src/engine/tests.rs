@@ -409,6 +409,27 @@ fn an_answer_whose_step_ran_out_of_time_is_in_nobodys_way() {
 }
 
 #[test]
+fn a_group_runs_out_of_time_also_while_a_person_is_asked() {
+    let members = vec![acts(node("slow"), Vec::new()), acts(Node { by_person: true, ..node("go") }, Vec::new())];
+    let body = Box::new(Shape::Parallel { members, at_once: 2 });
+    let name = "group".to_owned();
+    let (watches, on_failure) = (vec![(Trip::Warn, Vec::new())], OnFailure::Stop);
+    let mut engine = shaped(vec![Shape::Guard { name: name.clone(), body, limited: true, watches, on_failure }]);
+    let [asked, _] = manual("go");
+    for event in [started("slow", 1), started("go", 1), asked] {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let seen = engine.next();
+    let step = || name.clone();
+    assert!(seen.contains(&Decision::Limit { step: step() }), "{seen:?}");
+    assert!(seen.contains(&Decision::Watch { step: step(), watch: 0 }), "{seen:?}");
+    engine.apply(&Event::LimitReached { step: step() }, "").expect("an event that may come");
+    let seen = engine.next();
+    let slow = || "slow".to_owned();
+    assert_eq!(seen, [Decision::Await { step: slow(), attempt: 1 }, Decision::Cancel { step: slow() }]);
+}
+
+#[test]
 fn what_is_done_about_a_failure_is_done_also_where_something_beside_it_failed() {
     let handler = acts(Node { role: Role::Aside, ..node("a.failure") }, Vec::new());
     let members = vec![acts(node("a"), vec![handler]), acts(node("b"), Vec::new())];

@@ -422,7 +422,7 @@ impl Engine {
                 let reason = "a person answered no after the first items".to_owned();
                 Some(Walk::Failed(Fault { step, reason, back: choice == Choice::Rollback, ordered: true }))
             }
-            None if mode == Mode::Stop => Some(Walk::Idle),
+            None if matches!(mode, Mode::Stop | Mode::Fail { .. }) => Some(Walk::Idle),
             None => {
                 self.put(Decision::Ask { step, question: Question::Canary }, out);
                 Some(Walk::Busy)
