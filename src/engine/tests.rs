@@ -439,3 +439,19 @@ fn what_is_done_about_a_failure_is_done_also_where_something_beside_it_failed() 
     let decision = engine.after([started("a.failure", 1), ended("a.failure", 1, Outcome::Succeeded)]);
     assert_eq!(decision, finished(RunOutcome::Failed));
 }
+
+#[test]
+fn an_undo_that_failed_is_tried_again_when_a_run_is_taken_up_that_was_stopped() {
+    let mut engine = run(vec![node("a")]);
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let [undo, mut undone] = undone("a");
+    if let Event::UndoFinished { outcome, failure, .. } = &mut undone {
+        (*outcome, *failure) = (Outcome::Failed, Some(Failure::new(FailureKind::Cancelled, "the operator ended it")));
+    }
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let stopped = engine.after([started("a", 1), ended("a", 1, Outcome::Succeeded), back, undo, stop, undone]);
+    assert_eq!(stopped, finished(RunOutcome::Stopped));
+    let Decision::Append(end) = stopped else { return };
+    let again = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 2, delay: Duration::ZERO };
+    assert_eq!(engine.after([end, resumed()]), again);
+}
