@@ -101,6 +101,37 @@ Succeeded: 2 steps done.
 }
 
 #[test]
+fn what_failed_of_a_loop_or_a_hold_says_where_it_is_written() {
+    let trial = scenario(
+        r#"
+steps:
+  - id: each
+    for_each: [web-1]
+    shell: exit 3
+    rollback: { not_needed: it only fails }
+    on_failure: continue
+  - id: held
+    hold:
+      acquire: { shell: exit 4 }
+      release: { shell: "true" }
+    steps: [ { id: one, ACT } ]
+"#,
+    );
+    let ran = trial.exec(&[]).exits(1);
+    assert!(
+        ran.shown().contains("FAILED each[web-1]: failed after SOME: exit 3\n        shell at line "),
+        "{}",
+        ran.shown()
+    );
+    assert!(
+        ran.shown().contains("FAILED held.acquire: failed after SOME: exit 4\n        shell at line "),
+        "{}",
+        ran.shown()
+    );
+    assert!(!ran.shown().contains("at line 0"), "{}", ran.shown());
+}
+
+#[test]
 fn a_failure_rolls_back_newest_first_the_failed_step_included() {
     let trial = scenario(
         r#"
