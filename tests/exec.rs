@@ -101,6 +101,37 @@ Succeeded: 2 steps done.
 }
 
 #[test]
+fn what_was_ended_says_by_whom() {
+    let trial = scenario(
+        r#"
+steps:
+  - id: group
+    timeout: 1s
+    on_failure: continue
+    steps: [ { id: long, shell: sleep 60, effect: read_only } ]
+  - id: list
+    steps:
+      - { id: tail, shell: sleep 60, effect: read_only, background: true, until_end: true }
+      - { id: one, ACT }
+  - { id: beside, shell: sleep 60, effect: read_only, background: true }
+  - { id: two, BAD, on_failure: rollback }
+  - { id: joined, wait: { for: [beside] } }
+"#,
+    );
+    trial.exec(&[]).exits(4);
+    let ends = trial.records().into_iter().filter(|record| record["failure"]["kind"] == "cancelled");
+    let ends = ends.map(|end| format!("{} {}", end["step"], end["failure"]["message"]).replace('"', ""));
+    assert_eq!(
+        ends.collect::<Vec<_>>(),
+        [
+            "long the time limit of its group ended it",
+            "tail the end of its list ended it",
+            "beside the rollback ended it",
+        ]
+    );
+}
+
+#[test]
 fn what_failed_of_a_loop_or_a_hold_says_where_it_is_written() {
     let trial = scenario(
         r#"
