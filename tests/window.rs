@@ -347,6 +347,21 @@ fn a_machine_that_slept_has_a_later_clock_that_did_not_jump() {
 }
 
 #[test]
+fn a_wait_and_the_limit_of_a_group_are_over_when_the_machine_slept_through_them() {
+    let until = "      - { id: until, wait: { time: 2026-02-01T22:30 } }\n      - { id: pause, wait: 20m }\n";
+    let sleeps = step("one", LATER, "").replace("\n  ", "\n      ").replacen("  - ", "      - ", 1);
+    let group = format!("  - id: all\n    parallel: 3\n    steps:\n{until}{sleeps}");
+    let evening = Evening::new("stop", &[group]);
+    evening.at(OPENS).later(OPENS, "2026-02-02T03:30:00Z");
+    evening.scenario.exec(&[]).exits(0);
+    let limited = "  - id: all\n    timeout: 20m\n    parallel: 2\n    steps:\n      - { id: long, wait: 3h }\n";
+    let evening = Evening::new("stop", &[format!("{limited}{sleeps}")]);
+    evening.at(OPENS).later(OPENS, "2026-02-02T03:30:00Z");
+    evening.scenario.exec(&[]).exits(1);
+    assert_eq!(evening.scenario.steps(), ["long failed", "one succeeded"]);
+}
+
+#[test]
 fn a_weekly_window_is_the_one_that_the_run_began_in() {
     let window = "timezone: America/New_York\nwindow: { every: Sunday 22:00, duration: 4h }\n";
     let ask = "  - { id: go, confirm: { message: Go on? }, estimate: 1m }\n".to_owned();

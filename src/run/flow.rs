@@ -112,7 +112,7 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             self.log.show(&Progress::Waiting(format!("round {} of {name}: {detail}", round + 1)));
             match self.length(&name, &repeat.delay).await {
-                Ok(delay) => tokio::time::sleep(delay).await,
+                Ok(delay) => clock::sleep(delay).await,
                 Err(error) => failure = Some(error),
             }
         }
@@ -177,7 +177,7 @@ impl<H: Executor, V: View> Session<H, V> {
             None => None,
         };
         match limit {
-            Some(limit) => tokio::time::sleep(limit).await,
+            Some(limit) => clock::sleep(limit).await,
             None => std::future::pending().await,
         }
         let waits = self.log.read(|engine| engine.fold(&name).map(|fold| fold.attempts + 1));
