@@ -311,7 +311,9 @@ impl Engine {
         let index = self.known(step)?;
         allowed(self.state.ended.is_none(), "the run has ended")?;
         let role = self.program.steps[index].role;
-        allowed(self.state.question.is_none() || role == Role::Release, "a question is open")?;
+        // What was asked in the background keeps neither the hooks nor a hold waiting.
+        let waits = !matches!(role, Role::Hook | Role::Release);
+        allowed(self.state.question.is_none() || !waits, "a question is open")?;
         let goes_back = matches!(role, Role::Hook | Role::Acquire | Role::Release);
         allowed(!self.state.is_going_back() || goes_back, "the run is rolling back")?;
         let fold = &self.state.steps[index];

@@ -11,6 +11,7 @@ use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, RunOutco
 use crate::model::flow::Trip;
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::runbook::Hook;
 use crate::model::step::{OnFailure, Retry};
 
 fn node(name: &str) -> Node {
@@ -102,6 +103,51 @@ fn steps_follow_each_other_and_the_run_succeeds() {
     assert_eq!(engine.after([ended("a", 1, Outcome::Succeeded)]), attempt("b", 1));
     let last = engine.after([started("b", 1), ended("b", 1, Outcome::Succeeded)]);
     assert_eq!(last, finished(RunOutcome::Succeeded));
+}
+
+#[test]
+fn a_question_that_is_open_in_the_background_does_not_keep_the_hooks_of_a_failure_from_running() {
+    let leaf = |node| Shape::Step { node: Box::new(node), handler: Vec::new() };
+    let asks = leaf(Node { by_person: true, ..node("asks") });
+    let background = Shape::Background { name: "beside".to_owned(), body: Box::new(asks), until_end: false };
+    let told = leaf(Node { role: Role::Hook, undo: NodeUndo::NotNeeded, ..node("told") });
+    let fails = leaf(Node { on_failure: OnFailure::Rollback, ..node("a") });
+    let program = Program::new(vec![background, fails], BTreeMap::from([(Hook::OnFailure, vec![told])]));
+    let state = State::new(&program);
+    let mut engine = Engine { program, state };
+    let asked = Event::QuestionAsked {
+        step: "asks".to_owned(),
+        question: Question::Manual,
+        text: String::new(),
+        choices: Question::Manual.choices().to_vec(),
+    };
+    for event in [run_started(), started("asks", 1), started("a", 1), asked, ended("a", 1, Outcome::Failed)] {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    assert_eq!(engine.next(), [Decision::Answer, attempt("told", 1)]);
+    engine.apply(&started("told", 1), "").expect("a hook begins");
+    engine.apply(&ended("told", 1, Outcome::Succeeded), "").expect("a hook ends");
+    let through = Event::HookFinished { hook: Hook::OnFailure, outcome: Outcome::Succeeded, detail: None };
+    assert_eq!(engine.next(), [Decision::Answer, Decision::Append(through.clone())]);
+    engine.apply(&through, "").expect("the hooks are through");
+    let back = Event::RollbackStarted { reason: "a failed: exit 1".to_owned(), to: None };
+    assert_eq!(engine.next(), [Decision::Answer, Decision::Append(back)]);
+}
+
+#[test]
+fn no_more_members_of_a_group_are_tried_anew_at_once_than_are_allowed_side_by_side() {
+    let leaf = |node| Shape::Step { node: Box::new(node), handler: Vec::new() };
+    let passed = Node { on_failure: OnFailure::Continue, ..node("passed") };
+    let group = Shape::Parallel { members: vec![leaf(passed), leaf(node("fails"))], at_once: 1 };
+    let program = Program::new(vec![group], BTreeMap::new());
+    let state = State::new(&program);
+    let mut engine = Engine { program, state };
+    let failed = |step| [started(step, 1), ended(step, 1, Outcome::Failed)];
+    for event in [run_started()].into_iter().chain(failed("passed")).chain(failed("fails")) {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let end = Event::RunFinished { outcome: RunOutcome::Failed, remaining: Vec::new() };
+    assert_eq!(engine.after([end, resumed()]), attempt("passed", 2));
 }
 
 #[test]

@@ -306,16 +306,12 @@ impl Engine {
             Some(_) if mode == Mode::Begin => Mode::Fail { back: faults.iter().any(|fault| fault.back) },
             _ => mode,
         };
-        let mut under_way =
-            members.iter().filter(|member| self.is_begun(**member) && !self.is_through(**member)).count();
         let (mut busy, mut idle) = (false, false);
+        let turns = self.turns(members, at_once, mode);
         for member in members.iter().filter(|member| !self.is_through(**member)) {
-            if !self.is_begun(*member) {
-                if under_way >= at_once.max(1) {
-                    idle = true;
-                    continue;
-                }
-                under_way += usize::from(mode == Mode::Begin);
+            if !turns.contains(member) {
+                idle = true;
+                continue;
             }
             match self.walk(*member, mode, out) {
                 Walk::Busy => busy = true,
@@ -329,6 +325,21 @@ impl Engine {
             None if idle => Walk::Idle,
             None => Walk::Through,
         }
+    }
+
+    /// Members of a group that may go on. Of those that may begin something these are as many as are allowed side by
+    /// side: first where something is under way, then what was begun, because after a halt more than those may be due.
+    fn turns(&self, members: &[BlockId], at_once: usize, mode: Mode) -> Vec<BlockId> {
+        let acts = |index: &usize| self.state.in_flight.contains(index);
+        let mut turns: Vec<BlockId> = members.iter().copied().filter(|member| !self.is_through(*member)).collect();
+        turns.sort_by_cached_key(|member| match self.is_begun(*member) {
+            true if self.program.steps_within(*member).iter().any(acts) => 0,
+            true => 1,
+            false => 2,
+        });
+        let begun = turns.iter().filter(|member| self.is_begun(**member)).count();
+        turns.truncate(if mode == Mode::Begin { at_once.max(1) } else { begun });
+        turns
     }
 
     /// Whether anything within a block was tried already.

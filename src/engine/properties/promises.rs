@@ -8,6 +8,7 @@ use crate::engine::program::{Kind, Node, NodeUndo, Role};
 use crate::engine::state::Standing;
 use crate::model::event::{Event, Outcome, RunOutcome, SettledBy, Settlement};
 use crate::model::flow::Way;
+use crate::model::parts::written;
 use crate::model::question::Choice;
 
 /// What the promises say about a finished run, read from its records and from what is true.
@@ -202,11 +203,17 @@ fn undos_come_newest_first(drive: &Drive) -> Result<(), String> {
                 let confirmed = |node: &Node, index: usize| {
                     !node.is_confirm || drive.engine.state.steps[index].state == Standing::Succeeded
                 };
-                let passed = started[place + 1..].iter().map(|name| drive.index(name)).find(|index| {
+                let mut lines: Vec<usize> = started.iter().map(|name| drive.index(name)).collect();
+                lines.retain(|index| {
                     let node = &drive.engine.program.steps[*index];
                     matches!(node.undo, NodeUndo::PointOfNoReturn(_))
                         && (drive.truth[*index].in_place || (node.is_confirm && confirmed(node, *index)))
                 });
+                // Of one with several items the first counts.
+                let mut names = BTreeSet::new();
+                lines.retain(|index| names.insert(written(&drive.engine.program.steps[*index].name)));
+                let passed =
+                    lines.into_iter().find(|index| started[place + 1..].iter().any(|name| drive.index(name) == *index));
                 if let Some(index) = passed {
                     let name = &drive.engine.program.steps[index].name;
                     return Err(format!("{step} is undone although {name} was a point of no return"));
