@@ -100,15 +100,20 @@ impl Engine {
         fold.reason = Some(reason.to_owned());
         // A hold that was found taken is given back all the same.
         if standing == Standing::InPlace && self.program.steps[index].role == Role::Acquire {
-            self.comes_last(index);
+            self.takes_its_place(index);
         }
         Ok(())
     }
 
-    fn comes_last(&mut self, index: usize) {
-        if !self.state.order.contains(&index) {
-            self.state.order.push(index);
+    /// What takes a hold stands where that hold was taken first, also where a part of it is carried out only later: it is
+    /// given back after all that was done while it was held.
+    fn takes_its_place(&mut self, index: usize) {
+        if self.state.order.contains(&index) {
+            return;
         }
+        let beside = self.taken_by(index).map(|(_, hold)| self.program.steps_within(hold.acquire)).unwrap_or_default();
+        let last = self.state.order.iter().rposition(|other| beside.contains(other));
+        self.state.order.insert(last.map_or(self.state.order.len(), |last| last + 1), index);
     }
 
     fn refused(&mut self, step: &str, attempt: u32, failure: &Failure) -> Applied {
@@ -161,7 +166,7 @@ impl Engine {
         if attempt == 1 && self.program.steps[index].role != Role::Acquire {
             self.state.order.push(index);
         } else if attempt == 1 {
-            self.comes_last(index);
+            self.takes_its_place(index);
         }
         if self.program.steps[index].role == Role::Acquire {
             self.release_is_due_again(index);

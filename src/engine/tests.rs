@@ -8,7 +8,7 @@ use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
 use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, RunOutcome, SettledBy, Settlement};
-use crate::model::flow::Trip;
+use crate::model::flow::{Trip, Way};
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::Hook;
@@ -500,4 +500,32 @@ fn an_undo_that_failed_is_tried_again_when_a_run_is_taken_up_that_was_stopped() 
     let Decision::Append(end) = stopped else { return };
     let again = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 2, delay: Duration::ZERO };
     assert_eq!(engine.after([end, resumed()]), again);
+}
+
+#[test]
+fn a_part_of_a_hold_that_is_carried_out_only_when_it_is_taken_again_is_given_back_in_its_place() {
+    let part = |name, role| acts(Node { role, undo: NodeUndo::NotNeeded, ..node(name) }, Vec::new());
+    let mut engine = shaped(vec![Shape::Hold {
+        name: "hold".to_owned(),
+        acquire: vec![part("left-out", Role::Acquire), part("take", Role::Acquire)],
+        members: vec![acts(node("a"), Vec::new())],
+        release: vec![part("give", Role::Release)],
+        release_on: Way::ALL.into_iter().collect(),
+        retake: true,
+    }]);
+    let hold = || "hold".to_owned();
+    let done = |step, attempt| [started(step, attempt), ended(step, attempt, Outcome::Succeeded)];
+    let skipped = Event::StepSkipped { step: "left-out".to_owned(), reason: String::new() };
+    let taken = || Event::HoldTaken { step: hold(), expires: None };
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let held = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
+    let released = done("give", 1).into_iter().chain([Event::HoldReleased { step: hold() }]);
+    let end = Event::RunFinished { outcome: RunOutcome::Stopped, remaining: Vec::new() };
+    let stopped = held.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
+    assert_eq!(engine.after(stopped), attempt("left-out", 1));
+    assert_eq!(engine.after(done("left-out", 1)), attempt("take", 2));
+    assert_eq!(engine.after(done("take", 2)), Decision::Held { step: hold() });
+    let undo = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 1, delay: Duration::ZERO };
+    assert_eq!(engine.after([taken()]), undo);
 }
