@@ -101,6 +101,15 @@ Succeeded: 2 steps done.
 }
 
 #[test]
+fn of_long_output_the_last_lines_are_shown() {
+    let trial = scenario("steps: [ { id: long, shell: 'seq 100000; exit 3', effect: read_only } ]\n");
+    let ran = trial.exec(&[]).exits(1);
+    let last: Vec<String> = (99_981..=100_000).map(|line| format!("      | {line}\n")).collect();
+    assert!(ran.stdout().contains(&last.concat()), "{}", ran.stdout());
+    assert!(!ran.stdout().contains("| 99980\n"), "{}", ran.stdout());
+}
+
+#[test]
 fn what_was_ended_says_by_whom() {
     let trial = scenario(
         r#"

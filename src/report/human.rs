@@ -198,8 +198,11 @@ impl Human {
                 let failed = if *attempt > 1 { format!("attempt {attempt} failed") } else { "failed".to_owned() };
                 let after = if decided.is_some() { String::new() } else { format!(" after {took}") };
                 self.step_line(at, Mark::Failed, step, &format!("{failed}{after}: {why}"));
-                let output = failure::output_of(result);
-                self.failed(step, failure.as_ref(), &label(step, None, *attempt), &output);
+                let label = label(step, None, *attempt);
+                // Of long output the record has only the beginning.
+                let kept = if result.truncated { failure::kept(&self.folder, &label) } else { String::new() };
+                let output = if kept.is_empty() { failure::output_of(result) } else { kept };
+                self.failed(step, failure.as_ref(), &label, &output);
             }
             Outcome::Unknown => self.step_line(at, Mark::Unknown, step, &format!("nobody knows how it ended: {why}")),
             Outcome::UnknownMayRun => {
