@@ -156,6 +156,20 @@ hooks:
 }
 
 #[test]
+fn a_file_that_several_rounds_changed_is_put_back_as_it_was_before_the_first() {
+    let scene = Scene::new(
+        "steps:
+  - { id: grow, file: { path: \"@/conf\", edits: [ { match: x, replace: xy } ] }, repeat: { max: 3 } }
+  - { id: it, shell: \"test $(cat conf) = xyyy && exit 3\", on_failure: rollback, rollback: { not_needed: it only fails } }
+",
+    );
+    scene.put("conf", "x\n");
+    let ended = scene.exec();
+    assert_eq!((ended.code, scene.text("conf")), (Some(4), "x\n".to_owned()), "{}", ended.shown);
+    assert!(ended.shown.contains("exit 3"), "{}", ended.shown);
+}
+
+#[test]
 fn a_secret_that_an_earlier_turn_used_is_removed_from_the_output_of_a_later_one() {
     let scene = Scene::new(
         "secrets: { token: { env: TOKEN } }

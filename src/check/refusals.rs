@@ -71,7 +71,7 @@ impl Refusals<'_> {
             self.handler(node);
         }
         if step.role.undone().is_some() {
-            self.keys(node, &["preconditions", "outputs", "on_failure", "observe", "preview"]);
+            self.keys(node, &["preconditions", "check", "outputs", "on_failure", "observe", "preview"]);
         }
         if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
             self.keys(node, &["timeout"]);

@@ -105,16 +105,15 @@ impl Engine {
         Ok(())
     }
 
-    /// What takes a hold comes before all that it is for, also where it is taken only in a rollback: it is not to be
-    /// given back before that is undone.
+    /// What takes a hold comes before all that it is for, also where a part of it is carried out only later, or in a
+    /// rollback: it is not to be given back before that is undone.
     fn comes_before_what_it_is_for(&mut self, index: usize) {
-        if self.state.order.contains(&index) {
-            return;
-        }
-        let inner = self.taken_by(index).map(|(_, hold)| self.program.steps_within(hold.inner)).unwrap_or_default();
+        let Some((_, hold)) = self.taken_by(index).filter(|_| !self.state.order.contains(&index)) else { return };
+        let (inner, beside) = (self.program.steps_within(hold.inner), self.program.steps_within(hold.acquire));
         let order = &mut self.state.order;
-        let place = order.iter().position(|other| inner.contains(other)).unwrap_or(order.len());
-        order.insert(place, index);
+        let first = order.iter().position(|other| inner.contains(other));
+        let last = order.iter().rposition(|other| beside.contains(other)).map(|last| last + 1);
+        order.insert(first.or(last).unwrap_or(order.len()), index);
     }
 
     fn refused(&mut self, step: &str, attempt: u32, failure: &Failure) -> Applied {
@@ -293,6 +292,7 @@ impl Engine {
                 continue;
             }
             self.state.in_flight.remove(&index);
+            self.state.decision.take_if(|decided| decided.step == index);
             (fold.state, fold.reason) = if yes == Some(index) {
                 (Standing::Succeeded, None)
             } else {

@@ -179,11 +179,11 @@ impl Engine {
         }
     }
 
-    /// Keeps the eyes open while something goes on.
+    /// Keeps the eyes open while something goes on, also while a person is asked.
     fn guards(&self, block: BlockId, guard: &Guarded, mode: Mode, out: &mut Decisions) {
         let fold = &self.state.blocks[block];
         let step = &self.program.blocks[block].name;
-        if mode != Mode::Begin {
+        if !matches!(mode, Mode::Begin | Mode::Wait) {
             return;
         }
         if guard.limited && !fold.limit_reached {

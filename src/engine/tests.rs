@@ -10,7 +10,7 @@ use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
 use crate::model::event::{Answer, Event, Intent, Outcome, Remaining, ResumeIntent, RunOutcome, SettledBy, Settlement};
-use crate::model::flow::Way;
+use crate::model::flow::{Trip, Way};
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
 use crate::model::runbook::Hook;
@@ -36,8 +36,15 @@ fn node(name: &str) -> Node {
 }
 
 fn run(nodes: Vec<Node>) -> Engine {
-    let shapes = nodes.into_iter().map(|node| Shape::Step { node: Box::new(node), handler: Vec::new() });
-    let program = Program::new(shapes.collect(), BTreeMap::new());
+    shaped(nodes.into_iter().map(|node| acts(node, Vec::new())).collect())
+}
+
+fn acts(node: Node, handler: Vec<Shape>) -> Shape {
+    Shape::Step { node: Box::new(node), handler }
+}
+
+fn shaped(shapes: Vec<Shape>) -> Engine {
+    let program = Program::new(shapes, BTreeMap::new());
     let state = State::new(&program);
     let mut engine = Engine { program, state };
     engine.apply(&run_started(), "").expect("a first record");
@@ -444,4 +451,117 @@ fn a_time_limit_does_not_end_the_release_of_what_is_held_nor_pass_over_its_failu
     let remaining = vec![Remaining { step: "hold".to_owned(), reason: "it is still held".to_owned() }];
     let end = Event::RunFinished { outcome: RunOutcome::Failed, remaining };
     assert_eq!(engine.after([ended("hold.release", 1, Outcome::Failed)]), Decision::Append(end));
+}
+
+#[test]
+fn nobody_is_asked_before_all_that_follows_from_an_answer_is_known() {
+    let person = |name| acts(Node { by_person: true, ..node(name) }, Vec::new());
+    let mut engine = shaped(vec![Shape::Parallel { members: vec![person("a"), person("b")], at_once: 2 }]);
+    let events = [started("a", 1), started("b", 1)].into_iter().chain(manual("a"));
+    let decision = engine.after(events);
+    assert_eq!(decision, Decision::Await { step: "a".to_owned(), attempt: 1 }, "its verify may take long");
+    let decision = engine.after([ended("a", 1, Outcome::Succeeded)]);
+    assert_eq!(decision, Decision::Ask { step: "b".to_owned(), question: Question::Manual });
+}
+
+fn manual(step: &str) -> [Event; 2] {
+    let choices = Question::Manual.choices().to_vec();
+    let (step, by, reason, values) = (step.to_owned(), String::new(), String::new(), BTreeMap::new());
+    [
+        Event::QuestionAsked { step: step.clone(), question: Question::Manual, text: String::new(), choices },
+        Event::DecisionMade { step, choice: Choice::Succeeded, by, reason, values },
+    ]
+}
+
+#[test]
+fn an_answer_whose_step_ran_out_of_time_is_in_nobodys_way() {
+    let person = |name| acts(Node { by_person: true, on_failure: OnFailure::Continue, ..node(name) }, Vec::new());
+    let name = "group".to_owned();
+    let group = Shape::Guard {
+        name: name.clone(),
+        body: Box::new(person("a")),
+        limited: true,
+        watches: Vec::new(),
+        on_failure: OnFailure::Continue,
+    };
+    let mut engine = shaped(vec![group, person("b")]);
+    let events = [started("a", 1)].into_iter().chain(manual("a"));
+    let decision = engine.after(events.chain([Event::LimitReached { step: name }, started("b", 1)]));
+    assert_eq!(decision, Decision::Ask { step: "b".to_owned(), question: Question::Manual });
+}
+
+#[test]
+fn a_group_runs_out_of_time_also_while_a_person_is_asked() {
+    let members = vec![acts(node("slow"), Vec::new()), acts(Node { by_person: true, ..node("go") }, Vec::new())];
+    let body = Box::new(Shape::Parallel { members, at_once: 2 });
+    let name = "group".to_owned();
+    let (watches, on_failure) = (vec![(Trip::Warn, Vec::new())], OnFailure::Stop);
+    let mut engine = shaped(vec![Shape::Guard { name: name.clone(), body, limited: true, watches, on_failure }]);
+    let [asked, _] = manual("go");
+    for event in [started("slow", 1), started("go", 1), asked] {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let seen = engine.next();
+    let step = || name.clone();
+    assert!(seen.contains(&Decision::Limit { step: step() }), "{seen:?}");
+    assert!(seen.contains(&Decision::Watch { step: step(), watch: 0 }), "{seen:?}");
+    engine.apply(&Event::LimitReached { step: step() }, "").expect("an event that may come");
+    let seen = engine.next();
+    let slow = || "slow".to_owned();
+    assert_eq!(seen, [Decision::Await { step: slow(), attempt: 1 }, Decision::Cancel { step: slow() }]);
+}
+
+#[test]
+fn what_is_done_about_a_failure_is_done_also_where_something_beside_it_failed() {
+    let handler = acts(Node { role: Role::Aside, ..node("a.failure") }, Vec::new());
+    let members = vec![acts(node("a"), vec![handler]), acts(node("b"), Vec::new())];
+    let mut engine = shaped(vec![Shape::Parallel { members, at_once: 2 }]);
+    let both = [started("a", 1), started("b", 1), ended("b", 1, Outcome::Failed), ended("a", 1, Outcome::Failed)];
+    assert_eq!(engine.after(both), attempt("a.failure", 1));
+    let decision = engine.after([started("a.failure", 1), ended("a.failure", 1, Outcome::Succeeded)]);
+    assert_eq!(decision, finished(RunOutcome::Failed));
+}
+
+#[test]
+fn an_undo_that_failed_is_tried_again_when_a_run_is_taken_up_that_was_stopped() {
+    let mut engine = run(vec![node("a")]);
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let [undo, mut undone] = undone("a");
+    if let Event::UndoFinished { outcome, failure, .. } = &mut undone {
+        (*outcome, *failure) = (Outcome::Failed, Some(Failure::new(FailureKind::Cancelled, "the operator ended it")));
+    }
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let stopped = engine.after([started("a", 1), ended("a", 1, Outcome::Succeeded), back, undo, stop, undone]);
+    assert_eq!(stopped, finished(RunOutcome::Stopped));
+    let Decision::Append(end) = stopped else { return };
+    let again = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 2, delay: Duration::ZERO };
+    assert_eq!(engine.after([end, resumed()]), again);
+}
+
+#[test]
+fn a_part_of_a_hold_that_is_carried_out_only_when_it_is_taken_again_is_given_back_in_its_place() {
+    let part = |name, role| acts(Node { role, undo: NodeUndo::NotNeeded, ..node(name) }, Vec::new());
+    let mut engine = shaped(vec![Shape::Hold {
+        name: "hold".to_owned(),
+        acquire: vec![part("left-out", Role::Acquire), part("take", Role::Acquire)],
+        members: vec![acts(node("a"), Vec::new())],
+        release: vec![part("give", Role::Release)],
+        release_on: Way::ALL.into_iter().collect(),
+        retake: true,
+    }]);
+    let hold = || "hold".to_owned();
+    let done = |step, attempt| [started(step, attempt), ended(step, attempt, Outcome::Succeeded)];
+    let skipped = Event::StepSkipped { step: "left-out".to_owned(), reason: String::new() };
+    let taken = || Event::HoldTaken { step: hold(), expires: None };
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let held = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
+    let released = done("give", 1).into_iter().chain([Event::HoldReleased { step: hold() }]);
+    let end = Event::RunFinished { outcome: RunOutcome::Stopped, remaining: Vec::new() };
+    let stopped = held.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
+    assert_eq!(engine.after(stopped), attempt("left-out", 1));
+    assert_eq!(engine.after(done("left-out", 1)), attempt("take", 2));
+    assert_eq!(engine.after(done("take", 2)), Decision::Held { step: hold() });
+    let undo = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 1, delay: Duration::ZERO };
+    assert_eq!(engine.after([taken()]), undo);
 }

@@ -158,7 +158,9 @@ impl Engine {
         let (node, fold) = self.both(index);
         let reason = fold.reason.clone().unwrap_or_default();
         if let Some(handler) = handler {
-            match self.walk(handler, mode, out) {
+            // It is done also where something beside the step has failed.
+            let is_due = matches!(mode, Mode::Fail { .. }) && !self.is_out_of_time(index);
+            match self.walk(handler, if is_due { Mode::Begin } else { mode }, out) {
                 Walk::Busy => return Walk::Busy,
                 Walk::Idle => return Walk::Idle,
                 Walk::Through | Walk::Failed(_) => {}
@@ -168,6 +170,12 @@ impl Engine {
             }
         }
         self.failed(&node.name, reason, node.on_failure, fold.verdict, out)
+    }
+
+    /// Whether the time limit of something around a step is over.
+    fn is_out_of_time(&self, index: usize) -> bool {
+        let mut around = self.program.block_of(index).into_iter().flat_map(|block| self.program.above(block));
+        around.any(|block| self.state.blocks[block].limit_reached)
     }
 
     /// What a policy makes of a failure that nothing more is done about.
@@ -425,7 +433,7 @@ impl Engine {
                 let reason = "a person answered no after the first items".to_owned();
                 Some(Walk::Failed(Fault { step, reason, back: choice == Choice::Rollback, ordered: true }))
             }
-            None if mode == Mode::Stop => Some(Walk::Idle),
+            None if matches!(mode, Mode::Stop | Mode::Fail { .. }) => Some(Walk::Idle),
             None => {
                 self.put(Decision::Ask { step, question: Question::Canary }, out);
                 Some(Walk::Busy)
@@ -452,10 +460,12 @@ impl Engine {
         }
     }
 
-    /// Adds a decision; a question only where no other is open or about to be.
+    /// Adds a decision; a question only where no other is open or about to be, and nothing has to follow from an answer
+    /// any more: there is room for one.
     pub(super) fn put(&self, decision: Decision, out: &mut Decisions) {
         let is_question = matches!(decision, Decision::Ask { .. });
-        let taken = self.state.question.is_some() || out.iter().any(|other| matches!(other, Decision::Ask { .. }));
+        let open = self.state.question.is_some() || self.state.decision.is_some();
+        let taken = open || out.iter().any(|other| matches!(other, Decision::Ask { .. }));
         if !(is_question && taken) {
             out.push(decision);
         }

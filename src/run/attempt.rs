@@ -58,12 +58,14 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Makes an attempt known, unless the window says otherwise.
     async fn begin(&self, task: &Task, attempt: u32, step: &Step) -> Result<Done<H::Prepared>, Failure> {
         let name = &task.step;
-        if let Some(instead) = self.window_forbids(name, step).await? {
+        let limit = self.worst(name, step).await?;
+        if let Some(instead) = self.window_forbids(name, limit) {
             return Ok(Done::of(instead));
         }
         self.observed(task, attempt, step, Moment::Before).await;
         let (intent, prepared) = self.prepare(task, attempt, step).await?;
-        Ok(Done { event: Some(Event::AttemptStarted { step: name.clone(), attempt, intent }), prepared })
+        let event = Some(Event::AttemptStarted { step: name.clone(), attempt, intent });
+        Ok(Done { event, prepared, limit: Some(limit) })
     }
 
     async fn show_running(&self, name: &str, step: &Step) {

@@ -36,7 +36,7 @@ impl Engine {
             }
             // A check that had no answer may have one now.
             fold.answer.take_if(|answer| *answer == Answer::Unknown);
-            if fold.undo.state == UndoStanding::Failed && halted == Some(RunOutcome::Stuck) {
+            if fold.undo.state == UndoStanding::Failed && halted.is_some() {
                 fold.undo.state = UndoStanding::Pending;
                 fold.undo.tries = 0;
             }
