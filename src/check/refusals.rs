@@ -73,7 +73,7 @@ impl Refusals<'_> {
         if step.role.undone().is_some() {
             self.keys(node, &["preconditions", "outputs", "on_failure", "observe", "preview"]);
         }
-        if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
+        if step.role.undone().is_some() && matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
             self.keys(node, &["timeout"]);
         }
         if let Some(confirm) = context.field(node, "confirm") {

@@ -38,6 +38,7 @@ impl Engine {
             if node.by_person && !answered {
                 let question = if node.is_confirm { Question::Confirm } else { Question::Manual };
                 self.put(Decision::Ask { step, question }, out);
+                self.lapses(index, out);
             } else if fold.lost && !node.by_person {
                 out.push(Decision::Recover { step, attempt });
             } else {
@@ -51,6 +52,15 @@ impl Engine {
         } else {
             Decision::AwaitUndo { step, part, attempt }
         });
+    }
+
+    /// The open question about a step is not waited for longer than it says.
+    fn lapses(&self, index: usize, out: &mut Decisions) {
+        let step = &self.program.steps[index].name;
+        let open = self.state.question.as_ref().filter(|open| open.step == *step);
+        if !self.state.stopping && open.is_some_and(|open| open.until.is_some()) {
+            out.push(Decision::Lapse { step: step.clone() });
+        }
     }
 
     fn forward(&self, out: &mut Decisions) {

@@ -113,6 +113,9 @@ pub struct OpenQuestion {
     pub text: String,
     /// The words that answer it.
     pub choices: Vec<Choice>,
+    /// Until when an answer is waited for, in UTC with microseconds; without end when `None`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<String>,
     /// What each of them brings about; put in wherever the question is shown.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub answers: Vec<Consequence>,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::session::Session;
 use super::task::Task;
 use crate::action::execute::{End, Ended, Executor};
+use crate::expression::duration::written;
 use crate::expression::{render_text, render_value, truth};
 use crate::model::event::{Answer, Event, Moment, Outcome, SettledBy, Settlement};
 use crate::model::question::Choice;
@@ -104,6 +105,11 @@ impl<H: Executor, V: View> Session<H, V> {
             End::Failed(failure) => (Outcome::Failed, Some(failure.clone())),
             End::Signaled(signal) => fail(FailureKind::Signal, format!("signal {signal} ended it")),
             End::Cancelled => fail(FailureKind::Cancelled, "the operator ended it".to_owned()),
+            End::TimedOut if step.action.is_by_person() => {
+                let limit = step.limit().map_or_else(String::new, |limit| format!(" of {}", written(limit)));
+                let failure = Failure::new(FailureKind::Timeout, format!("nobody answered within its timeout{limit}"));
+                (Outcome::TimedOut, Some(failure))
+            }
             End::TimedOut => {
                 let limit = step.limit().map_or_else(String::new, |limit| format!(" of {limit:?}"));
                 let failure = Failure::new(FailureKind::Timeout, format!("it did not end within its timeout{limit}"));

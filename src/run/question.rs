@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::clock;
 use super::consequence::with_answers;
+use super::lapse::is_late;
 use super::session::Session;
 use crate::action::execute::Executor;
 use crate::expression::{evaluate, render_text};
@@ -17,7 +19,7 @@ use crate::report::view::{Prompt, View};
 impl<H: Executor, V: View> Session<H, V> {
     /// Puts a question.
     pub(super) async fn question(&self, name: &str, question: Question) -> Event {
-        let step = self.step(name);
+        let step = self.timed(name).await.unwrap_or_else(|_| self.step(name));
         let mut text = match question {
             Question::Confirm | Question::Manual => self.asked_by(name, &step).await,
             Question::Unknown => self.unknown(name).await,
@@ -31,7 +33,13 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             text = format!("{text}\n{until}");
         }
-        Event::QuestionAsked { step: name.to_owned(), question, text, choices: question.choices().to_vec() }
+        let by_person = matches!(question, Question::Confirm | Question::Manual);
+        let until = self.answer_until(&step).filter(|_| by_person).map(|(until, line)| {
+            text = format!("{text}\n{line}");
+            until
+        });
+        let choices = question.choices().to_vec();
+        Event::QuestionAsked { step: name.to_owned(), question, text, choices, until }
     }
 
     async fn asked_by(&self, name: &str, step: &Step) -> String {
@@ -76,6 +84,9 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Waits for the answer to the open question. `None` where nobody can give one.
     pub(super) async fn answer(&self) -> Option<Event> {
         let open = self.log.read(|engine| engine.state.question.clone())?;
+        if is_late(&open, clock::now()) {
+            return None;
+        }
         let by = self.person.name.clone();
         if open.question == Question::Confirm && self.person.yes {
             let (step, choice, reason) = (open.step, Choice::Yes, "--yes".to_owned());
@@ -95,7 +106,7 @@ impl<H: Executor, V: View> Session<H, V> {
         let question = Question::Manual;
         let choices = question.choices().to_vec();
         let (step, answers) = (name.to_owned(), Vec::new());
-        self.choose(&OpenQuestion { step, question, text, choices, answers }).await
+        self.choose(&OpenQuestion { step, question, text, choices, until: None, answers }).await
     }
 
     async fn choose(&self, open: &OpenQuestion) -> Option<(Choice, String)> {

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::clock::{self, Jumps};
 use super::log::LogError;
@@ -39,6 +40,12 @@ impl WindowTurn {
     pub fn new(gate: Option<Gate>, runbook: &Runbook) -> Self {
         let way = if gate.is_some() { WayBack::of(runbook) } else { WayBack::default() };
         Self { gate, way, overran: Cell::new(false), jumps: RefCell::default() }
+    }
+
+    /// The zone of its window, if any.
+    #[must_use]
+    pub fn zone(&self) -> Option<TimeZone> {
+        self.gate.as_ref().map(|gate| gate.zone().clone())
     }
 
     /// What was done so far, and one step more.

@@ -8,7 +8,7 @@ use crate::model::question::{Choice, OpenQuestion, Question};
 
 impl Engine {
     pub(super) fn question_asked(&mut self, event: &Event) -> Applied {
-        let Event::QuestionAsked { step, question, text, choices } = event else {
+        let Event::QuestionAsked { step, question, text, choices, until } = event else {
             return Ok(());
         };
         allowed(self.program.has(step), "the runbook has no such step")?;
@@ -19,6 +19,7 @@ impl Engine {
             question: *question,
             text: text.clone(),
             choices: choices.clone(),
+            until: until.clone(),
             answers: Vec::new(),
         });
         Ok(())

@@ -74,7 +74,9 @@ impl Drive<'_> {
         }
         // An eye that is kept open sees something at times.
         if self.chance(8) != 7 {
-            let eyes = |decision: &Decision| matches!(decision, Decision::Watch { .. } | Decision::Limit { .. });
+            let eyes = |decision: &Decision| {
+                matches!(decision, Decision::Watch { .. } | Decision::Limit { .. } | Decision::Lapse { .. })
+            };
             decisions.retain(|decision| !eyes(decision));
         }
         while !decisions.is_empty() {
@@ -96,6 +98,14 @@ impl Drive<'_> {
             Decision::Held { step } => Event::HoldTaken { step, expires: None },
             Decision::Watch { step, watch } => Event::WatchTripped { step, watch, detail: String::new() },
             Decision::Limit { step } => Event::LimitReached { step },
+            Decision::Lapse { step } => {
+                let index = self.index(&step);
+                let node = &self.engine.program.steps[index];
+                let effect = !node.read_only;
+                let attempt = self.engine.state.steps[index].attempts;
+                self.truth[index].in_place |= effect && self.chance(2) == 1;
+                finished(step, attempt, Outcome::TimedOut, Some(FailureKind::Timeout))
+            }
             Decision::Append(event) => event,
             Decision::Attempt { step, attempt, .. } => self.begin(step, attempt),
             Decision::Await { step, attempt } => self.finish(step, attempt)?,
@@ -133,7 +143,9 @@ impl Drive<'_> {
             }
             Decision::Ask { step, question } => {
                 let choices = question.choices().to_vec();
-                Event::QuestionAsked { step, question, text: String::new(), choices }
+                let by_person = matches!(question, Question::Confirm | Question::Manual);
+                let until = (by_person && self.chance(2) == 1).then(String::new);
+                Event::QuestionAsked { step, question, text: String::new(), choices, until }
             }
             Decision::Answer => return Ok(self.answer()),
             Decision::Cancel { .. } | Decision::End(_) => return Ok(None),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::pending::{is_skipped, is_stopping};
@@ -13,6 +14,7 @@ use crate::model::question::{Choice, OpenQuestion};
 use crate::model::runbook::{ParameterType, Runbook};
 use crate::model::status::{RunState, Status, StepState};
 use crate::model::step::{Action, ManualAction};
+use crate::run::lapse::is_late;
 use crate::run::question::typed;
 
 /// What is to be done.
@@ -33,6 +35,8 @@ pub struct Standing<'a> {
     pub runbook: &'a Runbook,
     /// Where it stands.
     pub status: &'a Status,
+    /// When it does.
+    pub now: Timestamp,
 }
 
 /// What a request asks for, by whom.
@@ -133,6 +137,10 @@ impl<'a> Standing<'a> {
         let Some(open) = self.asks(&step) else {
             return Err(refused(format!("{} does not ask about {step}", self.status.run), self.help()));
         };
+        if is_late(open, self.now) {
+            let message = format!("the time to answer about {step} is over");
+            return Err(refused(message, format!("runbook resume {} ends it as timed out", self.status.run)));
+        }
         let Some(choice) = open.choices.iter().copied().find(|known| known.as_str() == choice) else {
             let words: Vec<&str> = open.choices.iter().map(|choice| choice.as_str()).collect();
             let message = format!("`{choice}` does not answer that question");
