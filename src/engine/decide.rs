@@ -213,8 +213,11 @@ impl Engine {
             }
             let mut groups: [(&str, Vec<&str>); 4] =
                 [("done", vec![]), ("failed", vec![]), ("begun", vec![]), ("untouched", vec![])];
-            let items = each.batches.iter().flat_map(|batch| &batch.1);
-            for (item, label) in items.zip(fold.items.iter().map(|item| item.label.as_str())) {
+            for item in each.batches.iter().flat_map(|batch| &batch.1) {
+                let place = each.known.iter().position(|known| known == item);
+                let Some(label) = place.and_then(|place| fold.items.get(place)).map(|item| item.label.as_str()) else {
+                    continue;
+                };
                 let failed =
                     self.program.steps_within(*item).into_iter().any(|index| self.state.steps[index].has_failed());
                 let group = match self.is_through(*item) {

@@ -68,7 +68,10 @@ impl<H: Executor, V: View> Session<H, V> {
         use crate::engine::program::Kind;
         self.log.read(|engine| {
             let block = engine.program.block(name, |kind| matches!(kind, Kind::Loop(_)));
-            let count = block.map_or(0, |block| engine.state.blocks[block].items.len());
+            let count = block.map_or(0, |block| match &engine.program.blocks[block].kind {
+                Kind::Loop(each) => each.batches.iter().map(|batch| batch.1.len()).sum(),
+                _ => 0,
+            });
             format!("The first of the {count} items of {name} are done. Do the others follow?")
         })
     }
