@@ -32,9 +32,9 @@ impl Engine {
     pub(super) fn under_way(&self, index: usize, out: &mut Decisions) {
         let (node, fold) = self.both(index);
         let step = node.name.clone();
+        let answered = self.is_answered(index);
         if fold.state == Standing::Started {
             let attempt = fold.attempts;
-            let answered = self.state.decision.as_ref().is_some_and(|decided| decided.step == index);
             if node.by_person && !answered {
                 let question = if node.is_confirm { Question::Confirm } else { Question::Manual };
                 self.put(Decision::Ask { step, question }, out);
@@ -47,11 +47,22 @@ impl Engine {
             return;
         }
         let (part, attempt) = (fold.undo.part, fold.undo.attempts);
-        out.push(if fold.lost {
+        let by_person = fold.undo.is_by_person();
+        if by_person && !answered {
+            self.put(Decision::Ask { step, question: Question::Manual }, out);
+            self.lapses(index, out);
+            return;
+        }
+        out.push(if fold.lost && !by_person {
             Decision::RecoverUndo { step, part, attempt }
         } else {
             Decision::AwaitUndo { step, part, attempt }
         });
+    }
+
+    /// Whether a person answered about a step, and nothing has followed from it yet.
+    pub(super) fn is_answered(&self, index: usize) -> bool {
+        self.state.decision.as_ref().is_some_and(|decided| decided.step == index)
     }
 
     /// The open question about a step is not waited for longer than it says.

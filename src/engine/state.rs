@@ -265,6 +265,14 @@ impl State {
     }
 }
 
+impl UndoFold {
+    /// Whether a person carries out the part that is under way, so that nothing acts by itself.
+    #[must_use]
+    pub fn is_by_person(&self) -> bool {
+        self.state == UndoStanding::Started && self.intent == Some(Intent::Person)
+    }
+}
+
 impl BlockFold {
     /// The place of an item among all that the loop ever had. One that it had has the value that it has now.
     pub(super) fn place_of(&mut self, item: &Item) -> usize {

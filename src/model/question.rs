@@ -109,6 +109,9 @@ pub struct OpenQuestion {
     pub step: String,
     /// What about.
     pub question: Question,
+    /// The part of the step's undo that a person carries out, from 0; `None` where it is about the step itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undo: Option<usize>,
     /// The text, with its evidence.
     pub text: String,
     /// The words that answer it.

@@ -199,7 +199,8 @@ mod tests {
         let (step, text) = ("b".to_owned(), "b failed:\nexit 3".to_owned());
         let does = |choice, does: &str| Consequence { choice, does: does.to_owned() };
         let answers = vec![does(Choice::Retry, "try the step once more"), does(Choice::Skip, "leave it and go on")];
-        status.question = Some(OpenQuestion { step, question: Question::Failure, text, choices, until: None, answers });
+        status.question =
+            Some(OpenQuestion { step, question: Question::Failure, undo: None, text, choices, until: None, answers });
         assert_eq!(
             ending(&status),
             "\nA person has to answer before this can go on.\n  b asks:\n    b failed:\n    exit 3\n\

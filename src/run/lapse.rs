@@ -44,17 +44,16 @@ impl<H: Executor, V: View> Session<H, V> {
             }
             Err(_) => tokio::time::sleep(left).await,
         }
-        let name = &task.step;
-        let step = self.timed(name).await.unwrap_or_else(|_| self.step(name));
-        let (attempt, began) = self
-            .log
-            .read(|engine| engine.fold(name).map(|fold| (fold.attempts, fold.began.clone())))
-            .unwrap_or_default();
-        let began = began.and_then(|at| at.parse::<Timestamp>().ok());
-        let waited = began.and_then(|began| Duration::try_from(clock::now().duration_since(began)).ok());
-        let (result, duration) = (StepResult::default(), waited.unwrap_or_default());
-        let ended = Ended { end: End::TimedOut, result, output: None, duration };
-        self.conclude(task, attempt, &step, ended).await
+        let fold = self.log.read(|engine| engine.fold(&task.step).cloned()).unwrap_or_default();
+        let began = fold.began.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
+        let duration = began.and_then(|began| Duration::try_from(clock::now().duration_since(began)).ok());
+        let duration = duration.unwrap_or_default();
+        if fold.undo.is_by_person() {
+            return self.lapsed_undo(task, fold.undo.part, fold.undo.attempts, duration).await;
+        }
+        let step = self.timed(&task.step).await.unwrap_or_else(|_| self.step(&task.step));
+        let ended = Ended { end: End::TimedOut, result: StepResult::default(), output: None, duration };
+        self.conclude(task, fold.attempts, &step, ended).await
     }
 }
 

@@ -14,7 +14,10 @@ impl Engine {
         allowed(self.program.has(step), "the runbook has no such step")?;
         allowed(self.state.question.is_none(), "another question is open")?;
         allowed(self.state.ended.is_none(), "the run has ended")?;
+        let undo = self.program.index(step).map(|index| &self.state.steps[index].undo);
+        let undo = undo.filter(|undo| undo.is_by_person()).map(|undo| undo.part);
         self.state.question = Some(OpenQuestion {
+            undo,
             step: step.clone(),
             question: *question,
             text: text.clone(),
