@@ -195,6 +195,8 @@ impl Engine {
         fold.finished = Some(at.to_owned());
         self.state.in_flight.remove(&index);
         self.state.decision.take_if(|decided| decided.step == index);
+        // Nobody answered in time.
+        self.state.question.take_if(|open| open.step == *step);
         self.seen_to_hold(index);
         Ok(())
     }

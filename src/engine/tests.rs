@@ -195,7 +195,7 @@ fn what_may_still_run_is_looked_for_again_when_the_run_is_taken_up_again() {
     engine.after([started("a", 1), ended("a", 1, Outcome::UnknownMayRun)]);
     let choices = Question::Unknown.choices().to_vec();
     let (step, question) = ("a".to_owned(), Question::Unknown);
-    let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices };
+    let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices, until: None };
     assert_eq!(engine.after([asked]), Decision::Answer);
     assert_eq!(engine.after([resumed()]), Decision::Recover { step: step.clone(), attempt: 1 });
     assert_eq!(engine.after([ended("a", 1, Outcome::UnknownMayRun)]), Decision::Ask { step, question });
@@ -303,7 +303,7 @@ fn a_person_chooses_what_follows_a_failure() {
         assert_eq!(failed, Decision::Ask { step: "a".to_owned(), question: Question::Failure });
         let choices = Question::Failure.choices().to_vec();
         let (step, text, question) = ("a".to_owned(), String::new(), Question::Failure);
-        let asked = Event::QuestionAsked { step: step.clone(), question, text, choices };
+        let asked = Event::QuestionAsked { step: step.clone(), question, text, choices, until: None };
         assert_eq!(engine.after([asked]), Decision::Answer);
         let (by, reason, values) = (String::new(), String::new(), BTreeMap::new());
         let decided = Event::DecisionMade { step, choice, by, reason, values };
@@ -327,7 +327,7 @@ fn asked_and_answered(step: &str, choice: Choice) -> [Event; 2] {
     let choices = question.choices().to_vec();
     let (text, by, reason, values) = (String::new(), String::new(), String::new(), BTreeMap::new());
     [
-        Event::QuestionAsked { step: step.to_owned(), question, text, choices },
+        Event::QuestionAsked { step: step.to_owned(), question, text, choices, until: None },
         Event::DecisionMade { step: step.to_owned(), choice, by, reason, values },
     ]
 }
@@ -411,7 +411,13 @@ fn a_yes_at_a_point_of_no_return_counts_also_when_the_rollback_comes_right_after
         started("a", 1),
         ended("a", 1, Outcome::Succeeded),
         started("line", 1),
-        Event::QuestionAsked { step: step.clone(), question: Question::Confirm, text: String::new(), choices },
+        Event::QuestionAsked {
+            step: step.clone(),
+            question: Question::Confirm,
+            text: String::new(),
+            choices,
+            until: None,
+        },
         Event::DecisionMade { step, choice: Choice::Yes, by, reason, values },
         Event::RollbackStarted { reason: String::new(), to: None },
     ]);

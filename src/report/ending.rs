@@ -20,13 +20,30 @@ pub fn ending(status: &Status) -> String {
     if let Some(folder) = &status.artifacts {
         let _infallible = writeln!(text, "  files that steps left: {}", escape(folder));
     }
+    text + &asked(status) + &commands(&next(status))
+}
+
+/// What a run asks that somebody executes, and how to answer it; nothing where it asks nothing.
+#[must_use]
+pub fn asking(status: &Status) -> String {
+    let Some(question) = &status.question else { return String::new() };
+    format!("\n{}{}", asked(status), commands(&words(&status.run, question)))
+}
+
+fn asked(status: &Status) -> String {
+    let mut text = String::new();
     if let Some(question) = &status.question {
         let _infallible = writeln!(text, "  {} asks:", escape(&question.step));
         for line in escape_lines(&question.text).lines() {
             let _infallible = writeln!(text, "{}", format!("    {line}").trim_end());
         }
     }
-    for (at, (command, does)) in next(status).iter().enumerate() {
+    text
+}
+
+fn commands(next: &[Next]) -> String {
+    let mut text = String::new();
+    for (at, (command, does)) in next.iter().enumerate() {
         let head = if at == 0 { "next:" } else { "" };
         let _infallible = writeln!(text, "  {head:<5} {command}");
         if !does.is_empty() {
@@ -119,13 +136,17 @@ fn next(status: &Status) -> Vec<Next> {
 
 fn answers(run: &str, question: &OpenQuestion) -> Vec<Next> {
     let mut next = vec![(format!("runbook resume {run}"), "asks this again at your terminal".to_owned())];
-    next.extend(
-        question.answers.iter().map(|Consequence { choice, does }| {
-            (answer(run, &question.step, question.question, *choice), does.clone())
-        }),
-    );
+    next.extend(words(run, question));
     next.push((format!("runbook resume {run}"), "after an answer: goes on with it".to_owned()));
     next
+}
+
+/// The command for each word that answers a question.
+fn words(run: &str, question: &OpenQuestion) -> Vec<Next> {
+    let words = question.answers.iter();
+    words
+        .map(|Consequence { choice, does }| (answer(run, &question.step, question.question, *choice), does.clone()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -178,7 +199,8 @@ mod tests {
         let (step, text) = ("b".to_owned(), "b failed:\nexit 3".to_owned());
         let does = |choice, does: &str| Consequence { choice, does: does.to_owned() };
         let answers = vec![does(Choice::Retry, "try the step once more"), does(Choice::Skip, "leave it and go on")];
-        status.question = Some(OpenQuestion { step, question: Question::Failure, text, choices, answers });
+        status.question =
+            Some(OpenQuestion { step, question: Question::Failure, undo: None, text, choices, until: None, answers });
         assert_eq!(
             ending(&status),
             "\nA person has to answer before this can go on.\n  b asks:\n    b failed:\n    exit 3\n\

@@ -215,9 +215,11 @@ impl Human {
     fn undo_finished(&mut self, at: &str, event: &Event) {
         let Event::UndoFinished { step, part, attempt, outcome, failure, duration_ms, .. } = event else { return };
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
+        let decided = self.decided.take().filter(|(decided, _)| decided == step).map(|(_, said)| said);
         match outcome {
             Outcome::Succeeded => {
                 let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
+                let took = decided.unwrap_or(took);
                 self.step_line(at, Mark::Undone, step, &format!("undone, {took}"));
             }
             Outcome::Failed | Outcome::TimedOut => {

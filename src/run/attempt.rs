@@ -12,6 +12,7 @@ use crate::expression::render::{Context, render_call};
 use crate::expression::{render_text, truth};
 use crate::model::call::{Call, Desired, Ticket};
 use crate::model::event::{Answer, Event, Intent, Moment, SettledBy, Settlement};
+use crate::model::flow::Included;
 use crate::model::result::{Failure, FailureKind};
 use crate::model::runbook::Expression;
 use crate::model::step::{Action, Step};
@@ -170,10 +171,15 @@ impl<H: Executor, V: View> Session<H, V> {
         Ok(())
     }
 
+    /// The folder and the targets of a step: those of the included runbook that it belongs to, else of the runbook.
+    pub(super) fn context<'a>(&'a self, included: Option<&'a Included>) -> Context<'a> {
+        included.map_or_else(|| Context::of(&self.runbook), Context::within)
+    }
+
     /// The call of an action, its secrets resolved, its included files those that were approved.
     pub(super) async fn call(&self, name: &str, action: &Action) -> Result<Option<Call>, Failure> {
         let included = self.log.values.included(name);
-        let context = included.as_deref().map_or_else(|| Context::of(&self.runbook), Context::within);
+        let context = self.context(included.as_deref());
         let mut call = self.log.values.evaluate(name, None, |scope| render_call(action, scope, &context)).await?;
         if let Some(Call::File(file)) = &mut call
             && let Some(Desired::Source { path, sha256 }) = &mut file.content

@@ -223,6 +223,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Decision::Held { .. } => Done::of(self.held(task).await),
             Decision::Watch { watch, .. } => self.watch(task, watch).await,
             Decision::Limit { .. } => Done::of(self.limit(task).await),
+            Decision::Lapse { .. } => Done::of(self.lapse(task).await),
             Decision::Append(_) | Decision::Cancel { .. } | Decision::End(_) => Done::nothing(),
         }
     }
@@ -343,6 +344,7 @@ fn step_of(decision: &Decision) -> &str {
         | Decision::Held { step }
         | Decision::Watch { step, .. }
         | Decision::Limit { step }
+        | Decision::Lapse { step }
         | Decision::Cancel { step } => step,
         Decision::Append(_) | Decision::Answer | Decision::End(_) => "",
     }
