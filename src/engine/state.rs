@@ -283,16 +283,10 @@ impl UndoFold {
 impl BlockFold {
     /// The place of an item among all that the loop ever had. One that it had has the value that it has now.
     pub(super) fn place_of(&mut self, item: &Item) -> usize {
-        match self.items.iter().position(|known| known.label == item.label) {
-            Some(place) => {
-                self.items[place] = item.clone();
-                place
-            }
-            None => {
-                self.items.push(item.clone());
-                self.items.len() - 1
-            }
-        }
+        let known = self.items.iter().position(|known| known.label == item.label);
+        let place = known.unwrap_or(self.items.len());
+        self.items.splice(place..self.items.len().min(place + 1), [item.clone()]);
+        place
     }
 }
 

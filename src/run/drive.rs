@@ -236,6 +236,7 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             // What was got ready is dropped unused.
             return self.log.append(no_room(&error));
+        }
         if let (Event::AttemptStarted { step, .. }, Some(limit)) = (&event, done.limit) {
             let stopping = || self.log.read(|engine| engine.state.stopping);
             let was_stopping = stopping();
