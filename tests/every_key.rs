@@ -479,6 +479,10 @@ fn a_key_that_is_carried_out_elsewhere_is_refused_where_it_is_not() {
             "steps: [{ id: a, shell: x, verify: { shell: x }, rollback: { shell: y, observe: /x } }]",
             "`observe` of the rollback of `a`",
         ),
+        (
+            "steps: [{ id: a, shell: x, verify: { shell: x }, rollback: { shell: y, check: { shell: z } } }]",
+            "`check` of the rollback of `a`",
+        ),
     ];
     for (rest, message) in cases {
         let trial = Scenario::new(&runbook(rest));

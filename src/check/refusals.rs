@@ -71,7 +71,7 @@ impl Refusals<'_> {
             self.handler(node);
         }
         if step.role.undone().is_some() {
-            self.keys(node, &["preconditions", "outputs", "on_failure", "observe", "preview"]);
+            self.keys(node, &["preconditions", "check", "outputs", "on_failure", "observe", "preview"]);
         }
         if let Some(confirm) = context.field(node, "confirm") {
             self.keys(confirm, &["by", "second_person"]);

@@ -220,6 +220,13 @@ pub struct BlockFold {
     pub passed_over: bool,
 }
 
+impl BlockFold {
+    /// Whether something went wrong with the block itself, or a person had to say what follows.
+    pub(super) fn has_trouble(&self) -> bool {
+        self.failure.is_some() || self.limit_reached || !self.tripped.is_empty() || self.verdict.is_some()
+    }
+}
+
 impl State {
     /// A run in which nothing happened yet.
     #[must_use]

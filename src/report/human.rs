@@ -17,10 +17,12 @@ use super::view::{Countdown, Progress, Prompt, View};
 use super::{failure, observed, question, requests};
 use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
+use crate::model::parts::written;
 use crate::model::question::{Choice, OpenQuestion, Question};
 use crate::model::result::{Failure, OutputDigest};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
+use crate::model::step::Step;
 
 /// Where text below a step's line begins.
 const INDENT: usize = 8;
@@ -34,10 +36,16 @@ const MAX_VALUE: usize = 60;
 /// What a screen has to know of a step.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
-    /// From 1, 0 for steps of hooks.
+    /// From 1, 0 for what stands beside the work.
     number: usize,
     kind: &'static str,
     line: usize,
+}
+
+impl Known {
+    fn beside(step: &Step) -> Self {
+        Self { number: 0, kind: step.action.kind(), line: step.line }
+    }
 }
 
 /// Shows a run to people.
@@ -79,11 +87,13 @@ impl Human {
         }
         for (hook, hook_steps) in &runbook.hooks {
             for step in hook_steps {
-                let known = Known { number: 0, kind: step.action.kind(), line: step.line };
-                steps.insert(hook.step_name(&step.id), known);
+                steps.insert(hook.step_name(&step.id), Known::beside(step));
             }
         }
         let width = steps.keys().map(String::len).filter(|width| *width <= MAX_ID).max().unwrap_or(0);
+        for (name, step) in runbook.steps_by_name() {
+            steps.entry(name).or_insert_with(|| Known::beside(step));
+        }
         let title = runbook.title.clone().unwrap_or_else(|| runbook.name.clone());
         let live = Live::new(looks);
         let (run, names) = (String::new(), BTreeMap::new());
@@ -94,6 +104,11 @@ impl Human {
     fn say(&mut self, text: String) {
         let text = self.looks.fit(text);
         self.live.above(|| out(&text));
+    }
+
+    /// A step by its name in the journal, which has the items of loops.
+    fn known(&self, step: &str) -> Known {
+        self.steps.get(written(step)).copied().unwrap_or_default()
     }
 
     fn mark(&self, mark: Mark) -> String {
@@ -119,7 +134,7 @@ impl Human {
         let shown = self.mark(mark);
         let said = escape(said).replace('\t', " ");
         let line = if self.looks.is_terminal {
-            let Known { number, kind, .. } = self.steps.get(step).copied().unwrap_or_default();
+            let Known { number, kind, .. } = self.known(step);
             let number = if number == 0 { String::new() } else { number.to_string() };
             let columns = format!(" {number:>3}  {step:<width$}  {kind:<8}", width = self.width);
             let used = if self.looks.unicode { 2 } else { 8 } + columns.chars().count() + 2;
@@ -153,7 +168,7 @@ impl Human {
 
     /// What a failed step was, why it failed, the last of its output, and where the rest is.
     fn failed(&mut self, step: &str, failure: Option<&Failure>, label: &str, output: &str) {
-        let known = self.steps.get(step).copied().unwrap_or_default();
+        let known = self.known(step);
         let name = self.names.get(step).filter(|name| *name != step).map(|name| format!("{}, ", escape(name)));
         let what = format!("{}{} at line {} of the runbook", name.unwrap_or_default(), known.kind, known.line);
         let mut text = if self.looks.is_terminal { self.below(&what) } else { format!("        {what}\n") };
@@ -183,8 +198,11 @@ impl Human {
                 let failed = if *attempt > 1 { format!("attempt {attempt} failed") } else { "failed".to_owned() };
                 let after = if decided.is_some() { String::new() } else { format!(" after {took}") };
                 self.step_line(at, Mark::Failed, step, &format!("{failed}{after}: {why}"));
-                let output = failure::output_of(result);
-                self.failed(step, failure.as_ref(), &label(step, None, *attempt), &output);
+                let label = label(step, None, *attempt);
+                // Of long output the record has only the beginning.
+                let kept = if result.truncated { failure::kept(&self.folder, &label) } else { String::new() };
+                let output = if kept.is_empty() { failure::output_of(result) } else { kept };
+                self.failed(step, failure.as_ref(), &label, &output);
             }
             Outcome::Unknown => self.step_line(at, Mark::Unknown, step, &format!("nobody knows how it ended: {why}")),
             Outcome::UnknownMayRun => {
@@ -256,7 +274,7 @@ impl Human {
     fn decided(&mut self, at: &str, step: &str, choice: Choice, by: &str, reason: &str) {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         let said = format!("{by} answered {}{why}", choice.as_str());
-        let kind = self.steps.get(step).map_or("", |known| known.kind);
+        let kind = self.known(step).kind;
         let ends = matches!(choice, Choice::Yes | Choice::No | Choice::Succeeded | Choice::Failed);
         if matches!(kind, "confirm" | "manual") && ends && self.looks.is_terminal {
             self.decided = Some((step.to_owned(), said));
@@ -318,7 +336,7 @@ impl Human {
     /// What people, the window and the clock want of a run.
     fn asked_for(&mut self, at: &str, event: &Event) {
         match event {
-            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
+            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock" | "runbook") => {
                 self.note(at, &format!("stopping: {reason}"));
             }
             Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),

@@ -63,12 +63,14 @@ impl<H: Executor, V: View> Session<H, V> {
         if let Some(failure) = self.left_behind(name) {
             return Err(failure);
         }
-        if let Some(instead) = self.window_forbids(name, step).await? {
+        let limit = self.worst(name, step).await?;
+        if let Some(instead) = self.window_forbids(name, limit) {
             return Ok(Done::of(instead));
         }
         self.observed(task, attempt, step, Moment::Before).await;
         let (intent, prepared) = self.prepare(task, attempt, step).await?;
-        Ok(Done { event: Some(Event::AttemptStarted { step: name.clone(), attempt, intent }), prepared })
+        let event = Some(Event::AttemptStarted { step: name.clone(), attempt, intent });
+        Ok(Done { event, prepared, limit: Some(limit) })
     }
 
     /// What goes on of an attempt that failed: no other begins before that is over, or a person says that it may.

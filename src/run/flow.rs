@@ -117,7 +117,7 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             self.log.show(&Progress::Waiting(format!("round {} of {name}: {detail}", round + 1)));
             match self.length(&name, &repeat.delay).await {
-                Ok(delay) => tokio::time::sleep(delay).await,
+                Ok(delay) => clock::sleep(delay).await,
                 Err(error) => failure = Some(error),
             }
         }
@@ -147,7 +147,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Looks at something until it trips. Never comes back where it does not.
     pub(super) async fn watch(&self, task: &Task, watch: usize) -> Done<H::Prepared> {
         let step = self.step(&task.step);
-        let Some(watched) = step.watches.get(watch) else { return Done { event: None, prepared: None } };
+        let Some(watched) = step.watches.get(watch) else { return Done::nothing() };
         let every = self.length(&task.step, &watched.every).await.unwrap_or(crate::model::step::DEFAULT_EVERY);
         loop {
             let seen = match self.look_once(task, &step, &watched.probe).await {
@@ -182,7 +182,7 @@ impl<H: Executor, V: View> Session<H, V> {
             None => None,
         };
         match limit {
-            Some(limit) => tokio::time::sleep(limit).await,
+            Some(limit) => clock::sleep(limit).await,
             None => std::future::pending().await,
         }
         let waits = self.log.read(|engine| engine.fold(&name).map(|fold| fold.attempts + 1));

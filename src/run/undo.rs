@@ -39,12 +39,19 @@ impl<H: Executor, V: View> Session<H, V> {
             Part::Own(step) => return self.call(name, &step.action).await,
             Part::Restore(step) => step,
         };
-        let first = self.log.read(|engine| engine.fold(name).and_then(|fold| fold.first_intent.clone()));
+        let (first, last) = self.log.read(|engine| {
+            let fold = engine.fold(name);
+            (fold.and_then(|fold| fold.first_intent.clone()), fold.and_then(|fold| fold.intent.clone()))
+        });
         let (Some(Intent::File(intent)), Some(Call::File(file))) = (first, self.call(name, &step.action).await?) else {
             return Err(Failure::new(FailureKind::File, "nothing was kept of the file"));
         };
+        let latest = match last {
+            Some(Intent::File(last)) if last.path == intent.path => last,
+            _ => intent.clone(),
+        };
         let step = name.to_owned();
-        Ok(Some(Call::Restore(RestoreCall { intent, step, reload: file.reload, cwd: file.cwd })))
+        Ok(Some(Call::Restore(RestoreCall { intent, latest, step, reload: file.reload, cwd: file.cwd })))
     }
 
     /// Makes one part of an undo known.
@@ -57,9 +64,7 @@ impl<H: Executor, V: View> Session<H, V> {
         self.log.show(&Progress::Running { step: name.to_owned(), name: shown, estimate });
         let step = name.to_owned();
         match self.prepare_undo(task, part, attempt, &what).await {
-            Ok((intent, prepared)) => {
-                Done { event: Some(Event::UndoStarted { step, part, attempt, intent }), prepared }
-            }
+            Ok((intent, prepared)) => Done { prepared, ..Done::of(Event::UndoStarted { step, part, attempt, intent }) },
             Err(failure) => Done::of(Event::UndoRefused { step, part, attempt, failure }),
         }
     }

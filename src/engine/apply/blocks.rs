@@ -179,10 +179,10 @@ impl Engine {
         allowed(!self.state.blocks[block].limit_reached, "its limit was reached")?;
         self.state.blocks[block].limit_reached = true;
         let within = self.program.steps_within(block);
-        let asked = self.state.question.as_ref().and_then(|open| self.program.index(&open.step));
-        if asked.is_some_and(|asked| within.contains(&asked)) {
-            self.state.question = None;
-        }
+        let (program, blocks) = (&self.program, self.program.blocks_within(block));
+        let is_within =
+            |step: &str| program.innermost(step).is_some_and(|asked| asked != block && blocks.contains(&asked));
+        self.state.question.take_if(|open| is_within(&open.step));
         self.release_people(None, "the time limit of its group is over", |index| within.contains(&index));
         Ok(())
     }

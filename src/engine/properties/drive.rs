@@ -65,6 +65,9 @@ impl Drive<'_> {
         for decision in &decisions {
             if let Decision::Cancel { step } = decision {
                 let index = self.index(step);
+                if self.engine.program.steps[index].role == super::Role::Release {
+                    return Err(format!("{step} is to be ended, which gives back what is held"));
+                }
                 self.truth[index].cancelled = true;
             }
         }
