@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::program::Program;
 use crate::model::event::{Answer, Event, Intent, Item, Outcome, RunOutcome};
 use crate::model::question::{Choice, OpenQuestion};
-use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::result::{Failure, FailureKind, Leftover, StepResult};
 use crate::model::runbook::Hook;
 use crate::model::status::StepState;
 
@@ -104,6 +104,8 @@ pub struct StepFold {
     pub failure: Option<Failure>,
     /// What its last attempt gave.
     pub result: Option<StepResult>,
+    /// Processes that went on after its last attempt, or after the last part of its undo, had ended.
+    pub left_behind: Vec<Leftover>,
     /// Who acts, or acted last.
     pub intent: Option<Intent>,
     /// Who acted in the first attempt that may have had an effect.
@@ -324,6 +326,13 @@ impl StepFold {
     #[must_use]
     pub const fn has_failed(&self) -> bool {
         matches!(self.state, Standing::Failed | Standing::TimedOut)
+    }
+
+    /// What its last attempt left behind and was not to leave, because it failed: no other begins beside it.
+    #[must_use]
+    pub fn stands_in_the_way(&self) -> &[Leftover] {
+        let by_process = self.failure.as_ref().is_some_and(|failure| failure.kind.is_of_process());
+        if self.has_failed() && by_process { &self.left_behind } else { &[] }
     }
 
     /// Whether the operator ended its last attempt: then it is tried again when the run is taken up.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Remaining;
 use super::question::OpenQuestion;
+use super::result::Leftover;
 
 /// `status --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,6 +128,9 @@ pub struct StepStatus {
     /// Why it failed, was skipped or is unknown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Processes that went on after its last attempt, or after its undo.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub left_behind: Vec<Leftover>,
 }
 
 /// Where a step stands.

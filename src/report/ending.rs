@@ -157,7 +157,7 @@ mod tests {
 
     fn step(id: &str, state: StepState, reason: Option<&str>) -> StepStatus {
         let reason = reason.map(str::to_owned);
-        StepStatus { id: id.to_owned(), state, attempts: 1, started: None, finished: None, reason }
+        StepStatus { id: id.to_owned(), state, attempts: 1, started: None, finished: None, reason, left_behind: vec![] }
     }
 
     fn status(state: RunState) -> Status {

@@ -19,7 +19,7 @@ use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
 use crate::model::parts::written;
 use crate::model::question::{Choice, OpenQuestion, Question};
-use crate::model::result::Failure;
+use crate::model::result::{Failure, OutputDigest};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
 use crate::model::step::Step;
@@ -179,7 +179,7 @@ impl Human {
     }
 
     fn attempt_finished(&mut self, at: &str, event: &Event) {
-        let Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, result, .. } = event else {
+        let Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, output, result } = event else {
             return;
         };
         let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
@@ -210,10 +210,20 @@ impl Human {
                 self.step_line(at, Mark::Unknown, step, &said);
             }
         }
+        self.left(at, step, output.as_ref());
+    }
+
+    /// What went on after a step.
+    fn left(&mut self, at: &str, step: &str, output: Option<&OutputDigest>) {
+        if let Some(left) = output.and_then(|output| failure::left(&output.left_behind)) {
+            self.step_line(at, Mark::Note, step, &left);
+        }
     }
 
     fn undo_finished(&mut self, at: &str, event: &Event) {
-        let Event::UndoFinished { step, part, attempt, outcome, failure, duration_ms, .. } = event else { return };
+        let Event::UndoFinished { step, part, attempt, outcome, failure, duration_ms, output: kept } = event else {
+            return;
+        };
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
         let decided = self.decided.take().filter(|(decided, _)| decided == step).map(|(_, said)| said);
         match outcome {
@@ -232,6 +242,7 @@ impl Human {
                 self.step_line(at, Mark::Unknown, step, &format!("nobody knows how its undo ended: {why}"));
             }
         }
+        self.left(at, step, kept.as_ref());
     }
 
     /// What happens to the undo of a step.

@@ -66,6 +66,7 @@ fn row(engine: &Engine, index: usize) -> StepStatus {
         started: fold.started.clone(),
         finished: fold.finished.clone(),
         reason: fold.undo.reason.clone().or_else(|| fold.reason.clone()),
+        left_behind: fold.left_behind.clone(),
     }
 }
 
@@ -79,7 +80,7 @@ fn loop_row(engine: &Engine, block: BlockId) -> StepStatus {
         _ => (StepState::Pending, None),
     };
     let id = engine.program.blocks[block].name.clone();
-    StepStatus { id, state, attempts: 0, started: None, finished: None, reason }
+    StepStatus { id, state, attempts: 0, started: None, finished: None, reason, left_behind: Vec::new() }
 }
 
 /// Where a run stands, in one word.

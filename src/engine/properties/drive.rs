@@ -197,7 +197,13 @@ impl Drive<'_> {
             6 if fold.attempts == 0 => Event::StepSkipped { step, reason: String::new() },
             7 => {
                 let by_server = self.engine.program.steps[index].atomic && self.chance(2) == 1;
-                let kind = if by_server { FailureKind::Sql } else { FailureKind::Precondition };
+                let goes_on = fold.has_failed() && fold.attempts > 0 && !node.by_person && self.chance(2) == 1;
+                let kind = match (goes_on, by_server) {
+                    (true, _) => FailureKind::LeftBehind,
+                    (false, true) => FailureKind::Sql,
+                    (false, false) => FailureKind::Precondition,
+                };
+                self.truth[index].still_runs |= goes_on;
                 Event::StepRefused { step, attempt, failure: failure(kind) }
             }
             _ => {
