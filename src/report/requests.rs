@@ -4,7 +4,7 @@ use super::text::escape;
 use crate::model::status::{Pending, Wanted};
 
 /// The reason of a wish to stop that came with a signal.
-const BY_SIGNAL: &str = "asked for by a signal";
+pub(super) const BY_SIGNAL: &str = "asked for by a signal";
 
 /// Somebody wants the run to stop.
 pub(super) fn stop(by: &str, reason: &str) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
-use super::ending::ending;
+use super::ending::{ending, open_question};
 use super::requests;
 use super::terminal::Looks;
 use super::text::{duration, escape, local_time, seconds_between, wrap};
@@ -70,9 +70,7 @@ pub fn human(status: &Status, about: &About, looks: Looks, zone: &TimeZone) -> S
     for (number, step) in status.steps.iter().enumerate() {
         step_lines(&mut text, number + 1, step, id_width, looks.width, zone);
     }
-    if about.executor.is_none() {
-        text.push_str(&ending(status));
-    }
+    text += &if about.executor.is_none() { ending(status) } else { open_question(status) };
     looks.fit(text)
 }
 
@@ -175,6 +173,7 @@ mod tests {
             steps,
             question: None,
             remaining,
+            stopped: None,
             pending: Vec::new(),
             artifacts: None,
         }
