@@ -7,6 +7,7 @@ use crate::engine::program::{Kind, Node, NodeUndo, Role};
 use crate::engine::state::Standing;
 use crate::model::event::{Event, Outcome, RunOutcome, SettledBy, Settlement};
 use crate::model::flow::Way;
+use crate::model::parts::written;
 use crate::model::question::Choice;
 
 /// What the promises say about a finished run, read from its records and from what is true.
@@ -341,13 +342,17 @@ fn undos_come_newest_first(drive: &Drive) -> Result<(), String> {
                 let confirmed = |node: &Node, index: usize| {
                     !node.is_confirm || drive.engine.state.steps[index].state == Standing::Succeeded
                 };
-                let passed = started[place + 1..].iter().map(|name| drive.index(name)).find(|index| {
-                    let node = &drive.engine.program.steps[*index];
+                let counts = |name: &str| {
+                    let index = drive.index(name);
+                    let node = &drive.engine.program.steps[index];
                     matches!(node.undo, NodeUndo::PointOfNoReturn(_))
-                        && (drive.truth[*index].in_place || (node.is_confirm && confirmed(node, *index)))
-                });
-                if let Some(index) = passed {
-                    let name = &drive.engine.program.steps[index].name;
+                        && (drive.truth[index].in_place || (node.is_confirm && confirmed(node, index)))
+                };
+                // Of several items the first one is the line, and what stands behind that is undone.
+                let was_passed =
+                    |name: &str| started[..place].iter().any(|item| written(item) == written(name) && counts(item));
+                let passed = started[place + 1..].iter().find(|name| counts(name) && !was_passed(name));
+                if let Some(name) = passed {
                     return Err(format!("{step} is undone although {name} was a point of no return"));
                 }
             }
