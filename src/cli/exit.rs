@@ -82,6 +82,9 @@ impl From<StoreError> for Exit {
                 exit.help("run as that user, or name a folder of your own with RUNBOOK_STATE=FOLDER")
             }
             StoreError::Ambiguous { .. } => exit.help("runbook list shows where each of them stands"),
+            StoreError::Io { action: "read", .. } => {
+                exit.help("runbook list shows which runs can be read; name the one that is meant")
+            }
             _ => exit,
         }
     }
@@ -111,7 +114,7 @@ impl From<JournalError> for Exit {
 /// What to do about a journal that takes no record.
 fn mend(error: &JournalError) -> String {
     let what = match error {
-        JournalError::Tampered { .. } => return "look at it with: runbook audit verify".to_owned(),
+        JournalError::Tampered { .. } => return verify(error.run().unwrap_or_default()),
         JournalError::ReadOnly { .. } => "nothing further was begun; make it writable",
         _ if error.is_for_want_of_room() => "nothing further was begun; make room",
         _ => "nothing further was begun; see that the disk is well",
@@ -124,13 +127,18 @@ impl From<LogError> for Exit {
         let exit = Self::of(STOPPED, &error);
         match error {
             LogError::Journal(error) => exit.help(mend(&error)),
-            LogError::Illegal(_) => exit.help("look at it with: runbook audit verify"),
+            LogError::Illegal(_) => exit.help(verify("")),
         }
     }
 }
 
-impl From<ChainError> for Exit {
-    fn from(error: ChainError) -> Self {
-        Self::of(TAMPERED, &error).help("look at it with: runbook audit verify")
-    }
+/// The log of that run cannot be believed.
+pub fn damaged(error: &ChainError, run: &str) -> Exit {
+    let mut exit = Exit::of(TAMPERED, error).help(verify(run));
+    exit.message = format!("{run}: {}", exit.message);
+    exit
+}
+
+fn verify(run: &str) -> String {
+    format!("look at it with: runbook audit verify {run}").trim_end().to_owned()
 }
