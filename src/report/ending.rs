@@ -187,9 +187,10 @@ fn answers(run: &str, question: &OpenQuestion) -> Vec<Next> {
 
 /// The command of each answer.
 fn words(run: &str, question: &OpenQuestion) -> impl Iterator<Item = Next> {
-    question.answers.iter().map(|Consequence { choice, does }| {
-        (answer(run, &question.step, question.question, *choice), does.clone())
-    })
+    question
+        .answers
+        .iter()
+        .map(|Consequence { choice, does }| (answer(run, &question.step, question.question, *choice), does.clone()))
 }
 
 #[cfg(test)]

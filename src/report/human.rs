@@ -17,10 +17,12 @@ use super::view::{Countdown, Progress, Prompt, View};
 use super::{failure, observed, question, requests};
 use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
+use crate::model::parts::written;
 use crate::model::question::{Choice, OpenQuestion, Question};
 use crate::model::result::Failure;
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
+use crate::model::step::Step;
 
 /// Where text below a step's line begins.
 const INDENT: usize = 8;
@@ -34,7 +36,7 @@ const MAX_VALUE: usize = 60;
 /// What a screen has to know of a step.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
-    /// From 1, 0 for steps of hooks.
+    /// From 1, 0 for what is not one of the runbook's own steps.
     number: usize,
     kind: &'static str,
     line: usize,
@@ -55,6 +57,8 @@ pub struct Human {
     /// The step whose failure was shown last, with its output.
     failed: Option<String>,
     stage: Option<Stage>,
+    /// The cursor stands behind a question.
+    at_prompt: bool,
 }
 
 /// What a line about a step begins with.
@@ -72,27 +76,33 @@ impl Human {
     /// For one run. `folder` is where its output is kept, `zone` that of the people who look.
     #[must_use]
     pub fn new(runbook: &Runbook, folder: PathBuf, looks: Looks, zone: TimeZone) -> Self {
-        let mut steps = BTreeMap::new();
-        for (index, step) in runbook.leaves().into_iter().enumerate() {
-            let known = Known { number: index + 1, kind: step.action.kind(), line: step.line };
-            steps.insert(step.id.clone(), known);
+        let known = |step: &Step, number| Known { number, kind: step.action.kind(), line: step.line };
+        let mut steps: BTreeMap<String, Known> =
+            runbook.steps_by_name().into_iter().map(|(name, step)| (name, known(step, 0))).collect();
+        let leaves = runbook.leaves();
+        for (index, step) in leaves.iter().enumerate() {
+            steps.insert(step.id.clone(), known(step, index + 1));
         }
-        for (hook, hook_steps) in &runbook.hooks {
-            for step in hook_steps {
-                let known = Known { number: 0, kind: step.action.kind(), line: step.line };
-                steps.insert(hook.step_name(&step.id), known);
-            }
-        }
-        let width = steps.keys().map(String::len).filter(|width| *width <= MAX_ID).max().unwrap_or(0);
+        let of_hooks = runbook.hooks.iter();
+        let of_hooks = of_hooks.flat_map(|(hook, steps)| steps.iter().map(|step| hook.step_name(&step.id).len()));
+        let widths = leaves.iter().map(|step| step.id.len()).chain(of_hooks);
+        let width = widths.filter(|width| *width <= MAX_ID).max().unwrap_or(0);
         let title = runbook.title.clone().unwrap_or_else(|| runbook.name.clone());
         let live = Live::new(looks);
         let (run, names) = (String::new(), BTreeMap::new());
-        let (decided, failed, stage) = (None, None, None);
-        Self { looks, zone, live, steps, width, folder, run, title, names, decided, failed, stage }
+        let (decided, failed, stage, at_prompt) = (None, None, None, false);
+        Self { looks, zone, live, steps, width, folder, run, title, names, decided, failed, stage, at_prompt }
+    }
+
+    /// What is known of the step of that name in the journal; of an item, that of its step.
+    fn known(&self, step: &str) -> Known {
+        self.steps.get(written(step)).copied().unwrap_or_default()
     }
 
     fn say(&mut self, text: String) {
-        let text = self.looks.fit(text);
+        // What came from elsewhere does not stand behind what is asked here.
+        let first = if std::mem::take(&mut self.at_prompt) { "\n" } else { "" };
+        let text = self.looks.fit(format!("{first}{text}"));
         self.live.above(|| out(&text));
     }
 
@@ -119,7 +129,7 @@ impl Human {
         let shown = self.mark(mark);
         let said = escape(said).replace('\t', " ");
         let line = if self.looks.is_terminal {
-            let Known { number, kind, .. } = self.steps.get(step).copied().unwrap_or_default();
+            let Known { number, kind, .. } = self.known(step);
             let number = if number == 0 { String::new() } else { number.to_string() };
             let columns = format!(" {number:>3}  {step:<width$}  {kind:<8}", width = self.width);
             let used = if self.looks.unicode { 2 } else { 8 } + columns.chars().count() + 2;
@@ -153,7 +163,7 @@ impl Human {
 
     /// What a failed step was, why it failed, the last of its output, and where the rest is.
     fn failed(&mut self, step: &str, failure: Option<&Failure>, label: &str, output: &str) {
-        let known = self.steps.get(step).copied().unwrap_or_default();
+        let known = self.known(step);
         let name = self.names.get(step).filter(|name| *name != step).map(|name| format!("{}, ", escape(name)));
         let what = format!("{}{} at line {} of the runbook", name.unwrap_or_default(), known.kind, known.line);
         let mut text = if self.looks.is_terminal { self.below(&what) } else { format!("        {what}\n") };
@@ -243,7 +253,7 @@ impl Human {
     fn decided(&mut self, at: &str, step: &str, choice: Choice, by: &str, reason: &str) {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         let said = format!("{by} answered {}{why}", choice.as_str());
-        let kind = self.steps.get(step).map_or("", |known| known.kind);
+        let kind = self.known(step).kind;
         let ends = matches!(choice, Choice::Yes | Choice::No | Choice::Succeeded | Choice::Failed);
         if matches!(kind, "confirm" | "manual") && ends && self.looks.is_terminal {
             self.decided = Some((step.to_owned(), said));
@@ -375,10 +385,13 @@ impl View for Human {
         if let Progress::Running { step, name, .. } = progress {
             self.names.insert(step.clone(), name.clone());
         }
-        if let Progress::Window(countdown) = progress {
-            return self.window(countdown);
+        match progress {
+            Progress::Window(countdown) => self.window(countdown),
+            Progress::Ending(at) => {
+                self.note(&at.to_string(), "ending what runs now: a program gets TERM, and KILL after 10 s")
+            }
+            other => self.live.show(other),
         }
-        self.live.show(progress);
     }
 
     fn question(&mut self, question: &OpenQuestion) {
@@ -390,6 +403,11 @@ impl View for Human {
 
     fn prompt(&mut self, prompt: &Prompt<'_>) {
         err(&question::prompt(prompt));
+        self.at_prompt = true;
+    }
+
+    fn typed(&mut self) {
+        self.at_prompt = false;
     }
 
     fn not_understood(&mut self, why: &str) {

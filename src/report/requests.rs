@@ -11,7 +11,7 @@ pub(super) fn stop(by: &str, reason: &str) -> String {
     if reason == BY_SIGNAL {
         return "stopping after this step; Ctrl-C once more ends the step itself".to_owned();
     }
-    format!("stopping after this step: {by}: {reason}; Ctrl-C twice ends the step itself")
+    format!("stopping after this step: {by}: {reason}; runbook abort ends the step itself")
 }
 
 /// Somebody wants it no more.

@@ -9,6 +9,7 @@ use super::session::Session;
 use crate::action::execute::Executor;
 use crate::expression::{evaluate, render_text};
 use crate::model::event::Event;
+use crate::model::parts::written;
 use crate::model::question::{Choice, OpenQuestion, Question};
 use crate::model::runbook::ParameterType;
 use crate::model::step::{Action, Step};
@@ -61,7 +62,7 @@ impl<H: Executor, V: View> Session<H, V> {
         self.log.read(|engine| {
             let block = engine.program.block(name, |kind| matches!(kind, Kind::Loop(_)));
             let count = block.map_or(0, |block| engine.state.blocks[block].items.len());
-            format!("The first of the {count} items of {name} are done. Do the others follow?")
+            format!("The first items of {name}, of {count} in all, are done. Do the others follow?")
         })
     }
 
@@ -108,13 +109,13 @@ impl<H: Executor, V: View> Session<H, V> {
         self.person.forget_typed();
         let choice = loop {
             self.log.view(|view| view.prompt(&Prompt::Choice(&open.choices)));
-            let line = self.person.line(&self.stop).await?;
+            let line = self.line().await?;
             match open.choices.iter().find(|choice| is_meant(**choice, line.trim())) {
                 Some(choice) => break *choice,
                 None => self.log.view(|view| view.not_understood("type one of the words")),
             }
         };
-        let manual = self.steps.get(&open.step).and_then(|step| match &step.action {
+        let manual = self.steps.get(written(&open.step)).and_then(|step| match &step.action {
             Action::Manual(manual) => Some(manual.evidence_required),
             _ => None,
         });
@@ -124,7 +125,7 @@ impl<H: Executor, V: View> Session<H, V> {
         }
         loop {
             self.log.view(|view| view.prompt(&Prompt::Reason { required }));
-            let reason = self.person.line(&self.stop).await?.trim().to_owned();
+            let reason = self.line().await?.trim().to_owned();
             if !required || !reason.is_empty() {
                 return Some((choice, reason));
             }
@@ -132,12 +133,18 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
+    async fn line(&self) -> Option<String> {
+        let line = self.person.line(&self.stop).await?;
+        self.log.view(View::typed);
+        Some(line)
+    }
+
     async fn values(&self, inputs: &BTreeMap<String, ParameterType>) -> Option<BTreeMap<String, Value>> {
         let mut values = BTreeMap::new();
         for (name, kind) in inputs {
             let value = loop {
                 self.log.view(|view| view.prompt(&Prompt::Value { name, kind: *kind }));
-                let line = self.person.line(&self.stop).await?;
+                let line = self.line().await?;
                 match typed(*kind, line.trim()) {
                     Ok(value) => break value,
                     Err(why) => self.log.view(|view| view.not_understood(&why)),

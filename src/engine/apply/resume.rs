@@ -1,9 +1,9 @@
 //! What taking a run up again does to its state.
 
 use super::{Applied, allowed};
-use crate::engine::{Decision, Engine};
 use crate::engine::program::{Kind, Role};
 use crate::engine::state::{Standing, StepFold, UndoStanding};
+use crate::engine::{Decision, Engine};
 use crate::model::event::{Answer, RunOutcome};
 use crate::model::question::{Choice, Question};
 use crate::model::runbook::Hook;
