@@ -170,3 +170,38 @@ fn a_log_that_cannot_be_believed_is_named_by_its_run_where_there_are_others() {
         assert!(said.contains(&id) && said.contains(&format!("runbook audit verify {id}\n")), "{command:?}: {said}");
     }
 }
+
+#[test]
+fn a_question_says_what_is_held_and_what_runs_meanwhile_is_shown_again_after_it() {
+    let scenario = Scenario::new(
+        r"runbook: 1
+name: guarded
+defaults: { timeout: 1m }
+steps:
+  - id: traffic
+    hold:
+      acquire: { shell: exit 0 }
+      release: { shell: exit 0 }
+      expires: 10m
+    steps:
+      - id: guarded
+        watch:
+          - { shell: test -e running && echo 1 || echo 0, every: 10ms, trip_when: stdout == '1', action: ask }
+        steps:
+          - id: slow
+            shell: echo 12 of 100 rows; touch running; until test -e go; do sleep 0.02; done; echo 13 of 100 rows; until test -e end; do sleep 0.02; done
+            rollback: { not_needed: it only waits }
+",
+    );
+    let mut screen = Screen::of(&scenario.path("."), "runbook exec runbook.yaml", "C.UTF-8");
+    screen.wait_for("traffic is held meanwhile; it lets go by itself at ");
+    screen.wait_for(", in 9m");
+    screen.wait_for("yes / rollback / stop? ");
+    screen.type_in("yes\n");
+    screen.wait_for("answered yes");
+    go(&scenario);
+    screen.wait_for("slow");
+    screen.wait_for("13 of 100 rows");
+    fs::write(scenario.path("end"), "").unwrap();
+    assert_eq!(screen.end().1, Some(0));
+}

@@ -12,7 +12,7 @@ use super::countdown::Stage;
 use super::ending::ending;
 use super::progress::Live;
 use super::terminal::{Looks, err, out};
-use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
+use super::text::{cut, duration, escape, escape_lines, local_time, paint, seconds_between, wrap};
 use super::view::{Countdown, Progress, Prompt, View};
 use super::{failure, observed, question, requests};
 use crate::model::call::label;
@@ -59,6 +59,8 @@ pub struct Human {
     stage: Option<Stage>,
     /// The cursor stands behind a question.
     at_prompt: bool,
+    /// The steps that are in an attempt or an undo, and since when.
+    under_way: BTreeMap<String, String>,
 }
 
 /// What a line about a step begins with.
@@ -91,7 +93,23 @@ impl Human {
         let live = Live::new(looks);
         let (run, names) = (String::new(), BTreeMap::new());
         let (decided, failed, stage, at_prompt) = (None, None, None, false);
-        Self { looks, zone, live, steps, width, folder, run, title, names, decided, failed, stage, at_prompt }
+        let under_way = BTreeMap::new();
+        Self {
+            looks,
+            zone,
+            live,
+            steps,
+            width,
+            folder,
+            run,
+            title,
+            names,
+            decided,
+            failed,
+            stage,
+            at_prompt,
+            under_way,
+        }
     }
 
     /// What is known of the step of that name in the journal; of an item, that of its step.
@@ -99,10 +117,12 @@ impl Human {
         self.steps.get(written(step)).copied().unwrap_or_default()
     }
 
-    fn say(&mut self, text: String) {
+    fn say(&mut self, mut text: String) {
         // What came from elsewhere does not stand behind what is asked here.
-        let first = if std::mem::take(&mut self.at_prompt) { "\n" } else { "" };
-        let text = self.looks.fit(format!("{first}{text}"));
+        if std::mem::take(&mut self.at_prompt) {
+            text.insert(0, '\n');
+        }
+        let text = self.looks.fit(text);
         self.live.above(|| out(&text));
     }
 
@@ -239,6 +259,26 @@ impl Human {
                 self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
             }
             other => self.asked_for(at, other),
+        }
+    }
+
+    /// Which steps are under way, and since when. What ran while a question was asked is shown again after its answer.
+    fn follow(&mut self, record: &Record) {
+        match &record.event {
+            Event::AttemptStarted { step, .. } | Event::UndoStarted { step, .. } => {
+                self.under_way.insert(step.clone(), record.at.clone());
+            }
+            Event::AttemptFinished { step, .. }
+            | Event::StepSettled { step, .. }
+            | Event::UndoFinished { step, .. }
+            | Event::UndoSettled { step, .. } => drop(self.under_way.remove(step)),
+            Event::DecisionMade { .. } => {
+                for (step, since) in &self.under_way {
+                    let ago = seconds_between(since, &record.at).unwrap_or_default();
+                    self.live.go_on(step, Duration::try_from_secs_f64(ago).unwrap_or_default());
+                }
+            }
+            _ => {}
         }
     }
 
@@ -379,6 +419,7 @@ impl View for Human {
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
             other => self.undoing(at, other),
         }
+        self.follow(record);
     }
 
     fn progress(&mut self, progress: &Progress) {
@@ -388,7 +429,7 @@ impl View for Human {
         match progress {
             Progress::Window(countdown) => self.window(countdown),
             Progress::Ending(at) => {
-                self.note(&at.to_string(), "ending what runs now: a program gets TERM, and KILL after 10 s")
+                self.note(&at.to_string(), "ending what runs now: a program gets TERM, and KILL after 10 s");
             }
             other => self.live.show(other),
         }

@@ -110,6 +110,16 @@ impl Live {
         self.paused = true;
     }
 
+    /// Brings the line of a step back that runs on, since so long.
+    pub fn go_on(&mut self, step: &str, ago: Duration) {
+        if self.paused && self.step == step {
+            self.paused = false;
+            self.bar.reset();
+            self.ago = ago;
+            self.draw();
+        }
+    }
+
     /// Takes the line away.
     pub fn clear(&self) {
         self.bar.finish_and_clear();

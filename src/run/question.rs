@@ -1,12 +1,16 @@
 //! Questions to a person: their text with its evidence, and their answers.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::clock;
 use super::consequence::with_answers;
 use super::session::Session;
 use crate::action::execute::Executor;
+use crate::expression::duration::written as written_length;
 use crate::expression::{evaluate, render_text};
 use crate::model::event::Event;
 use crate::model::parts::written;
@@ -32,7 +36,34 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             text = format!("{text}\n{until}");
         }
+        for held in self.held_meanwhile() {
+            text = format!("{text}\n{held}");
+        }
         Event::QuestionAsked { step: name.to_owned(), question, text, choices: question.choices().to_vec() }
+    }
+
+    /// What stays held while a question is open, and when it lets go by itself.
+    fn held_meanwhile(&self) -> Vec<String> {
+        let (now, here) = (clock::now(), clock::local());
+        self.log.read(|engine| {
+            let blocks = engine.program.blocks.iter().zip(&engine.state.blocks).filter(|(_, fold)| fold.held);
+            let said = blocks.map(|(block, fold)| {
+                let expires = fold.expires.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
+                let Some(expires) = expires else { return format!("{} is held meanwhile", block.name) };
+                let apart = Duration::from_secs(expires.duration_since(now).unsigned_abs().as_secs());
+                let at = expires.to_zoned(here.time_zone().clone()).strftime("%H:%M:%S");
+                if expires > now {
+                    format!(
+                        "{} is held meanwhile; it lets go by itself at {at}, in {}",
+                        block.name,
+                        written_length(apart)
+                    )
+                } else {
+                    format!("{} has let go by itself at {at}, {} ago", block.name, written_length(apart))
+                }
+            });
+            said.collect()
+        })
     }
 
     async fn asked_by(&self, name: &str, step: &Step) -> String {
