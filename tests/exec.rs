@@ -101,6 +101,77 @@ Succeeded: 2 steps done.
 }
 
 #[test]
+fn of_long_output_the_last_lines_are_shown() {
+    let trial = scenario("steps: [ { id: long, shell: 'seq 100000; exit 3', effect: read_only } ]\n");
+    let ran = trial.exec(&[]).exits(1);
+    let last: Vec<String> = (99_981..=100_000).map(|line| format!("      | {line}\n")).collect();
+    assert!(ran.stdout().contains(&last.concat()), "{}", ran.stdout());
+    assert!(!ran.stdout().contains("| 99980\n"), "{}", ran.stdout());
+}
+
+#[test]
+fn what_was_ended_says_by_whom() {
+    let trial = scenario(
+        r#"
+steps:
+  - id: group
+    timeout: 1s
+    on_failure: continue
+    steps: [ { id: long, shell: sleep 60, effect: read_only } ]
+  - id: list
+    steps:
+      - { id: tail, shell: sleep 60, effect: read_only, background: true, until_end: true }
+      - { id: one, ACT }
+  - { id: beside, shell: sleep 60, effect: read_only, background: true }
+  - { id: two, BAD, on_failure: rollback }
+  - { id: joined, wait: { for: [beside] } }
+"#,
+    );
+    trial.exec(&[]).exits(4);
+    let ends = trial.records().into_iter().filter(|record| record["failure"]["kind"] == "cancelled");
+    let ends = ends.map(|end| format!("{} {}", end["step"], end["failure"]["message"]).replace('"', ""));
+    assert_eq!(
+        ends.collect::<Vec<_>>(),
+        [
+            "long the time limit of its group ended it",
+            "tail the end of its list ended it",
+            "beside the rollback ended it",
+        ]
+    );
+}
+
+#[test]
+fn what_failed_of_a_loop_or_a_hold_says_where_it_is_written() {
+    let trial = scenario(
+        r#"
+steps:
+  - id: each
+    for_each: [web-1]
+    shell: exit 3
+    rollback: { not_needed: it only fails }
+    on_failure: continue
+  - id: held
+    hold:
+      acquire: { shell: exit 4 }
+      release: { shell: "true" }
+    steps: [ { id: one, ACT } ]
+"#,
+    );
+    let ran = trial.exec(&[]).exits(1);
+    assert!(
+        ran.shown().contains("FAILED each[web-1]: failed after SOME: exit 3\n        shell at line "),
+        "{}",
+        ran.shown()
+    );
+    assert!(
+        ran.shown().contains("FAILED held.acquire: failed after SOME: exit 4\n        shell at line "),
+        "{}",
+        ran.shown()
+    );
+    assert!(!ran.shown().contains("at line 0"), "{}", ran.shown());
+}
+
+#[test]
 fn a_failure_rolls_back_newest_first_the_failed_step_included() {
     let trial = scenario(
         r#"

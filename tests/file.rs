@@ -82,7 +82,8 @@ impl Scene {
 
     async fn restore(&self, intent: &FileIntent, reload: Option<Vec<String>>) -> Result<Ended, Failure> {
         let cwd = self.folder.path().to_owned();
-        let call = RestoreCall { intent: intent.clone(), step: "config".to_owned(), reload, cwd };
+        let (intent, latest) = (intent.clone(), intent.clone());
+        let call = RestoreCall { intent, latest, step: "config".to_owned(), reload, cwd };
         let ticket = Ticket { undo: Some(0), ..ticket(1) };
         self.act(Call::Restore(call), &ticket).await.map(|(_, ended)| ended)
     }

@@ -79,7 +79,7 @@ fn an_open_question_is_in_the_status_and_one_that_is_answered_elsewhere_leaves_i
     scenario
         .run(&["status"])
         .exits(0)
-        .says("  ask asks:\n    Switch now?\n  next: runbook watch RUN\n          asks this at your terminal\n")
+        .says("  ask asks:\n    Switch now?\n  next: ")
         .says("runbook answer RUN ask yes\n          go\n");
     scenario.run(&["answer", "ask", "yes"]).exits(0);
     let (lines, code) = screen.end();

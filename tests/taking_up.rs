@@ -156,6 +156,20 @@ hooks:
 }
 
 #[test]
+fn a_file_that_several_rounds_changed_is_put_back_as_it_was_before_the_first() {
+    let scene = Scene::new(
+        "steps:
+  - { id: grow, file: { path: \"@/conf\", edits: [ { match: x, replace: xy } ] }, repeat: { max: 3 } }
+  - { id: it, shell: \"test $(cat conf) = xyyy && exit 3\", on_failure: rollback, rollback: { not_needed: it only fails } }
+",
+    );
+    scene.put("conf", "x\n");
+    let ended = scene.exec();
+    assert_eq!((ended.code, scene.text("conf")), (Some(4), "x\n".to_owned()), "{}", ended.shown);
+    assert!(ended.shown.contains("exit 3"), "{}", ended.shown);
+}
+
+#[test]
 fn a_secret_that_an_earlier_turn_used_is_removed_from_the_output_of_a_later_one() {
     let scene = Scene::new(
         "secrets: { token: { env: TOKEN } }
@@ -191,9 +205,9 @@ fn a_runbook_that_was_changed_after_the_run_began_is_not_executed() {
 #[test]
 fn an_interrupt_at_a_question_stops_the_run_and_says_so() {
     let scene = Scene::new("steps:\n  - { id: go, confirm: { message: go on }, estimate: 1m }\n");
-    // `script` gives the program a terminal of its own, and takes over its exit code.
+    // `script` gives the program a terminal of its own, and takes over its exit code; its shell would be interrupted too.
     let mut terminal = Command::new("script")
-        .args(["-qec", &format!("{} exec scene.yaml", env!("CARGO_BIN_EXE_runbook")), "/dev/null"])
+        .args(["-qec", &format!("exec {} exec scene.yaml", env!("CARGO_BIN_EXE_runbook")), "/dev/null"])
         .current_dir(scene.folder.path())
         .env("RUNBOOK_STATE", scene.path("state"))
         .stdin(Stdio::piped())

@@ -185,6 +185,57 @@ fn what_to_type_next_is_the_command_that_was_typed_and_what_the_window_needs() {
 }
 
 #[test]
+fn of_two_side_by_side_only_one_begins_where_not_both_can_be_undone_in_time() {
+    // Each fits by itself: 10 m 1 s, and 5 m to be undone. Together they take 10 m to be undone.
+    // What is read before each lets the other be asked about meanwhile.
+    let more = "observe: { shell: \"true\", timeout: 9s }";
+    let both = [step("one", "", more), step("two", "", more)]
+        .concat()
+        .replace("\n  ", "\n      ")
+        .replacen("  - ", "      - ", 1);
+    let group = format!("  - id: both\n    parallel: 2\n    steps:\n{both}");
+    let evening = Evening::new("stop", &[group]);
+    evening.at("2026-02-02T06:42:00Z");
+    evening.scenario.exec(&[]).exits(6).says("may take 10m1s and the rollback from there 10m");
+    assert_eq!(evening.scenario.witness().len(), 1, "{:?}", evening.scenario.witness());
+}
+
+#[test]
+fn a_step_does_not_begin_where_what_runs_beside_it_may_end_too_late_for_its_undo() {
+    let seen = "test -e ran || grep -q stop_requested state/runs/*/journal.jsonl";
+    let long = format!(
+        "  - {{ id: long, shell: \"until {seen}; do sleep 0.05; done\", timeout: 30m, background: true,
+      verify: {{ shell: \"true\", timeout: 1s }}, rollback: {{ not_needed: it leaves nothing }} }}\n"
+    );
+    let short =
+        "  - { id: short, shell: \"touch ran; ./witness\", timeout: 1m, verify: { shell: \"true\", timeout: 1s },
+      rollback: { shell: ./witness, timeout: 15m } }
+  - { id: joined, wait: { for: [long] }, timeout: 1h }\n";
+    let evening = Evening::new("stop", &[long, short.to_owned()]);
+    // By itself it fits, a minute and a quarter of an hour; what runs beside it takes half an hour.
+    evening.at("2026-02-02T06:20:00Z");
+    evening.scenario.exec(&[]).exits(6);
+    let told = evening.told("stop_requested").remove(0);
+    assert!(
+        told.starts_with("window | what runs beside short may take ") && told.contains(" from there 15m,"),
+        "{told}"
+    );
+    assert_eq!(
+        (evening.scenario.witness().len(), evening.scenario.steps()),
+        (0, vec!["long succeeded".to_owned(), "short pending".to_owned(), "joined pending".to_owned(),])
+    );
+}
+
+#[test]
+fn what_waits_for_others_takes_no_time_once_they_have_ended() {
+    let done = "  - { id: beside, shell: \"true\", effect: read_only, timeout: 1m, background: true }
+  - { id: joined, wait: { for: [beside] }, timeout: 1h }\n";
+    let evening = Evening::new("stop", &[done.to_owned()]);
+    evening.at("2026-02-02T06:30:00Z");
+    evening.scenario.exec(&[]).exits(0);
+}
+
+#[test]
 fn what_only_reads_does_not_begin_either() {
     let look = "  - { id: look, shell: ./witness, effect: read_only, timeout: 10m }\n".to_owned();
     let evening = Evening::new("stop", &[step("one", LATER, ""), look]);
@@ -295,11 +346,36 @@ fn a_wall_clock_that_jumps_pauses_the_run_before_the_next_step() {
 }
 
 #[test]
+fn a_wall_clock_that_jumps_while_a_step_is_looked_at_pauses_the_run_before_that_step() {
+    let check = format!("check: {{ shell: \"{LATER} exit 1\", timeout: 9s }}");
+    let evening = Evening::new("stop", &[step("one", "", &check)]);
+    evening.at(OPENS).jumps("2026-02-02T03:10:00Z");
+    evening.scenario.exec(&[]).exits(6);
+    let kinds = ["run_started", "clock_jumped", "stop_requested", "run_finished"];
+    assert_eq!((evening.scenario.journal(), evening.scenario.witness().len()), (kinds.map(str::to_owned).to_vec(), 0));
+}
+
+#[test]
 fn a_machine_that_slept_has_a_later_clock_that_did_not_jump() {
     let evening = Evening::new("stop", &two(LATER));
     evening.at(OPENS).later(OPENS, "2026-02-02T05:00:00Z");
     evening.scenario.exec(&[]).exits(0);
     assert_eq!(evening.told("clock_jumped").len(), 0);
+}
+
+#[test]
+fn a_wait_and_the_limit_of_a_group_are_over_when_the_machine_slept_through_them() {
+    let until = "      - { id: until, wait: { time: 2026-02-01T22:30 } }\n      - { id: pause, wait: 20m }\n";
+    let sleeps = step("one", LATER, "").replace("\n  ", "\n      ").replacen("  - ", "      - ", 1);
+    let group = format!("  - id: all\n    parallel: 3\n    steps:\n{until}{sleeps}");
+    let evening = Evening::new("stop", &[group]);
+    evening.at(OPENS).later(OPENS, "2026-02-02T03:30:00Z");
+    evening.scenario.exec(&[]).exits(0);
+    let limited = "  - id: all\n    timeout: 20m\n    parallel: 2\n    steps:\n      - { id: long, wait: 3h }\n";
+    let evening = Evening::new("stop", &[format!("{limited}{sleeps}")]);
+    evening.at(OPENS).later(OPENS, "2026-02-02T03:30:00Z");
+    evening.scenario.exec(&[]).exits(1);
+    assert_eq!(evening.scenario.steps(), ["long failed", "one succeeded"]);
 }
 
 #[test]

@@ -113,9 +113,10 @@ pub fn prepare_restore(shelf: &Shelf, call: &RestoreCall, ticket: &Ticket) -> Re
     let path = Path::new(&call.intent.path);
     let current = disk::snapshot(path)?;
     let state = current.as_ref().map(|file| &file.state);
+    let made = [&call.intent.after, &call.latest.before, &call.latest.after];
     let after = if state == call.intent.before.as_ref() {
         current.clone()
-    } else if state == call.intent.after.as_ref() {
+    } else if made.into_iter().any(|made| state == made.as_ref()) {
         call.intent.before.as_ref().map(|before| kept(shelf, &call.step, before)).transpose()?
     } else {
         return Err(foreign(path, &shelf.backup));

@@ -107,38 +107,23 @@ impl From<LockError> for Exit {
 impl From<JournalError> for Exit {
     fn from(error: JournalError) -> Self {
         let code = if matches!(error, JournalError::Tampered { .. }) { TAMPERED } else { STOPPED };
-        Self::of(code, &error).help(mend(&error))
+        Self::of(code, &error).help(error.mend())
     }
-}
-
-/// What to do about a journal that takes no record.
-fn mend(error: &JournalError) -> String {
-    let what = match error {
-        JournalError::Tampered { .. } => return verify(error.run().unwrap_or_default()),
-        JournalError::ReadOnly { .. } => "nothing further was begun; make it writable",
-        _ if error.is_for_want_of_room() => "nothing further was begun; make room",
-        _ => "nothing further was begun; see that the disk is well",
-    };
-    format!("{what}, then: runbook resume {}", error.run().unwrap_or("RUN"))
 }
 
 impl From<LogError> for Exit {
     fn from(error: LogError) -> Self {
         let exit = Self::of(STOPPED, &error);
         match error {
-            LogError::Journal(error) => exit.help(mend(&error)),
-            LogError::Illegal(_) => exit.help(verify("")),
+            LogError::Journal(error) => exit.help(error.mend()),
+            LogError::Illegal(_) => exit.help("look at it with: runbook audit verify"),
         }
     }
 }
 
 /// The log of that run cannot be believed.
 pub fn damaged(error: &ChainError, run: &str) -> Exit {
-    let mut exit = Exit::of(TAMPERED, error).help(verify(run));
+    let mut exit = Exit::of(TAMPERED, error).help(format!("look at it with: runbook audit verify {run}"));
     exit.message = format!("{run}: {}", exit.message);
     exit
-}
-
-fn verify(run: &str) -> String {
-    format!("look at it with: runbook audit verify {run}").trim_end().to_owned()
 }

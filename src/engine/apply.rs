@@ -101,15 +101,20 @@ impl Engine {
         fold.reason = Some(reason.to_owned());
         // A hold that was found taken is given back all the same.
         if standing == Standing::InPlace && self.program.steps[index].role == Role::Acquire {
-            self.comes_last(index);
+            self.comes_before_what_it_is_for(index);
         }
         Ok(())
     }
 
-    fn comes_last(&mut self, index: usize) {
-        if !self.state.order.contains(&index) {
-            self.state.order.push(index);
-        }
+    /// What takes a hold comes before all that it is for, also where a part of it is carried out only later, or in a
+    /// rollback: it is not to be given back before that is undone.
+    fn comes_before_what_it_is_for(&mut self, index: usize) {
+        let Some((_, hold)) = self.taken_by(index).filter(|_| !self.state.order.contains(&index)) else { return };
+        let (inner, beside) = (self.program.steps_within(hold.inner), self.program.steps_within(hold.acquire));
+        let order = &mut self.state.order;
+        let first = order.iter().position(|other| inner.contains(other));
+        let last = order.iter().rposition(|other| beside.contains(other)).map(|last| last + 1);
+        order.insert(first.or(last).unwrap_or(order.len()), index);
     }
 
     fn refused(&mut self, step: &str, attempt: u32, failure: &Failure) -> Applied {
@@ -162,7 +167,7 @@ impl Engine {
         if attempt == 1 && self.program.steps[index].role != Role::Acquire {
             self.state.order.push(index);
         } else if attempt == 1 {
-            self.comes_last(index);
+            self.comes_before_what_it_is_for(index);
         }
         if self.program.steps[index].role == Role::Acquire {
             self.release_is_due_again(index);
@@ -191,6 +196,8 @@ impl Engine {
         fold.finished = Some(at.to_owned());
         self.state.in_flight.remove(&index);
         self.state.decision.take_if(|decided| decided.step == index);
+        // Nobody answered in time.
+        self.state.question.take_if(|open| open.step == *step);
         self.seen_to_hold(index);
         Ok(())
     }
@@ -288,6 +295,7 @@ impl Engine {
                 continue;
             }
             self.state.in_flight.remove(&index);
+            self.state.decision.take_if(|decided| decided.step == index);
             (fold.state, fold.reason) = if yes == Some(index) {
                 (Standing::Succeeded, None)
             } else {
@@ -311,7 +319,9 @@ impl Engine {
         let index = self.known(step)?;
         allowed(self.state.ended.is_none(), "the run has ended")?;
         let role = self.program.steps[index].role;
-        allowed(self.state.question.is_none() || role == Role::Release, "a question is open")?;
+        // What was asked in the background keeps neither the hooks nor a hold waiting.
+        let waits = !matches!(role, Role::Hook | Role::Release);
+        allowed(self.state.question.is_none() || !waits, "a question is open")?;
         let goes_back = matches!(role, Role::Hook | Role::Acquire | Role::Release);
         allowed(!self.state.is_going_back() || goes_back, "the run is rolling back")?;
         let fold = &self.state.steps[index];

@@ -173,15 +173,17 @@ impl Engine {
             }
             Walk::Idle if mode == Mode::Stop => Walk::Idle,
             Walk::Through => Walk::Through,
+            // What is still held nothing around it may pass over.
+            Walk::Failed(fault) if fault.ordered => Walk::Failed(fault),
             Walk::Idle | Walk::Failed(_) => self.block_failed(block, guard.on_failure, "its time limit is over", out),
         }
     }
 
-    /// Keeps the eyes open while something goes on.
+    /// Keeps the eyes open while something goes on, also while a person is asked.
     fn guards(&self, block: BlockId, guard: &Guarded, mode: Mode, out: &mut Decisions) {
         let fold = &self.state.blocks[block];
         let step = &self.program.blocks[block].name;
-        if mode != Mode::Begin {
+        if !matches!(mode, Mode::Begin | Mode::Wait) {
             return;
         }
         if guard.limited && !fold.limit_reached {

@@ -188,7 +188,7 @@ pub struct BlockFold {
     pub cursor: usize,
     /// Its items, or its parameters, were found.
     pub entered: bool,
-    /// The items of a loop.
+    /// The items that a loop ever had, by when each was first there.
     pub items: Vec<Item>,
     /// The parameters of an included runbook.
     pub parameters: BTreeMap<String, serde_json::Value>,
@@ -218,6 +218,13 @@ pub struct BlockFold {
     pub verdict: Option<Choice>,
     /// It failed, and the run goes on without it.
     pub passed_over: bool,
+}
+
+impl BlockFold {
+    /// Whether something went wrong with the block itself, or a person had to say what follows.
+    pub(super) fn has_trouble(&self) -> bool {
+        self.failure.is_some() || self.limit_reached || !self.tripped.is_empty() || self.verdict.is_some()
+    }
 }
 
 impl State {
@@ -265,6 +272,30 @@ impl State {
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self.ended, Some(outcome) if outcome.is_for_good())
+    }
+}
+
+impl UndoFold {
+    /// Whether a person carries out the part that is under way, so that nothing acts by itself.
+    #[must_use]
+    pub fn is_by_person(&self) -> bool {
+        self.state == UndoStanding::Started && self.intent == Some(Intent::Person)
+    }
+}
+
+impl BlockFold {
+    /// The place of an item among all that the loop ever had. One that it had has the value that it has now.
+    pub(super) fn place_of(&mut self, item: &Item) -> usize {
+        match self.items.iter().position(|known| known.label == item.label) {
+            Some(place) => {
+                self.items[place] = item.clone();
+                place
+            }
+            None => {
+                self.items.push(item.clone());
+                self.items.len() - 1
+            }
+        }
     }
 }
 

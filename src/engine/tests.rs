@@ -1,5 +1,7 @@
 //! Single decisions, by name: what the engine asks for after a few events.
 
+mod holds;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,9 +9,11 @@ use super::program::{Node, NodeUndo, Program, Role};
 use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
-use crate::model::event::{Answer, Event, Intent, Outcome, ResumeIntent, RunOutcome, SettledBy, Settlement};
+use crate::model::event::{Answer, Event, Intent, Outcome, Remaining, ResumeIntent, RunOutcome, SettledBy, Settlement};
+use crate::model::flow::{Trip, Way};
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::runbook::Hook;
 use crate::model::step::{OnFailure, Retry};
 
 fn node(name: &str) -> Node {
@@ -32,8 +36,15 @@ fn node(name: &str) -> Node {
 }
 
 fn run(nodes: Vec<Node>) -> Engine {
-    let shapes = nodes.into_iter().map(|node| Shape::Step { node: Box::new(node), handler: Vec::new() });
-    let program = Program::new(shapes.collect(), BTreeMap::new());
+    shaped(nodes.into_iter().map(|node| acts(node, Vec::new())).collect())
+}
+
+fn acts(node: Node, handler: Vec<Shape>) -> Shape {
+    Shape::Step { node: Box::new(node), handler }
+}
+
+fn shaped(shapes: Vec<Shape>) -> Engine {
+    let program = Program::new(shapes, BTreeMap::new());
     let state = State::new(&program);
     let mut engine = Engine { program, state };
     engine.apply(&run_started(), "").expect("a first record");
@@ -97,6 +108,51 @@ fn steps_follow_each_other_and_the_run_succeeds() {
 }
 
 #[test]
+fn a_question_that_is_open_in_the_background_does_not_keep_the_hooks_of_a_failure_from_running() {
+    let leaf = |node| Shape::Step { node: Box::new(node), handler: Vec::new() };
+    let asks = leaf(Node { by_person: true, ..node("asks") });
+    let background = Shape::Background { name: "beside".to_owned(), body: Box::new(asks), until_end: false };
+    let told = leaf(Node { role: Role::Hook, undo: NodeUndo::NotNeeded, ..node("told") });
+    let fails = leaf(Node { on_failure: OnFailure::Rollback, ..node("a") });
+    let program = Program::new(vec![background, fails], BTreeMap::from([(Hook::OnFailure, vec![told])]));
+    let state = State::new(&program);
+    let mut engine = Engine { program, state };
+    let asked = Event::QuestionAsked {
+        step: "asks".to_owned(),
+        question: Question::Manual,
+        text: String::new(),
+        choices: Question::Manual.choices().to_vec(),
+    };
+    for event in [run_started(), started("asks", 1), started("a", 1), asked, ended("a", 1, Outcome::Failed)] {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    assert_eq!(engine.next(), [Decision::Answer, attempt("told", 1)]);
+    engine.apply(&started("told", 1), "").expect("a hook begins");
+    engine.apply(&ended("told", 1, Outcome::Succeeded), "").expect("a hook ends");
+    let through = Event::HookFinished { hook: Hook::OnFailure, outcome: Outcome::Succeeded, detail: None };
+    assert_eq!(engine.next(), [Decision::Answer, Decision::Append(through.clone())]);
+    engine.apply(&through, "").expect("the hooks are through");
+    let back = Event::RollbackStarted { reason: "a failed: exit 1".to_owned(), to: None };
+    assert_eq!(engine.next(), [Decision::Answer, Decision::Append(back)]);
+}
+
+#[test]
+fn no_more_members_of_a_group_are_tried_anew_at_once_than_are_allowed_side_by_side() {
+    let leaf = |node| Shape::Step { node: Box::new(node), handler: Vec::new() };
+    let passed = Node { on_failure: OnFailure::Continue, ..node("passed") };
+    let group = Shape::Parallel { members: vec![leaf(passed), leaf(node("fails"))], at_once: 1 };
+    let program = Program::new(vec![group], BTreeMap::new());
+    let state = State::new(&program);
+    let mut engine = Engine { program, state };
+    let failed = |step| [started(step, 1), ended(step, 1, Outcome::Failed)];
+    for event in [run_started()].into_iter().chain(failed("passed")).chain(failed("fails")) {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let end = Event::RunFinished { outcome: RunOutcome::Failed, remaining: Vec::new() };
+    assert_eq!(engine.after([end, resumed()]), attempt("passed", 2));
+}
+
+#[test]
 fn a_failed_step_is_tried_again_after_a_growing_delay_and_then_stops_the_run() {
     let seconds = Duration::from_secs;
     let retry = Retry { max_attempts: 3, delay: seconds(5).into(), backoff: 2.0, max_delay: None };
@@ -139,7 +195,7 @@ fn what_may_still_run_is_looked_for_again_when_the_run_is_taken_up_again() {
     engine.after([started("a", 1), ended("a", 1, Outcome::UnknownMayRun)]);
     let choices = Question::Unknown.choices().to_vec();
     let (step, question) = ("a".to_owned(), Question::Unknown);
-    let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices };
+    let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices, until: None };
     assert_eq!(engine.after([asked]), Decision::Answer);
     assert_eq!(engine.after([resumed()]), Decision::Recover { step: step.clone(), attempt: 1 });
     assert_eq!(engine.after([ended("a", 1, Outcome::UnknownMayRun)]), Decision::Ask { step, question });
@@ -247,7 +303,7 @@ fn a_person_chooses_what_follows_a_failure() {
         assert_eq!(failed, Decision::Ask { step: "a".to_owned(), question: Question::Failure });
         let choices = Question::Failure.choices().to_vec();
         let (step, text, question) = ("a".to_owned(), String::new(), Question::Failure);
-        let asked = Event::QuestionAsked { step: step.clone(), question, text, choices };
+        let asked = Event::QuestionAsked { step: step.clone(), question, text, choices, until: None };
         assert_eq!(engine.after([asked]), Decision::Answer);
         let (by, reason, values) = (String::new(), String::new(), BTreeMap::new());
         let decided = Event::DecisionMade { step, choice, by, reason, values };
@@ -271,7 +327,7 @@ fn asked_and_answered(step: &str, choice: Choice) -> [Event; 2] {
     let choices = question.choices().to_vec();
     let (text, by, reason, values) = (String::new(), String::new(), String::new(), BTreeMap::new());
     [
-        Event::QuestionAsked { step: step.to_owned(), question, text, choices },
+        Event::QuestionAsked { step: step.to_owned(), question, text, choices, until: None },
         Event::DecisionMade { step: step.to_owned(), choice, by, reason, values },
     ]
 }
@@ -355,10 +411,163 @@ fn a_yes_at_a_point_of_no_return_counts_also_when_the_rollback_comes_right_after
         started("a", 1),
         ended("a", 1, Outcome::Succeeded),
         started("line", 1),
-        Event::QuestionAsked { step: step.clone(), question: Question::Confirm, text: String::new(), choices },
+        Event::QuestionAsked {
+            step: step.clone(),
+            question: Question::Confirm,
+            text: String::new(),
+            choices,
+            until: None,
+        },
         Event::DecisionMade { step, choice: Choice::Yes, by, reason, values },
         Event::RollbackStarted { reason: String::new(), to: None },
     ]);
     let Decision::Append(Event::RunFinished { outcome, .. }) = decision else { panic!("{decision:?}") };
     assert_eq!(outcome, RunOutcome::PartlyRolledBack);
+}
+
+#[test]
+fn a_time_limit_does_not_end_the_release_of_what_is_held_nor_pass_over_its_failure() {
+    let leaf = |node| Shape::Step { node: Box::new(node), handler: Vec::new() };
+    let part = |role, name| leaf(Node { role, undo: NodeUndo::NotNeeded, ..node(name) });
+    let hold = Shape::Hold {
+        name: "hold".to_owned(),
+        acquire: vec![part(Role::Acquire, "hold.acquire")],
+        members: vec![leaf(node("inside"))],
+        release: vec![part(Role::Release, "hold.release")],
+        release_on: [Way::Failure].into_iter().collect(),
+        retake: false,
+    };
+    let (name, on_failure) = ("group".to_owned(), OnFailure::Continue);
+    let group = Shape::Guard { name, body: Box::new(hold), limited: true, watches: Vec::new(), on_failure };
+    let program = Program::new(vec![group, leaf(node("later"))], BTreeMap::new());
+    let state = State::new(&program);
+    let mut engine = Engine { program, state };
+    for event in [
+        run_started(),
+        started("hold.acquire", 1),
+        ended("hold.acquire", 1, Outcome::Succeeded),
+        Event::HoldTaken { step: "hold".to_owned(), expires: None },
+    ] {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let late = Event::LimitReached { step: "group".to_owned() };
+    assert_eq!(engine.after([late]), attempt("hold.release", 1));
+    let releasing = Decision::Await { step: "hold.release".to_owned(), attempt: 1 };
+    assert_eq!(engine.after([started("hold.release", 1)]), releasing);
+    let remaining = vec![Remaining { step: "hold".to_owned(), reason: "it is still held".to_owned() }];
+    let end = Event::RunFinished { outcome: RunOutcome::Failed, remaining };
+    assert_eq!(engine.after([ended("hold.release", 1, Outcome::Failed)]), Decision::Append(end));
+}
+
+#[test]
+fn nobody_is_asked_before_all_that_follows_from_an_answer_is_known() {
+    let person = |name| acts(Node { by_person: true, ..node(name) }, Vec::new());
+    let mut engine = shaped(vec![Shape::Parallel { members: vec![person("a"), person("b")], at_once: 2 }]);
+    let events = [started("a", 1), started("b", 1)].into_iter().chain(manual("a"));
+    let decision = engine.after(events);
+    assert_eq!(decision, Decision::Await { step: "a".to_owned(), attempt: 1 }, "its verify may take long");
+    let decision = engine.after([ended("a", 1, Outcome::Succeeded)]);
+    assert_eq!(decision, Decision::Ask { step: "b".to_owned(), question: Question::Manual });
+}
+
+fn manual(step: &str) -> [Event; 2] {
+    let choices = Question::Manual.choices().to_vec();
+    let (step, by, reason, values) = (step.to_owned(), String::new(), String::new(), BTreeMap::new());
+    [
+        Event::QuestionAsked { step: step.clone(), question: Question::Manual, text: String::new(), choices },
+        Event::DecisionMade { step, choice: Choice::Succeeded, by, reason, values },
+    ]
+}
+
+#[test]
+fn an_answer_whose_step_ran_out_of_time_is_in_nobodys_way() {
+    let person = |name| acts(Node { by_person: true, on_failure: OnFailure::Continue, ..node(name) }, Vec::new());
+    let name = "group".to_owned();
+    let group = Shape::Guard {
+        name: name.clone(),
+        body: Box::new(person("a")),
+        limited: true,
+        watches: Vec::new(),
+        on_failure: OnFailure::Continue,
+    };
+    let mut engine = shaped(vec![group, person("b")]);
+    let events = [started("a", 1)].into_iter().chain(manual("a"));
+    let decision = engine.after(events.chain([Event::LimitReached { step: name }, started("b", 1)]));
+    assert_eq!(decision, Decision::Ask { step: "b".to_owned(), question: Question::Manual });
+}
+
+#[test]
+fn a_group_runs_out_of_time_also_while_a_person_is_asked() {
+    let members = vec![acts(node("slow"), Vec::new()), acts(Node { by_person: true, ..node("go") }, Vec::new())];
+    let body = Box::new(Shape::Parallel { members, at_once: 2 });
+    let name = "group".to_owned();
+    let (watches, on_failure) = (vec![(Trip::Warn, Vec::new())], OnFailure::Stop);
+    let mut engine = shaped(vec![Shape::Guard { name: name.clone(), body, limited: true, watches, on_failure }]);
+    let [asked, _] = manual("go");
+    for event in [started("slow", 1), started("go", 1), asked] {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let seen = engine.next();
+    let step = || name.clone();
+    assert!(seen.contains(&Decision::Limit { step: step() }), "{seen:?}");
+    assert!(seen.contains(&Decision::Watch { step: step(), watch: 0 }), "{seen:?}");
+    engine.apply(&Event::LimitReached { step: step() }, "").expect("an event that may come");
+    let seen = engine.next();
+    let slow = || "slow".to_owned();
+    assert_eq!(seen, [Decision::Await { step: slow(), attempt: 1 }, Decision::Cancel { step: slow() }]);
+}
+
+#[test]
+fn what_is_done_about_a_failure_is_done_also_where_something_beside_it_failed() {
+    let handler = acts(Node { role: Role::Aside, ..node("a.failure") }, Vec::new());
+    let members = vec![acts(node("a"), vec![handler]), acts(node("b"), Vec::new())];
+    let mut engine = shaped(vec![Shape::Parallel { members, at_once: 2 }]);
+    let both = [started("a", 1), started("b", 1), ended("b", 1, Outcome::Failed), ended("a", 1, Outcome::Failed)];
+    assert_eq!(engine.after(both), attempt("a.failure", 1));
+    let decision = engine.after([started("a.failure", 1), ended("a.failure", 1, Outcome::Succeeded)]);
+    assert_eq!(decision, finished(RunOutcome::Failed));
+}
+
+#[test]
+fn an_undo_that_failed_is_tried_again_when_a_run_is_taken_up_that_was_stopped() {
+    let mut engine = run(vec![node("a")]);
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let [undo, mut undone] = undone("a");
+    if let Event::UndoFinished { outcome, failure, .. } = &mut undone {
+        (*outcome, *failure) = (Outcome::Failed, Some(Failure::new(FailureKind::Cancelled, "the operator ended it")));
+    }
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let stopped = engine.after([started("a", 1), ended("a", 1, Outcome::Succeeded), back, undo, stop, undone]);
+    assert_eq!(stopped, finished(RunOutcome::Stopped));
+    let Decision::Append(end) = stopped else { return };
+    let again = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 2, delay: Duration::ZERO };
+    assert_eq!(engine.after([end, resumed()]), again);
+}
+
+#[test]
+fn a_part_of_a_hold_that_is_carried_out_only_when_it_is_taken_again_is_given_back_in_its_place() {
+    let part = |name, role| acts(Node { role, undo: NodeUndo::NotNeeded, ..node(name) }, Vec::new());
+    let mut engine = shaped(vec![Shape::Hold {
+        name: "hold".to_owned(),
+        acquire: vec![part("left-out", Role::Acquire), part("take", Role::Acquire)],
+        members: vec![acts(node("a"), Vec::new())],
+        release: vec![part("give", Role::Release)],
+        release_on: Way::ALL.into_iter().collect(),
+        retake: true,
+    }]);
+    let hold = || "hold".to_owned();
+    let done = |step, attempt| [started(step, attempt), ended(step, attempt, Outcome::Succeeded)];
+    let skipped = Event::StepSkipped { step: "left-out".to_owned(), reason: String::new() };
+    let taken = || Event::HoldTaken { step: hold(), expires: None };
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let held = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
+    let released = done("give", 1).into_iter().chain([Event::HoldReleased { step: hold() }]);
+    let end = Event::RunFinished { outcome: RunOutcome::Stopped, remaining: Vec::new() };
+    let stopped = held.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
+    assert_eq!(engine.after(stopped), attempt("left-out", 1));
+    assert_eq!(engine.after(done("left-out", 1)), attempt("take", 2));
+    assert_eq!(engine.after(done("take", 2)), Decision::Held { step: hold() });
+    let undo = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 1, delay: Duration::ZERO };
+    assert_eq!(engine.after([taken()]), undo);
 }

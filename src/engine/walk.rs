@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::program::{BlockId, Kind, Looped, NodeUndo, Rounds};
+use super::program::{BlockId, Kind, Looped, NodeUndo, Role, Rounds};
 use super::state::{BlockFold, Standing};
 use super::{Decision, Engine};
 use crate::model::event::Event;
@@ -158,7 +158,9 @@ impl Engine {
         let (node, fold) = self.both(index);
         let reason = fold.reason.clone().unwrap_or_default();
         if let Some(handler) = handler {
-            match self.walk(handler, mode, out) {
+            // It is done also where something beside the step has failed.
+            let is_due = matches!(mode, Mode::Fail { .. }) && !self.is_out_of_time(index);
+            match self.walk(handler, if is_due { Mode::Begin } else { mode }, out) {
                 Walk::Busy => return Walk::Busy,
                 Walk::Idle => return Walk::Idle,
                 Walk::Through | Walk::Failed(_) => {}
@@ -168,6 +170,12 @@ impl Engine {
             }
         }
         self.failed(&node.name, reason, node.on_failure, fold.verdict, out)
+    }
+
+    /// Whether the time limit of something around a step is over.
+    fn is_out_of_time(&self, index: usize) -> bool {
+        let mut around = self.program.block_of(index).into_iter().flat_map(|block| self.program.above(block));
+        around.any(|block| self.state.blocks[block].limit_reached)
     }
 
     /// What a policy makes of a failure that nothing more is done about.
@@ -281,11 +289,11 @@ impl Engine {
         steps.into_iter().all(|index| !self.state.steps[index].has_failed() || self.state.steps[index].was_cancelled())
     }
 
-    /// Asks for the end of everything that is under way within a block.
+    /// Asks for the end of everything that is under way within a block, save what gives back what is held.
     pub(super) fn cancel(&self, block: BlockId, out: &mut Decisions) {
         for index in self.program.steps_within(block) {
             let (node, fold) = self.both(index);
-            if fold.state == Standing::Started && !node.by_person {
+            if fold.state == Standing::Started && !node.by_person && node.role != Role::Release {
                 out.push(Decision::Cancel { step: node.name.clone() });
             }
         }
@@ -298,16 +306,12 @@ impl Engine {
             Some(_) if mode == Mode::Begin => Mode::Fail { back: faults.iter().any(|fault| fault.back) },
             _ => mode,
         };
-        let mut under_way =
-            members.iter().filter(|member| self.is_begun(**member) && !self.is_through(**member)).count();
         let (mut busy, mut idle) = (false, false);
+        let turns = self.turns(members, at_once, mode);
         for member in members.iter().filter(|member| !self.is_through(**member)) {
-            if !self.is_begun(*member) {
-                if under_way >= at_once.max(1) {
-                    idle = true;
-                    continue;
-                }
-                under_way += usize::from(mode == Mode::Begin);
+            if !turns.contains(member) {
+                idle = true;
+                continue;
             }
             match self.walk(*member, mode, out) {
                 Walk::Busy => busy = true,
@@ -321,6 +325,21 @@ impl Engine {
             None if idle => Walk::Idle,
             None => Walk::Through,
         }
+    }
+
+    /// Members of a group that may go on. Of those that may begin something these are as many as are allowed side by
+    /// side: first where something is under way, then what was begun, because after a halt more than those may be due.
+    fn turns(&self, members: &[BlockId], at_once: usize, mode: Mode) -> Vec<BlockId> {
+        let acts = |index: &usize| self.state.in_flight.contains(index);
+        let mut turns: Vec<BlockId> = members.iter().copied().filter(|member| !self.is_through(*member)).collect();
+        turns.sort_by_cached_key(|member| match self.is_begun(*member) {
+            true if self.program.steps_within(*member).iter().any(acts) => 0,
+            true => 1,
+            false => 2,
+        });
+        let begun = turns.iter().filter(|member| self.is_begun(**member)).count();
+        turns.truncate(if mode == Mode::Begin { at_once.max(1) } else { begun });
+        turns
     }
 
     /// Whether anything within a block was tried already.
@@ -414,7 +433,7 @@ impl Engine {
                 let reason = "a person answered no after the first items".to_owned();
                 Some(Walk::Failed(Fault { step, reason, back: choice == Choice::Rollback, ordered: true }))
             }
-            None if mode == Mode::Stop => Some(Walk::Idle),
+            None if matches!(mode, Mode::Stop | Mode::Fail { .. }) => Some(Walk::Idle),
             None => {
                 self.put(Decision::Ask { step, question: Question::Canary }, out);
                 Some(Walk::Busy)
@@ -441,10 +460,12 @@ impl Engine {
         }
     }
 
-    /// Adds a decision; a question only where no other is open or about to be.
+    /// Adds a decision; a question only where no other is open or about to be, and nothing has to follow from an answer
+    /// any more: there is room for one.
     pub(super) fn put(&self, decision: Decision, out: &mut Decisions) {
         let is_question = matches!(decision, Decision::Ask { .. });
-        let taken = self.state.question.is_some() || out.iter().any(|other| matches!(other, Decision::Ask { .. }));
+        let open = self.state.question.is_some() || self.state.decision.is_some();
+        let taken = open || out.iter().any(|other| matches!(other, Decision::Ask { .. }));
         if !(is_question && taken) {
             out.push(decision);
         }

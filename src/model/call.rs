@@ -67,6 +67,8 @@ pub struct HttpWanted {
 pub struct RestoreCall {
     /// What the step's first attempt recorded: the file goes back to its `before`.
     pub intent: super::event::FileIntent,
+    /// What its last attempt recorded: the file is still as before or as after that one.
+    pub latest: super::event::FileIntent,
     /// The step whose kept bytes are put back.
     pub step: String,
     /// Run when bytes changed.

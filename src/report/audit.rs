@@ -155,7 +155,13 @@ mod tests {
             epoch: 1,
             actor: "ana".to_owned(),
             host: "db-1".to_owned(),
-            event: Event::QuestionAsked { step: "go".to_owned(), question: Question::Confirm, text, choices },
+            event: Event::QuestionAsked {
+                step: "go".to_owned(),
+                question: Question::Confirm,
+                text,
+                choices,
+                until: None,
+            },
             prev: None,
             hash: String::new(),
         };

@@ -24,22 +24,18 @@ pub fn ending(status: &Status) -> String {
     if let Some(folder) = &status.artifacts {
         let _infallible = writeln!(text, "  files that steps left: {}", escape(folder));
     }
-    if let Some(question) = &status.question {
-        text += &asks(question);
-    }
-    text + &steps_on(&next(status))
+    text + &asked(status) + &commands(&next(status))
 }
 
-/// The open question of a run that somebody executes, and what answers it from here.
+/// What a run asks that somebody executes, and how to answer it; nothing where it asks nothing.
 #[must_use]
-pub fn open_question(status: &Status) -> String {
+pub fn asking(status: &Status) -> String {
     let Some(question) = &status.question else { return String::new() };
-    let mut next = vec![(format!("runbook watch {}", status.run), "asks this at your terminal".to_owned())];
-    next.extend(words(&status.run, question));
-    format!("\n{}{}", asks(question), steps_on(&next))
+    format!("\n{}{}", asked(status), commands(&words(&status.run, question)))
 }
 
-fn asks(question: &OpenQuestion) -> String {
+fn asked(status: &Status) -> String {
+    let Some(question) = &status.question else { return String::new() };
     let mut text = format!("  {} asks:\n", escape(&question.step));
     for line in escape_lines(&question.text).lines() {
         let _infallible = writeln!(text, "{}", format!("    {line}").trim_end());
@@ -47,7 +43,7 @@ fn asks(question: &OpenQuestion) -> String {
     text
 }
 
-fn steps_on(next: &[Next]) -> String {
+fn commands(next: &[Next]) -> String {
     let mut text = String::new();
     for (at, (command, does)) in next.iter().enumerate() {
         let head = if at == 0 { "next:" } else { "" };
@@ -185,12 +181,12 @@ fn answers(run: &str, question: &OpenQuestion) -> Vec<Next> {
     next
 }
 
-/// The command of each answer.
-fn words(run: &str, question: &OpenQuestion) -> impl Iterator<Item = Next> {
-    question
-        .answers
-        .iter()
+/// The command for each word that answers a question.
+fn words(run: &str, question: &OpenQuestion) -> Vec<Next> {
+    let words = question.answers.iter();
+    words
         .map(|Consequence { choice, does }| (answer(run, &question.step, question.question, *choice), does.clone()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -276,7 +272,8 @@ mod tests {
         let (step, text) = ("b".to_owned(), "b failed:\nexit 3".to_owned());
         let does = |choice, does: &str| Consequence { choice, does: does.to_owned() };
         let answers = vec![does(Choice::Retry, "try the step once more"), does(Choice::Skip, "leave it and go on")];
-        status.question = Some(OpenQuestion { step, question: Question::Failure, text, choices, answers });
+        status.question =
+            Some(OpenQuestion { step, question: Question::Failure, undo: None, text, choices, until: None, answers });
         assert_eq!(
             ending(&status),
             "\nA person has to answer before this can go on.\n  b asks:\n    b failed:\n    exit 3\n\

@@ -36,10 +36,16 @@ const MAX_VALUE: usize = 60;
 /// What a screen has to know of a step.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
-    /// From 1, 0 for what is not one of the runbook's own steps.
+    /// From 1, 0 for what stands beside the work.
     number: usize,
     kind: &'static str,
     line: usize,
+}
+
+impl Known {
+    fn beside(step: &Step) -> Self {
+        Self { number: 0, kind: step.action.kind(), line: step.line }
+    }
 }
 
 /// Shows a run to people.
@@ -78,17 +84,20 @@ impl Human {
     /// For one run. `folder` is where its output is kept, `zone` that of the people who look.
     #[must_use]
     pub fn new(runbook: &Runbook, folder: PathBuf, looks: Looks, zone: TimeZone) -> Self {
-        let known = |step: &Step, number| Known { number, kind: step.action.kind(), line: step.line };
-        let mut steps: BTreeMap<String, Known> =
-            runbook.steps_by_name().into_iter().map(|(name, step)| (name, known(step, 0))).collect();
-        let leaves = runbook.leaves();
-        for (index, step) in leaves.iter().enumerate() {
-            steps.insert(step.id.clone(), known(step, index + 1));
+        let mut steps = BTreeMap::new();
+        for (index, step) in runbook.leaves().into_iter().enumerate() {
+            let known = Known { number: index + 1, kind: step.action.kind(), line: step.line };
+            steps.insert(step.id.clone(), known);
         }
-        let of_hooks = runbook.hooks.iter();
-        let of_hooks = of_hooks.flat_map(|(hook, steps)| steps.iter().map(|step| hook.step_name(&step.id).len()));
-        let widths = leaves.iter().map(|step| step.id.len()).chain(of_hooks);
-        let width = widths.filter(|width| *width <= MAX_ID).max().unwrap_or(0);
+        for (hook, hook_steps) in &runbook.hooks {
+            for step in hook_steps {
+                steps.insert(hook.step_name(&step.id), Known::beside(step));
+            }
+        }
+        let width = steps.keys().map(String::len).filter(|width| *width <= MAX_ID).max().unwrap_or(0);
+        for (name, step) in runbook.steps_by_name() {
+            steps.entry(name).or_insert_with(|| Known::beside(step));
+        }
         let title = runbook.title.clone().unwrap_or_else(|| runbook.name.clone());
         let live = Live::new(looks);
         let (run, names) = (String::new(), BTreeMap::new());
@@ -112,11 +121,6 @@ impl Human {
         }
     }
 
-    /// What is known of the step of that name in the journal; of an item, that of its step.
-    fn known(&self, step: &str) -> Known {
-        self.steps.get(written(step)).copied().unwrap_or_default()
-    }
-
     fn say(&mut self, mut text: String) {
         // What came from elsewhere does not stand behind what is asked here.
         if std::mem::take(&mut self.at_prompt) {
@@ -124,6 +128,11 @@ impl Human {
         }
         let text = self.looks.fit(text);
         self.live.above(|| out(&text));
+    }
+
+    /// A step by its name in the journal, which has the items of loops.
+    fn known(&self, step: &str) -> Known {
+        self.steps.get(written(step)).copied().unwrap_or_default()
     }
 
     fn mark(&self, mark: Mark) -> String {
@@ -213,8 +222,11 @@ impl Human {
                 let failed = if *attempt > 1 { format!("attempt {attempt} failed") } else { "failed".to_owned() };
                 let after = if decided.is_some() { String::new() } else { format!(" after {took}") };
                 self.step_line(at, Mark::Failed, step, &format!("{failed}{after}: {why}"));
-                let output = failure::output_of(result);
-                self.failed(step, failure.as_ref(), &label(step, None, *attempt), &output);
+                let label = label(step, None, *attempt);
+                // Of long output the record has only the beginning.
+                let kept = if result.truncated { failure::kept(&self.folder, &label) } else { String::new() };
+                let output = if kept.is_empty() { failure::output_of(result) } else { kept };
+                self.failed(step, failure.as_ref(), &label, &output);
             }
             Outcome::Unknown => self.step_line(at, Mark::Unknown, step, &format!("nobody knows how it ended: {why}")),
             Outcome::UnknownMayRun => {
@@ -227,9 +239,11 @@ impl Human {
     fn undo_finished(&mut self, at: &str, event: &Event) {
         let Event::UndoFinished { step, part, attempt, outcome, failure, duration_ms, .. } = event else { return };
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
+        let decided = self.decided.take().filter(|(decided, _)| decided == step).map(|(_, said)| said);
         match outcome {
             Outcome::Succeeded => {
                 let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
+                let took = decided.unwrap_or(took);
                 self.step_line(at, Mark::Undone, step, &format!("undone, {took}"));
             }
             Outcome::Failed | Outcome::TimedOut => {
@@ -355,7 +369,7 @@ impl Human {
     /// What people, the window and the clock want of a run.
     fn asked_for(&mut self, at: &str, event: &Event) {
         match event {
-            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
+            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock" | "runbook") => {
                 self.note(at, &format!("stopping: {reason}"));
             }
             Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
-use super::ending::{ending, open_question};
+use super::ending::{asking, ending};
 use super::requests;
 use super::terminal::Looks;
 use super::text::{duration, escape, local_time, seconds_between, wrap};
@@ -70,7 +70,10 @@ pub fn human(status: &Status, about: &About, looks: Looks, zone: &TimeZone) -> S
     for (number, step) in status.steps.iter().enumerate() {
         step_lines(&mut text, number + 1, step, id_width, looks.width, zone);
     }
-    text += &if about.executor.is_none() { ending(status) } else { open_question(status) };
+    match about.executor {
+        None => text.push_str(&ending(status)),
+        Some(_) => text.push_str(&asking(status)),
+    }
     looks.fit(text)
 }
 

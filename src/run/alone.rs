@@ -81,18 +81,13 @@ impl<H: Executor, V: View> Session<H, V> {
                         Failure::new(FailureKind::Expression, format!("`{text}` is not a moment: {error}"))
                     })
                 });
-                match until {
-                    Ok(until) => Duration::try_from(until.duration_since(clock::now())).unwrap_or_default(),
-                    Err(failure) => return End::Failed(failure),
-                }
+                return match until {
+                    Ok(until) => waited(task, clock::sleep_until(until), step.limit()).await,
+                    Err(failure) => End::Failed(failure),
+                };
             }
         };
-        let limit = step.limit().unwrap_or(Duration::MAX);
-        match paused(task, duration.min(limit)).await {
-            Paused::Cancelled => End::Cancelled,
-            Paused::Over if duration > limit => End::TimedOut,
-            Paused::Over => End::Returned,
-        }
+        waited(task, clock::sleep(duration), step.limit()).await
     }
 
     /// A read-only step: one look, or looks until a condition holds.
@@ -151,10 +146,23 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 }
 
+/// Waits for something no longer than that. The operator may end it.
+async fn waited(task: &Task, something: impl Future<Output = ()>, limit: Option<Duration>) -> End {
+    let limit = limit.unwrap_or(Duration::MAX);
+    tokio::select! {
+        biased;
+        () = something => End::Returned,
+        paused = paused(task, limit) => match paused {
+            Paused::Over => End::TimedOut,
+            Paused::Cancelled => End::Cancelled,
+        },
+    }
+}
+
 /// Lets time go by. The operator may end it.
 async fn paused(task: &Task, duration: Duration) -> Paused {
     tokio::select! {
-        () = tokio::time::sleep(duration) => Paused::Over,
+        () = clock::sleep(duration) => Paused::Over,
         () = task.cancelled() => Paused::Cancelled,
     }
 }

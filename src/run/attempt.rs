@@ -13,6 +13,7 @@ use crate::expression::render::{Context, render_call};
 use crate::expression::{render_text, truth};
 use crate::model::call::{Call, Desired, Ticket};
 use crate::model::event::{Answer, Event, Intent, Moment, SettledBy, Settlement};
+use crate::model::flow::Included;
 use crate::model::result::{Failure, FailureKind};
 use crate::model::runbook::Expression;
 use crate::model::step::{Action, Step};
@@ -59,12 +60,14 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Makes an attempt known, unless the window says otherwise.
     async fn begin(&self, task: &Task, attempt: u32, step: &Step) -> Result<Done<H::Prepared>, Failure> {
         let name = &task.step;
-        if let Some(instead) = self.window_forbids(name, step).await? {
+        let limit = self.worst(name, step).await?;
+        if let Some(instead) = self.window_forbids(name, limit) {
             return Ok(Done::of(instead));
         }
         self.observed(task, attempt, step, Moment::Before).await;
         let (intent, prepared) = self.prepare(task, attempt, step).await?;
-        Ok(Done { event: Some(Event::AttemptStarted { step: name.clone(), attempt, intent }), prepared })
+        let event = Some(Event::AttemptStarted { step: name.clone(), attempt, intent });
+        Ok(Done { event, prepared, limit: Some(limit) })
     }
 
     async fn show_running(&self, name: &str, step: &Step) {
@@ -181,10 +184,15 @@ impl<H: Executor, V: View> Session<H, V> {
         Ok(())
     }
 
+    /// The folder and the targets of a step: those of the included runbook that it belongs to, else of the runbook.
+    pub(super) fn context<'a>(&'a self, included: Option<&'a Included>) -> Context<'a> {
+        included.map_or_else(|| Context::of(&self.runbook), Context::within)
+    }
+
     /// The call of an action, its secrets resolved, its included files those that were approved.
     pub(super) async fn call(&self, name: &str, action: &Action) -> Result<Option<Call>, Failure> {
         let included = self.log.values.included(name);
-        let context = included.as_deref().map_or_else(|| Context::of(&self.runbook), Context::within);
+        let context = self.context(included.as_deref());
         let mut call = self.log.values.evaluate(name, None, |scope| render_call(action, scope, &context)).await?;
         if let Some(Call::File(file)) = &mut call
             && let Some(Desired::Source { path, sha256 }) = &mut file.content

@@ -11,6 +11,9 @@ const TOLERANCE: Duration = Duration::from_secs(2);
 /// Looks at both clocks again when so much went by between the two.
 const TOGETHER: Duration = Duration::from_millis(100);
 
+/// Whoever waits looks at the clock so often: the timers of a process stand still while the machine sleeps.
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// The moment, in UTC.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the clock's one door")]
@@ -38,6 +41,25 @@ fn since_boot() -> SignedDuration {
     let time = clock_gettime(ClockId::Boottime);
     let up = SignedDuration::new(time.tv_sec, i32::try_from(time.tv_nsec).unwrap_or_default());
     up.saturating_add(shift::current().1)
+}
+
+/// Lets time go by, that in which the machine sleeps included.
+pub async fn sleep(time: Duration) {
+    let end = since_boot().saturating_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX));
+    while let Some(left) = left(end.saturating_sub(since_boot())) {
+        tokio::time::sleep(left.min(GLANCE)).await;
+    }
+}
+
+/// Lets time go by until the wall clock shows that moment, however it gets there.
+pub async fn sleep_until(moment: Timestamp) {
+    while let Some(left) = left(moment.duration_since(now())) {
+        tokio::time::sleep(left.min(GLANCE)).await;
+    }
+}
+
+fn left(left: SignedDuration) -> Option<Duration> {
+    Duration::try_from(left).ok().filter(|left| !left.is_zero())
 }
 
 /// Both clocks at one moment.

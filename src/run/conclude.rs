@@ -9,6 +9,8 @@ use serde_json::Value;
 use super::session::Session;
 use super::task::Task;
 use crate::action::execute::{End, Ended, Executor};
+use crate::engine::program::Kind;
+use crate::expression::duration::written;
 use crate::expression::{render_text, render_value, truth};
 use crate::model::event::{Answer, Event, Moment, Outcome, SettledBy, Settlement};
 use crate::model::question::Choice;
@@ -103,7 +105,12 @@ impl<H: Executor, V: View> Session<H, V> {
             },
             End::Failed(failure) => (Outcome::Failed, Some(failure.clone())),
             End::Signaled(signal) => fail(FailureKind::Signal, format!("signal {signal} ended it")),
-            End::Cancelled => fail(FailureKind::Cancelled, "the operator ended it".to_owned()),
+            End::Cancelled => fail(FailureKind::Cancelled, format!("{} ended it", self.who_ended(name))),
+            End::TimedOut if step.action.is_by_person() => {
+                let limit = step.limit().map_or_else(String::new, |limit| format!(" of {}", written(limit)));
+                let failure = Failure::new(FailureKind::Timeout, format!("nobody answered within its timeout{limit}"));
+                (Outcome::TimedOut, Some(failure))
+            }
             End::TimedOut => {
                 let limit = step.limit().map_or_else(String::new, |limit| format!(" of {limit:?}"));
                 let what = step.until.as_ref().map_or_else(
@@ -119,6 +126,23 @@ impl<H: Executor, V: View> Session<H, V> {
             }
             End::NotStarted { evidence } => fail(FailureKind::Interrupted, evidence.clone()),
         }
+    }
+
+    /// Who wanted an end of what was under way.
+    fn who_ended(&self, name: &str) -> &'static str {
+        self.log.read(|engine| {
+            let (program, state) = (&engine.program, &engine.state);
+            let block = program.index(name).and_then(|index| program.block_of(index));
+            let around: Vec<_> = block.into_iter().flat_map(|block| program.above(block)).collect();
+            let ends_with_list = |block: &usize| matches!(program.blocks[*block].kind, Kind::Background(_, true));
+            match () {
+                () if state.stopping => "the operator",
+                () if state.is_going_back() => "the rollback",
+                () if around.iter().any(|block| state.blocks[*block].limit_reached) => "the time limit of its group",
+                () if around.iter().any(ends_with_list) => "the end of its list",
+                () => "the operator",
+            }
+        })
     }
 
     async fn success(&self, name: &str, success: &Success, result: &StepResult) -> Result<(), Failure> {

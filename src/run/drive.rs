@@ -16,6 +16,7 @@ use super::session::Session;
 use super::task::{Done, Task};
 use crate::action::execute::Executor;
 use crate::engine::{Decision, Engine};
+use crate::journal::file::JournalError;
 use crate::model::event::Event;
 use crate::model::status::RunState;
 use crate::report::view::{Progress, View};
@@ -82,10 +83,12 @@ impl<F: Future> Running<F> {
         }
     }
 
-    /// Drops what has had no effect and is not wanted any more.
-    fn keep(&mut self, wanted: &[Decision]) {
+    /// Drops what has had no effect and is not wanted any more. What acts is kept as long as its step is under way: a
+    /// person's may be over before all that follows from their answer was found out.
+    fn keep(&mut self, wanted: &[Decision], is_under_way: impl Fn(&str) -> bool) {
         self.entries.retain(|entry| {
-            let keeps = acts(&entry.decision) || wanted.contains(&entry.decision);
+            let acts = acts(&entry.decision) && is_under_way(step_of(&entry.decision));
+            let keeps = acts || wanted.contains(&entry.decision);
             if !keeps {
                 entry.abort.abort();
             }
@@ -148,7 +151,7 @@ impl<H: Executor, V: View> Session<H, V> {
             if wanted.iter().any(|decision| matches!(decision, Decision::End(_))) {
                 break;
             }
-            running.keep(&wanted);
+            running.keep(&wanted, |step| self.is_under_way(step));
             running.end(&wanted);
             running.begin(wanted, |number, decision, task| self.numbered(number, decision, task));
             if !running.goes_on() && !self.waits_for_somebody() {
@@ -215,19 +218,39 @@ impl<H: Executor, V: View> Session<H, V> {
             Decision::AwaitUndo { part, attempt, .. } => Done::of(self.finish_undo(task, part, attempt).await),
             Decision::RecoverUndo { part, attempt, .. } => Done::of(self.recover_undo(task, part, attempt).await),
             Decision::Ask { question, .. } => Done::of(self.question(&task.step, question).await),
-            Decision::Answer => Done { event: self.answer().await, prepared: None },
+            Decision::Answer => Done { event: self.answer().await, ..Done::nothing() },
             Decision::Enter { .. } => Done::of(self.enter(task).await),
             Decision::Judge { round, .. } => Done::of(self.judge_round(task, round).await),
             Decision::Held { .. } => Done::of(self.held(task).await),
             Decision::Watch { watch, .. } => self.watch(task, watch).await,
             Decision::Limit { .. } => Done::of(self.limit(task).await),
-            Decision::Append(_) | Decision::Cancel { .. } | Decision::End(_) => Done { event: None, prepared: None },
+            Decision::Lapse { .. } => Done::of(self.lapse(task).await),
+            Decision::Append(_) | Decision::Cancel { .. } | Decision::End(_) => Done::nothing(),
         }
     }
 
     /// Records what came of something. What waits for that may be let go from then on.
     fn came(&self, done: Done<H::Prepared>) -> Result<(), LogError> {
         let Some(event) = done.event else { return Ok(()) };
+        if goes_on(&event)
+            && let Err(error) = self.log.may_begin()
+        {
+            // What was got ready is dropped unused.
+            return self.log.append(no_room(&error));
+        }
+        if let (Event::AttemptStarted { step, .. }, Some(limit)) = (&event, done.limit) {
+            let stopping = || self.log.read(|engine| engine.state.stopping);
+            let was_stopping = stopping();
+            self.look_at_clock()?;
+            if stopping() && !was_stopping {
+                return Ok(());
+            }
+            // Time went by since it was asked for, and something else may have begun beside it.
+            if let Some(instead) = self.window_forbids(step, limit) {
+                return self.log.append(instead);
+            }
+            self.window.began(step, limit);
+        }
         let begun = match &event {
             Event::AttemptStarted { step, .. } => Some((step.clone(), None)),
             Event::UndoStarted { step, part, .. } => Some((step.clone(), Some(*part))),
@@ -238,6 +261,10 @@ impl<H: Executor, V: View> Session<H, V> {
             self.prepared.borrow_mut().insert(key, prepared);
         }
         Ok(())
+    }
+
+    fn is_under_way(&self, step: &str) -> bool {
+        self.log.read(|engine| engine.program.index(step).is_some_and(|index| engine.state.in_flight.contains(&index)))
     }
 
     fn end_now<F: Future>(&self, running: &Running<F>) {
@@ -277,6 +304,26 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 }
 
+/// Whether it brings the run on, or says that this is not possible.
+const fn goes_on(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::AttemptStarted { .. }
+            | Event::StepRefused { .. }
+            | Event::StepSkipped { .. }
+            | Event::StepInPlace { .. }
+            | Event::LoopStarted { .. }
+            | Event::IncludeStarted { .. }
+    )
+}
+
+/// What is recorded instead where the disk has room only for the end of the run.
+fn no_room(error: &JournalError) -> Event {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(" ({cause})"));
+    let reason = format!("{error}{cause}; {}", error.mend());
+    Event::StopRequested { by: "runbook".to_owned(), reason }
+}
+
 /// Whether it may have an effect, so that it is never dropped.
 const fn acts(decision: &Decision) -> bool {
     matches!(
@@ -306,6 +353,7 @@ fn step_of(decision: &Decision) -> &str {
         | Decision::Held { step }
         | Decision::Watch { step, .. }
         | Decision::Limit { step }
+        | Decision::Lapse { step }
         | Decision::Cancel { step } => step,
         Decision::Append(_) | Decision::Answer | Decision::End(_) => "",
     }
@@ -339,12 +387,14 @@ mod tests {
         let mut running = Running::new();
         let begin = |number, _, task| held(number, task, Rc::clone(&witness));
         running.begin(vec![looks("a"), runs("b"), looks("c")], begin);
-        running.keep(&[looks("c")]);
+        running.keep(&[looks("c")], |_| true);
         assert!(running.futures.next().now_or_never().is_some_and(|ended| ended.is_some_and(|ended| ended.is_err())));
         assert!(running.futures.next().now_or_never().is_none(), "the other two go on");
         assert_eq!(Rc::strong_count(&witness), 3);
         let left: Vec<&Decision> = running.entries.iter().map(|entry| &entry.decision).collect();
         assert_eq!(left, [&runs("b"), &looks("c")]);
+        running.keep(&[], |_| false);
+        assert!(running.entries.is_empty(), "nothing is under way any more");
     }
 
     #[test]
@@ -356,12 +406,12 @@ mod tests {
         running.begin(vec![runs("a"), Decision::Answer], begin);
         assert_eq!(running.begun, 2);
         running.ended(2, false);
-        running.keep(&[runs("a"), Decision::Answer]);
+        running.keep(&[runs("a"), Decision::Answer], |_| true);
         running.begin(vec![runs("a"), Decision::Answer], begin);
         assert_eq!((running.begun, running.goes_on()), (2, true));
         running.ended(1, true);
         assert!(!running.goes_on(), "nobody answers, and nothing else is under way");
-        running.keep(&[]);
+        running.keep(&[], |_| true);
         running.begin(vec![Decision::Answer], begin);
         assert_eq!((running.begun, running.goes_on()), (3, true), "another question is another chance");
     }

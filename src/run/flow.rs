@@ -9,6 +9,7 @@ use super::clock;
 use super::session::Session;
 use super::task::{Done, Task};
 use crate::action::execute::Executor;
+use crate::check::parameters::fits;
 use crate::expression::{render_text, render_value, truth};
 use crate::journal::format::timestamp;
 use crate::model::event::{Event, Item};
@@ -57,6 +58,10 @@ impl<H: Executor, V: View> Session<H, V> {
                     return Err(Failure::new(FailureKind::Expression, message));
                 }
             };
+            fits(declared, &value).map_err(|reason| {
+                let message = format!("the parameter {parameter} of {} does not take this: {reason}", included.path);
+                Failure::new(FailureKind::Expression, message)
+            })?;
             parameters.insert(parameter.clone(), value);
         }
         Ok(Event::IncludeStarted { step: name.to_owned(), parameters })
@@ -112,7 +117,7 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             self.log.show(&Progress::Waiting(format!("round {} of {name}: {detail}", round + 1)));
             match self.length(&name, &repeat.delay).await {
-                Ok(delay) => tokio::time::sleep(delay).await,
+                Ok(delay) => clock::sleep(delay).await,
                 Err(error) => failure = Some(error),
             }
         }
@@ -142,7 +147,7 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Looks at something until it trips. Never comes back where it does not.
     pub(super) async fn watch(&self, task: &Task, watch: usize) -> Done<H::Prepared> {
         let step = self.step(&task.step);
-        let Some(watched) = step.watches.get(watch) else { return Done { event: None, prepared: None } };
+        let Some(watched) = step.watches.get(watch) else { return Done::nothing() };
         let every = self.length(&task.step, &watched.every).await.unwrap_or(crate::model::step::DEFAULT_EVERY);
         loop {
             let seen = match self.look_once(task, &step, &watched.probe).await {
@@ -177,7 +182,7 @@ impl<H: Executor, V: View> Session<H, V> {
             None => None,
         };
         match limit {
-            Some(limit) => tokio::time::sleep(limit).await,
+            Some(limit) => clock::sleep(limit).await,
             None => std::future::pending().await,
         }
         let waits = self.log.read(|engine| engine.fold(&name).map(|fold| fold.attempts + 1));

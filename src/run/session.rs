@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::clock;
 use super::log::Log;
 use super::person::Person;
 use super::signals::Stop;
@@ -57,7 +58,7 @@ impl<H: Executor, V: View> Session<H, V> {
     pub(super) async fn pause(&self, delay: Duration) {
         if !delay.is_zero() {
             self.log.show(&Progress::Waiting(format!("the next attempt, in {delay:?}")));
-            tokio::time::sleep(delay).await;
+            clock::sleep(delay).await;
         }
     }
 

@@ -45,7 +45,6 @@ fn stopped(engine: &Engine) -> Option<Stopped> {
 /// Every step within a block in the order of the runbook. Of what stands beside the work only that which began; a loop
 /// that has no items yet stands for all that is in it.
 fn rows(engine: &Engine, block: BlockId, steps: &mut Vec<StepStatus>) {
-    let fold = &engine.state.blocks[block];
     match &engine.program.blocks[block].kind {
         Kind::Step(index, _) => {
             let untouched =
@@ -54,7 +53,7 @@ fn rows(engine: &Engine, block: BlockId, steps: &mut Vec<StepStatus>) {
                 steps.push(row(engine, *index));
             }
         }
-        Kind::Loop(_) if !fold.entered || fold.items.is_empty() => steps.push(loop_row(engine, block)),
+        Kind::Loop(each) if each.batches.is_empty() => steps.push(loop_row(engine, block)),
         _ => {}
     }
     for within in engine.program.within(block) {

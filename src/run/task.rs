@@ -1,5 +1,7 @@
 //! One thing that is under way: about which step, whether it is to be ended, and what came of it.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, watch};
 
 use super::session::Session;
@@ -22,12 +24,19 @@ pub(super) struct Done<P> {
     pub event: Option<Event>,
     /// What may be let go once the event is durable.
     pub prepared: Option<P>,
+    /// What it takes at worst, where an attempt is to begin.
+    pub limit: Option<Duration>,
 }
 
 impl<P> Done<P> {
     /// An event, and nothing that waits for it.
     pub const fn of(event: Event) -> Self {
-        Self { event: Some(event), prepared: None }
+        Self { event: Some(event), prepared: None, limit: None }
+    }
+
+    /// Nothing can be done now.
+    pub const fn nothing() -> Self {
+        Self { event: None, prepared: None, limit: None }
     }
 }
 

@@ -2,9 +2,11 @@
 //! that jumps pauses the run. Going back, giving back and clearing up are not bound by any of it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::clock::{self, Jumps};
 use super::log::LogError;
@@ -12,6 +14,7 @@ use super::session::Session;
 use super::window::{Gate, Lifted, Verdict};
 use crate::action::execute::Executor;
 use crate::engine::Engine;
+use crate::engine::program::Kind;
 use crate::engine::state::{Standing, UndoStanding};
 use crate::expression::duration::written;
 use crate::expression::render_text;
@@ -30,6 +33,8 @@ pub struct WindowTurn {
     way: WayBack,
     /// That the run goes past its window was recorded.
     overran: Cell<bool>,
+    /// When the attempts that this turn began end at worst.
+    ends: RefCell<HashMap<String, Timestamp>>,
     jumps: RefCell<Jumps>,
 }
 
@@ -38,7 +43,18 @@ impl WindowTurn {
     #[must_use]
     pub fn new(gate: Option<Gate>, runbook: &Runbook) -> Self {
         let way = if gate.is_some() { WayBack::of(runbook) } else { WayBack::default() };
-        Self { gate, way, overran: Cell::new(false), jumps: RefCell::default() }
+        Self { gate, way, overran: Cell::new(false), ends: RefCell::default(), jumps: RefCell::default() }
+    }
+
+    /// An attempt begins that takes so long at worst.
+    pub(super) fn began(&self, step: &str, limit: Duration) {
+        self.ends.borrow_mut().insert(step.to_owned(), after(clock::now(), limit));
+    }
+
+    /// The zone of its window, if any.
+    #[must_use]
+    pub fn zone(&self) -> Option<TimeZone> {
+        self.gate.as_ref().map(|gate| gate.zone().clone())
     }
 
     /// What was done so far, and one step more.
@@ -59,24 +75,26 @@ impl WindowTurn {
 }
 
 impl<H: Executor, V: View> Session<H, V> {
-    /// What is recorded instead of the beginning of an attempt, where the window does not allow that.
-    pub(super) async fn window_forbids(&self, name: &str, step: &Step) -> Result<Option<Event>, Failure> {
+    /// What is recorded instead of the beginning of an attempt that takes so long at worst, where the window does not
+    /// allow that. What runs beside it has to end too before all can be undone.
+    pub(super) fn window_forbids(&self, name: &str, limit: Duration) -> Option<Event> {
         let window = &self.window;
-        let Some(gate) = window.gate.as_ref().filter(|_| window.way.is_work(name)) else { return Ok(None) };
+        let gate = window.gate.as_ref().filter(|_| window.way.is_work(name))?;
         if self.log.read(|engine| engine.state.is_going_back()) {
-            return Ok(None);
+            return None;
         }
-        let limit = self.worst(name, step).await?;
         let (undo, past_return) = self.log.read(|engine| {
             let going = window.done(engine, Some(name));
             (going.undo(), going.past_return)
         });
+        let beside = self.left_beside(name);
+        let longest = if beside > limit { format!("what runs beside {name}") } else { name.to_owned() };
         let halt = |reason| Event::StopRequested { by: "window".to_owned(), reason };
-        Ok(match gate.may_begin(clock::now(), limit, undo) {
+        match gate.may_begin(clock::now(), limit.max(beside), undo) {
             Verdict::Fits { .. } => None,
             Verdict::NotOpen { opens } => Some(halt(format!("the window opens only at {}", gate.shown(opens)))),
             Verdict::TooLate(late) => {
-                let reason = late.told(name, gate.zone());
+                let reason = late.told(&longest, gate.zone());
                 match gate.overrun {
                     _ if past_return => self.overrun(reason + ", and a point of no return was passed"),
                     Overrun::Finish => self.overrun(reason),
@@ -84,7 +102,29 @@ impl<H: Executor, V: View> Session<H, V> {
                     Overrun::Rollback => Some(Event::RollbackStarted { reason, to: None }),
                 }
             }
-        })
+        }
+    }
+
+    /// How long at worst it takes until what is under way beside a step has ended. What ends with its list takes nothing.
+    fn left_beside(&self, name: &str) -> Duration {
+        let now = clock::now();
+        let ends = self.window.ends.borrow();
+        let end = |step: &str, began: Option<&str>| {
+            let known = || Some(after(began?.parse().ok()?, time::attempt(&self.step(step))));
+            ends.get(step).copied().or_else(known)
+        };
+        let last = self.log.read(|engine| {
+            let under_way = engine.state.in_flight.iter().map(|index| (*index, &engine.state.steps[*index]));
+            let counts = under_way.filter(|(index, fold)| {
+                fold.state == Standing::Started
+                    && engine.program.steps[*index].name != name
+                    && !ends_with_list(engine, *index)
+            });
+            counts.filter_map(|(index, fold)| end(&engine.program.steps[index].name, fold.began.as_deref())).max()
+        });
+        // Whole seconds are enough for people.
+        let left = last.and_then(|last| Duration::try_from(last.duration_since(now)).ok()).unwrap_or_default();
+        Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
     }
 
     /// Going on past the window, which is recorded once.
@@ -94,9 +134,14 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 
     /// What one attempt takes at worst.
-    async fn worst(&self, name: &str, step: &Step) -> Result<Duration, Failure> {
+    pub(super) async fn worst(&self, name: &str, step: &Step) -> Result<Duration, Failure> {
         let limit = time::attempt(step);
-        let Action::Wait(WaitAction::Until(moment)) = &step.action else { return Ok(limit) };
+        let moment = match &step.action {
+            Action::Wait(WaitAction::Until(moment)) => moment,
+            // What it waits for has ended before it begins.
+            Action::Wait(WaitAction::Steps(_)) => return Ok(Duration::ZERO),
+            _ => return Ok(limit),
+        };
         let until = self.log.values.evaluate(name, None, |scope| render_text(&moment.0, scope)).await?;
         // What is no moment is refused where it is waited for.
         let until = until.parse::<Timestamp>().ok();
@@ -154,4 +199,15 @@ impl<H: Executor, V: View> Session<H, V> {
         }
         Ok(())
     }
+}
+
+/// Whether a step goes on beside others until their list is through, and is ended then.
+fn ends_with_list(engine: &Engine, index: usize) -> bool {
+    let program = &engine.program;
+    let mut around = program.block_of(index).into_iter().flat_map(|block| program.above(block));
+    around.any(|block| matches!(program.blocks[block].kind, Kind::Background(_, true)))
+}
+
+fn after(moment: Timestamp, time: Duration) -> Timestamp {
+    SignedDuration::try_from(time).ok().and_then(|time| moment.checked_add(time).ok()).unwrap_or(Timestamp::MAX)
 }

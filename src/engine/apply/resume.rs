@@ -37,7 +37,7 @@ impl Engine {
             }
             // A check that had no answer may have one now.
             fold.answer.take_if(|answer| *answer == Answer::Unknown);
-            if fold.undo.state == UndoStanding::Failed && halted == Some(RunOutcome::Stuck) {
+            if fold.undo.state == UndoStanding::Failed && halted.is_some() {
                 fold.undo.state = UndoStanding::Pending;
                 fold.undo.tries = 0;
             }
@@ -49,9 +49,13 @@ impl Engine {
             self.hooks_of_an_end_run_anew();
             let asked = self.state.question.as_ref().map(|open| open.step.clone());
             for block in 0..self.program.blocks.len() {
-                let owed = self.state.blocks[block].verdict == Some(Choice::Rollback);
-                // What was passed over stays so.
-                if !owed && !self.is_through(block) && asked.as_ref() != Some(&self.program.blocks[block].name) {
+                let fold = &self.state.blocks[block];
+                let is_asked = asked.as_ref() == Some(&self.program.blocks[block].name);
+                if !fold.has_trouble() || fold.verdict == Some(Choice::Rollback) || is_asked {
+                    continue;
+                }
+                // What was passed over stays so, and what stands in it.
+                if !self.program.above(block).any(|around| self.is_through(around)) {
                     self.try_block_anew(block);
                 }
             }

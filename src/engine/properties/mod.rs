@@ -5,6 +5,7 @@
 
 mod bugs;
 mod drive;
+mod places;
 mod promises;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::drive::Drive;
+use super::places::nothing_runs_that_its_place_does_not_allow;
 use crate::engine::program::{Kind, Node, NodeUndo, Role};
 use crate::engine::state::Standing;
 use crate::model::event::{Event, Outcome, RunOutcome, SettledBy, Settlement};
@@ -26,146 +27,6 @@ impl Drive<'_> {
     fn is_own(&self, step: &str) -> bool {
         self.engine.program.index(step).is_some_and(|index| self.engine.program.steps[index].role == Role::Own)
     }
-}
-
-/// Lists go one after the other, groups only so many at a time, loops batch by batch; what a hold is for runs only
-/// while it is held.
-fn nothing_runs_that_its_place_does_not_allow(drive: &Drive) -> Result<(), String> {
-    let program = &drive.engine.program;
-    let mut running: BTreeSet<usize> = BTreeSet::new();
-    let mut held_now: BTreeSet<&str> = BTreeSet::new();
-    let mut ever: BTreeSet<&str> = BTreeSet::new();
-    let mut releasing: BTreeSet<&str> = BTreeSet::new();
-    // What takes a hold was carried out or found done, and not left out since.
-    let mut acquired: BTreeSet<usize> = BTreeSet::new();
-    for event in &drive.records {
-        match event {
-            Event::HoldTaken { step, .. } => {
-                held_now.insert(step);
-                ever.insert(step);
-            }
-            Event::HoldReleased { step } => {
-                releasing.remove(step.as_str());
-                held_now.remove(step.as_str());
-            }
-            Event::StepInPlace { step, .. } => {
-                acquired.insert(drive.index(step));
-            }
-            Event::StepRefused { step, .. } if program.index(step).is_some() => {
-                left_held(drive, drive.index(step), &mut held_now, &releasing);
-            }
-            Event::StepSkipped { step, .. } => {
-                acquired.retain(|index| program.steps[*index].name != *step);
-            }
-            Event::AttemptFinished { step, .. }
-            | Event::UndoFinished { step, .. }
-            | Event::StepSettled { step, .. }
-            | Event::UndoSettled { step, .. } => {
-                running.remove(&drive.index(step));
-                let succeeded = matches!(event, Event::AttemptFinished { outcome: Outcome::Succeeded, .. });
-                if !succeeded {
-                    left_held(drive, drive.index(step), &mut held_now, &releasing);
-                }
-            }
-            Event::RollbackStarted { .. } | Event::LimitReached { .. } => {
-                running.retain(|index| !program.steps[*index].by_person);
-            }
-            Event::AttemptStarted { step, .. } | Event::UndoStarted { step, .. } => {
-                let index = drive.index(step);
-                let back = matches!(event, Event::UndoStarted { .. });
-                running.insert(index);
-                acquired.insert(index);
-                // From the first attempt to release it on nobody can count on it.
-                if program.steps[index].role == Role::Release
-                    && let Some(hold) = hold_of(drive, index)
-                {
-                    held_now.remove(hold);
-                    releasing.insert(hold);
-                }
-                for hold in holds_around(drive, index) {
-                    let (name, Kind::Hold(hold)) = (&program.blocks[hold].name, &program.blocks[hold].kind) else {
-                        continue;
-                    };
-                    let needed = if back {
-                        hold.retake && ever.contains(name.as_str())
-                    } else {
-                        program.steps_within(hold.acquire).iter().any(|at| acquired.contains(at))
-                    };
-                    // What is given back late, because that failed before, is given back as things are.
-                    let gives_back = program.steps[index].role == Role::Release;
-                    if needed && !gives_back && !held_now.contains(name.as_str()) {
-                        return Err(format!("{step} begins although {name} is not held"));
-                    }
-                }
-                if !back {
-                    beside_it(drive, index, &running)?;
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// The hold that a step takes or gives back.
-fn hold_of<'d>(drive: &'d Drive, index: usize) -> Option<&'d str> {
-    let program = &drive.engine.program;
-    let block = program.block_of(index)?;
-    let hold = program.above(block).find(|at| matches!(program.blocks[*at].kind, Kind::Hold(_)))?;
-    Some(program.blocks[hold].name.as_str())
-}
-
-/// A release that did not succeed leaves held what was held.
-fn left_held<'d>(drive: &'d Drive, index: usize, held: &mut BTreeSet<&'d str>, releasing: &BTreeSet<&'d str>) {
-    let releases = drive.engine.program.steps[index].role == Role::Release;
-    held.extend(hold_of(drive, index).filter(|hold| releases && releasing.contains(hold)));
-}
-
-fn holds_around(drive: &Drive, index: usize) -> Vec<usize> {
-    let program = &drive.engine.program;
-    let Some(block) = program.block_of(index) else { return Vec::new() };
-    let chain: Vec<usize> = program.above(block).collect();
-    let inner = |hold: &usize| matches!(&program.blocks[*hold].kind, Kind::Hold(hold) if chain.contains(&hold.inner));
-    chain.iter().copied().filter(inner).collect()
-}
-
-fn beside_it(drive: &Drive, index: usize, running: &BTreeSet<usize>) -> Result<(), String> {
-    let program = &drive.engine.program;
-    let name = &program.steps[index].name;
-    let Some(block) = program.block_of(index) else { return Ok(()) };
-    let chain: Vec<usize> = program.above(block).collect();
-    for pair in chain.windows(2) {
-        let (inner, outer) = (pair[0], pair[1]);
-        let runs = |member: usize| {
-            program.steps_within(member).into_iter().any(|step| step != index && running.contains(&step))
-        };
-        match &program.blocks[outer].kind {
-            Kind::List(members) => {
-                let apart = |member: &usize| !matches!(program.blocks[*member].kind, Kind::Background(..));
-                let others = members.iter().filter(|member| **member != inner && apart(member));
-                if apart(&inner)
-                    && let Some(other) = others.copied().find(|member| runs(*member))
-                {
-                    return Err(format!("{name} begins while {:?} of the same list runs", program.steps_within(other)));
-                }
-            }
-            Kind::Parallel(members, at_once) => {
-                let count = members.iter().filter(|member| **member != inner && runs(**member)).count() + 1;
-                if count > *at_once {
-                    return Err(format!("{name} is one of {count} side by side, {at_once} are allowed"));
-                }
-            }
-            Kind::Loop(each) => {
-                let batch = each.batches.iter().position(|(_, items)| items.contains(&inner));
-                let others = each.batches.iter().enumerate().filter(|(at, _)| Some(*at) != batch);
-                if others.flat_map(|(_, (_, items))| items).any(|item| runs(*item)) {
-                    return Err(format!("{name} begins while an item of another batch runs"));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Whatever was taken, whole or in part, is given back before the run ends, or its end names it.
@@ -342,17 +203,19 @@ fn undos_come_newest_first(drive: &Drive) -> Result<(), String> {
                 let confirmed = |node: &Node, index: usize| {
                     !node.is_confirm || drive.engine.state.steps[index].state == Standing::Succeeded
                 };
-                let counts = |name: &str| {
-                    let index = drive.index(name);
-                    let node = &drive.engine.program.steps[index];
+                let mut lines: Vec<usize> = started.iter().map(|name| drive.index(name)).collect();
+                lines.retain(|index| {
+                    let node = &drive.engine.program.steps[*index];
                     matches!(node.undo, NodeUndo::PointOfNoReturn(_))
-                        && (drive.truth[index].in_place || (node.is_confirm && confirmed(node, index)))
-                };
-                // Of several items the first one is the line, and what stands behind that is undone.
-                let was_passed =
-                    |name: &str| started[..place].iter().any(|item| written(item) == written(name) && counts(item));
-                let passed = started[place + 1..].iter().find(|name| counts(name) && !was_passed(name));
-                if let Some(name) = passed {
+                        && (drive.truth[*index].in_place || (node.is_confirm && confirmed(node, *index)))
+                });
+                // Of one with several items the first counts.
+                let mut names = BTreeSet::new();
+                lines.retain(|index| names.insert(written(&drive.engine.program.steps[*index].name)));
+                let passed =
+                    lines.into_iter().find(|index| started[place + 1..].iter().any(|name| drive.index(name) == *index));
+                if let Some(index) = passed {
+                    let name = &drive.engine.program.steps[index].name;
                     return Err(format!("{step} is undone although {name} was a point of no return"));
                 }
             }
@@ -375,7 +238,9 @@ fn lies_behind_something_named(drive: &Drive, index: usize) -> bool {
         let passed_over = (fold.failure.is_some() || fold.limit_reached) && named(&program.blocks[outer].name);
         let tolerates = matches!(program.blocks[outer].kind, Kind::Loop(_) | Kind::Background(..));
         let beside = tolerates && program.steps_within(inner).into_iter().any(failed);
-        fold.skipped.is_some() || passed_over || beside
+        // An item of an earlier round that is none any more.
+        let gone = tolerates && !program.within(outer).contains(&inner);
+        fold.skipped.is_some() || passed_over || beside || gone
     })
 }
 
