@@ -57,9 +57,10 @@ impl Engine {
             Event::CheckAnswered { step, answer, detail } => self.check_answered(step, *answer, detail),
             Event::QuestionAsked { .. } => self.question_asked(event),
             Event::DecisionMade { .. } => self.decision_made(event),
-            Event::StopRequested { .. } => {
+            Event::StopRequested { by, reason } => {
                 allowed(self.state.ended.is_none(), "the run has ended")?;
                 self.state.stopping = true;
+                self.state.stopped = Some((by.clone(), reason.clone()));
                 Ok(())
             }
             Event::RollbackStarted { reason, to } => self.rollback_started(reason, to.as_deref()),

@@ -52,6 +52,8 @@ pub struct State {
     pub decision: Option<Decided>,
     /// No further step is to begin.
     pub stopping: bool,
+    /// Who wished so last, and why; kept until the run is taken up again.
+    pub stopped: Option<(String, String)>,
     /// Which hooks are through, since the run was last taken up.
     pub hooks: BTreeMap<Hook, Outcome>,
 }
@@ -245,6 +247,7 @@ impl State {
             question: None,
             decision: None,
             stopping: false,
+            stopped: None,
             hooks: BTreeMap::new(),
         }
     }

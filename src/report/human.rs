@@ -12,7 +12,7 @@ use super::countdown::Stage;
 use super::ending::ending;
 use super::progress::Live;
 use super::terminal::{Looks, err, out};
-use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
+use super::text::{cut, duration, escape, escape_lines, local_time, paint, seconds_between, wrap};
 use super::view::{Countdown, Progress, Prompt, View};
 use super::{failure, observed, question, requests};
 use crate::model::call::label;
@@ -63,6 +63,10 @@ pub struct Human {
     /// The step whose failure was shown last, with its output.
     failed: Option<String>,
     stage: Option<Stage>,
+    /// The cursor stands behind a question.
+    at_prompt: bool,
+    /// The steps that are in an attempt or an undo, and since when.
+    under_way: BTreeMap<String, String>,
 }
 
 /// What a line about a step begins with.
@@ -97,11 +101,31 @@ impl Human {
         let title = runbook.title.clone().unwrap_or_else(|| runbook.name.clone());
         let live = Live::new(looks);
         let (run, names) = (String::new(), BTreeMap::new());
-        let (decided, failed, stage) = (None, None, None);
-        Self { looks, zone, live, steps, width, folder, run, title, names, decided, failed, stage }
+        let (decided, failed, stage, at_prompt) = (None, None, None, false);
+        let under_way = BTreeMap::new();
+        Self {
+            looks,
+            zone,
+            live,
+            steps,
+            width,
+            folder,
+            run,
+            title,
+            names,
+            decided,
+            failed,
+            stage,
+            at_prompt,
+            under_way,
+        }
     }
 
-    fn say(&mut self, text: String) {
+    fn say(&mut self, mut text: String) {
+        // What came from elsewhere does not stand behind what is asked here.
+        if std::mem::take(&mut self.at_prompt) {
+            text.insert(0, '\n');
+        }
         let text = self.looks.fit(text);
         self.live.above(|| out(&text));
     }
@@ -263,6 +287,26 @@ impl Human {
         }
     }
 
+    /// Which steps are under way, and since when. What ran while a question was asked is shown again after its answer.
+    fn follow(&mut self, record: &Record) {
+        match &record.event {
+            Event::AttemptStarted { step, .. } | Event::UndoStarted { step, .. } => {
+                self.under_way.insert(step.clone(), record.at.clone());
+            }
+            Event::AttemptFinished { step, .. }
+            | Event::StepSettled { step, .. }
+            | Event::UndoFinished { step, .. }
+            | Event::UndoSettled { step, .. } => drop(self.under_way.remove(step)),
+            Event::DecisionMade { .. } => {
+                for (step, since) in &self.under_way {
+                    let ago = seconds_between(since, &record.at).unwrap_or_default();
+                    self.live.go_on(step, Duration::try_from_secs_f64(ago).unwrap_or_default());
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// A question in one line. One about an attempt is told whole where the run halts.
     fn asked(&mut self, at: &str, step: &str, question: Question, text: &str) {
         let is_short = matches!(question, Question::Confirm | Question::Manual);
@@ -400,16 +444,20 @@ impl View for Human {
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
             other => self.undoing(at, other),
         }
+        self.follow(record);
     }
 
     fn progress(&mut self, progress: &Progress) {
         if let Progress::Running { step, name, .. } = progress {
             self.names.insert(step.clone(), name.clone());
         }
-        if let Progress::Window(countdown) = progress {
-            return self.window(countdown);
+        match progress {
+            Progress::Window(countdown) => self.window(countdown),
+            Progress::Ending(at) => {
+                self.note(&at.to_string(), "ending what runs now: a program gets TERM, and KILL after 10 s");
+            }
+            other => self.live.show(other),
         }
-        self.live.show(progress);
     }
 
     fn question(&mut self, question: &OpenQuestion) {
@@ -421,6 +469,11 @@ impl View for Human {
 
     fn prompt(&mut self, prompt: &Prompt<'_>) {
         err(&question::prompt(prompt));
+        self.at_prompt = true;
+    }
+
+    fn typed(&mut self) {
+        self.at_prompt = false;
     }
 
     fn not_understood(&mut self, why: &str) {

@@ -179,6 +179,7 @@ mod tests {
             steps,
             question: None,
             remaining,
+            stopped: None,
             pending: Vec::new(),
             artifacts: None,
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::alone::looks;
+use super::clock;
 use super::conclude::{nothing_known, settled_as_not_started};
 use super::session::Session;
 use super::task::{Done, Task};
@@ -97,6 +98,18 @@ impl<H: Executor, V: View> Session<H, V> {
             None => name.to_owned(),
         };
         self.log.show(&Progress::Running { step: name.to_owned(), name: shown, estimate: step.estimate });
+    }
+
+    /// For how long it runs already: a step has a first attempt only once.
+    fn show_began(&self, name: &str) {
+        let began = self.log.read(|engine| {
+            let fold = engine.fold(name).filter(|fold| fold.attempts == 1)?;
+            fold.started.as_ref()?.parse::<jiff::Timestamp>().ok()
+        });
+        let ago = began.and_then(|began| Duration::try_from(clock::now().duration_since(began)).ok());
+        if let Some(ago) = ago {
+            self.log.show(&Progress::Began(ago));
+        }
     }
 
     /// A step whose effect is there: found so, or, when an attempt of it began, settled so.
@@ -262,7 +275,9 @@ impl<H: Executor, V: View> Session<H, V> {
             }
             (Some(_), Err(failure)) => nothing_known(failure.message, true),
             (Some(intent), Ok(Some(call))) => {
-                self.log.show(&Progress::Waiting(format!("what became of {name}")));
+                self.show_running(name, &step).await;
+                self.show_began(name);
+                self.log.show(&Progress::Waiting("what became of it".to_owned()));
                 let ticket = self.ticket(name, attempt, None, &step);
                 self.find_out(task, &intent, &call, &ticket).await
             }

@@ -6,7 +6,7 @@ use crate::engine::program::{BlockId, Kind, Role};
 use crate::engine::state::Standing;
 use crate::journal::store::RunFolder;
 use crate::model::event::RunOutcome;
-use crate::model::status::{RunState, Status, StepState, StepStatus};
+use crate::model::status::{RunState, Status, StepState, StepStatus, Stopped};
 
 /// The status of the run in that folder.
 #[must_use]
@@ -31,9 +31,15 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         steps,
         question: engine.state.question.as_ref().map(|open| with_answers(engine, open)),
         remaining: engine.state.remaining.clone(),
+        stopped: stopped(engine),
         pending: Vec::new(),
         artifacts: None,
     }
+}
+
+fn stopped(engine: &Engine) -> Option<Stopped> {
+    let (by, reason) = engine.state.stopped.clone().filter(|_| engine.state.ended == Some(RunOutcome::Stopped))?;
+    Some(Stopped { by, reason, rolling_back: engine.state.is_going_back(), next: engine.goes_on_with() })
 }
 
 /// Every step within a block in the order of the runbook. Of what stands beside the work only that which began; a loop
