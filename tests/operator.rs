@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/scenario.rs"]
 mod scenario;
+#[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/screen.rs"]
 mod screen;
 #[path = "support/until.rs"]
