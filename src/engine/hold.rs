@@ -1,6 +1,6 @@
 //! Holds, and what is watched or limited while its steps run.
 
-use super::program::{BlockId, Guarded, Held, Role};
+use super::program::{BlockId, Guarded, Held, Kind, Role};
 use super::state::Standing;
 use super::walk::{Decisions, Fault, Mode, Walk};
 use super::{Decision, Engine};
@@ -128,7 +128,7 @@ impl Engine {
 
     pub(super) fn hold_at(&self, block: BlockId) -> Option<&Held> {
         match &self.program.blocks[block].kind {
-            super::program::Kind::Hold(hold) => Some(hold),
+            Kind::Hold(hold) => Some(hold),
             _ => None,
         }
     }
