@@ -54,7 +54,7 @@ impl Exec {
             return super::plan::plan(&self.file, &self.given, self.json, false, environment);
         }
         let loaded = load(&self.file, &self.given, environment)?;
-        let again = format!("runbook exec {}", self.file.display());
+        let again = self.again();
         let Admitted { gate, allowed } = self.outside.admit(&loaded.runbook, None, &environment.user(), &again)?;
         let store = open::store(environment)?;
         let started = clock::local();
@@ -83,6 +83,27 @@ impl Exec {
             json: self.json,
         };
         take(turn, [first].into_iter().chain(allowed).collect(), environment)
+    }
+}
+
+impl Exec {
+    /// The same command as it was typed, but for what was said of the window.
+    fn again(&self) -> String {
+        let mut words = vec!["runbook".to_owned(), "exec".to_owned(), quoted(&self.file.to_string_lossy())];
+        words.extend(self.given.parameters.iter().flat_map(|given| ["-p".to_owned(), quoted(given)]));
+        words.extend(self.yes.then(|| "--yes".to_owned()));
+        words.extend(self.json.then(|| "--json".to_owned()));
+        words.join(" ")
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./,:=@%+".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

@@ -82,6 +82,9 @@ impl From<StoreError> for Exit {
                 exit.help("run as that user, or name a folder of your own with RUNBOOK_STATE=FOLDER")
             }
             StoreError::Ambiguous { .. } => exit.help("runbook list shows where each of them stands"),
+            StoreError::Io { action: "read", .. } => {
+                exit.help("runbook list shows which runs can be read; name the one that is meant")
+            }
             _ => exit,
         }
     }
@@ -118,8 +121,9 @@ impl From<LogError> for Exit {
     }
 }
 
-impl From<ChainError> for Exit {
-    fn from(error: ChainError) -> Self {
-        Self::of(TAMPERED, &error).help("look at it with: runbook audit verify")
-    }
+/// The log of that run cannot be believed.
+pub fn damaged(error: &ChainError, run: &str) -> Exit {
+    let mut exit = Exit::of(TAMPERED, error).help(format!("look at it with: runbook audit verify {run}"));
+    exit.message = format!("{run}: {}", exit.message);
+    exit
 }

@@ -122,6 +122,7 @@ fn a_question_that_is_open_in_the_background_does_not_keep_the_hooks_of_a_failur
         question: Question::Manual,
         text: String::new(),
         choices: Question::Manual.choices().to_vec(),
+        until: None,
     };
     for event in [run_started(), started("asks", 1), started("a", 1), asked, ended("a", 1, Outcome::Failed)] {
         engine.apply(&event, "").expect("an event that may come");
@@ -474,7 +475,13 @@ fn manual(step: &str) -> [Event; 2] {
     let choices = Question::Manual.choices().to_vec();
     let (step, by, reason, values) = (step.to_owned(), String::new(), String::new(), BTreeMap::new());
     [
-        Event::QuestionAsked { step: step.clone(), question: Question::Manual, text: String::new(), choices },
+        Event::QuestionAsked {
+            step: step.clone(),
+            question: Question::Manual,
+            text: String::new(),
+            choices,
+            until: None,
+        },
         Event::DecisionMade { step, choice: Choice::Succeeded, by, reason, values },
     ]
 }
@@ -561,10 +568,10 @@ fn a_part_of_a_hold_that_is_carried_out_only_when_it_is_taken_again_is_given_bac
     let taken = || Event::HoldTaken { step: hold(), expires: None };
     let stop = Event::StopRequested { by: String::new(), reason: String::new() };
     let back = Event::RollbackStarted { reason: String::new(), to: None };
-    let held = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
+    let before = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
     let released = done("give", 1).into_iter().chain([Event::HoldReleased { step: hold() }]);
     let end = Event::RunFinished { outcome: RunOutcome::Stopped, remaining: Vec::new() };
-    let stopped = held.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
+    let stopped = before.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
     assert_eq!(engine.after(stopped), attempt("left-out", 1));
     assert_eq!(engine.after(done("left-out", 1)), attempt("take", 2));
     assert_eq!(engine.after(done("take", 2)), Decision::Held { step: hold() });

@@ -94,7 +94,9 @@ impl JournalError {
     #[must_use]
     pub fn mend(&self) -> String {
         let what = match self {
-            Self::Tampered { .. } => return "look at it with: runbook audit verify".to_owned(),
+            Self::Tampered { .. } => {
+                return format!("look at it with: runbook audit verify {}", self.run().unwrap_or_default());
+            }
             Self::ReadOnly { .. } => "nothing further was begun; make it writable",
             _ if self.is_for_want_of_room() => "nothing further was begun; make room",
             _ => "nothing further was begun; see that the disk is well",

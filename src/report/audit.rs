@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::failure::left;
 use super::observed::{self, Observations};
 use super::terminal::Looks;
 use super::text::{count, escape, wrap};
@@ -89,6 +90,12 @@ fn said(event: &Event) -> String {
     let failure = fields.get("failure").and_then(|failure| failure.get("message")).and_then(Value::as_str);
     for why in [field("text"), why, failure].into_iter().flatten().filter(|why| !why.is_empty()) {
         let _infallible = write!(text, "  · {why}");
+    }
+    if let Event::AttemptFinished { output: Some(output), .. } | Event::UndoFinished { output: Some(output), .. } =
+        event
+        && let Some(left) = left(&output.left_behind)
+    {
+        let _infallible = write!(text, "  · {left}");
     }
     if let Some(Value::Array(remaining)) = fields.get("remaining") {
         for left in remaining {

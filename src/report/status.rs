@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 
 use super::ending::{asking, ending};
+use super::failure::left;
 use super::requests;
 use super::terminal::Looks;
 use super::text::{duration, escape, local_time, seconds_between, wrap};
@@ -94,7 +95,8 @@ fn step_lines(text: &mut String, number: usize, step: &StepStatus, id_width: usi
     let columns = format!("{shown:>3}  {id:<id_width$}  {state:<12}{times}");
     let tries = if step.attempts > 1 { format!("{} attempts", step.attempts) } else { String::new() };
     let reason = step.reason.as_deref().map(escape).unwrap_or_default();
-    let said = [tries, reason].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let left = left(&step.left_behind).map(|left| escape(&left)).unwrap_or_default();
+    let said = [tries, reason, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     if columns.chars().count() + 2 + said.chars().count() <= width {
         let _infallible = writeln!(text, "{}", format!("{columns}  {said}").trim_end());
     } else {
@@ -156,6 +158,7 @@ mod tests {
             started: began.then(|| "2026-02-02T03:00:00.000000Z".to_owned()),
             finished: began.then(|| "2026-02-02T03:00:00.020000Z".to_owned()),
             reason: reason.map(str::to_owned),
+            left_behind: Vec::new(),
         }
     }
 
@@ -176,6 +179,7 @@ mod tests {
             steps,
             question: None,
             remaining,
+            stopped: None,
             pending: Vec::new(),
             artifacts: None,
         }

@@ -113,7 +113,11 @@ impl<H: Executor, V: View> Session<H, V> {
             }
             End::TimedOut => {
                 let limit = step.limit().map_or_else(String::new, |limit| format!(" of {limit:?}"));
-                let failure = Failure::new(FailureKind::Timeout, format!("it did not end within its timeout{limit}"));
+                let what = step.until.as_ref().map_or_else(
+                    || "it did not end".to_owned(),
+                    |until| format!("`{}` did not come true", until.that.0),
+                );
+                let failure = Failure::new(FailureKind::Timeout, format!("{what} within its timeout{limit}"));
                 (Outcome::TimedOut, Some(failure))
             }
             End::Lost { may_run, evidence } => {

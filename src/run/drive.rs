@@ -10,6 +10,7 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::clock;
 use super::log::LogError;
 use super::session::Session;
 use super::task::{Done, Task};
@@ -159,11 +160,11 @@ impl<H: Executor, V: View> Session<H, V> {
             tokio::select! {
                 biased;
                 () = stop.wanted(), if !heard => {}
-                () = haste.hastened() => running.end_now(),
+                () = haste.hastened() => self.end_now(&running),
                 Some(command) = commands.recv() => {
                     let takes_back = matches!(command.event, Event::RequestWithdrawn { step: None, .. });
                     match self.obey(command)? {
-                        Obeyed::EndNow => running.end_now(),
+                        Obeyed::EndNow => self.end_now(&running),
                         Obeyed::Recorded if takes_back => {
                             self.stop.forget();
                             heard = false;
@@ -236,6 +237,7 @@ impl<H: Executor, V: View> Session<H, V> {
         {
             // What was got ready is dropped unused.
             return self.log.append(no_room(&error));
+        }
         if let (Event::AttemptStarted { step, .. }, Some(limit)) = (&event, done.limit) {
             let stopping = || self.log.read(|engine| engine.state.stopping);
             let was_stopping = stopping();
@@ -263,6 +265,13 @@ impl<H: Executor, V: View> Session<H, V> {
 
     fn is_under_way(&self, step: &str) -> bool {
         self.log.read(|engine| engine.program.index(step).is_some_and(|index| engine.state.in_flight.contains(&index)))
+    }
+
+    fn end_now<F: Future>(&self, running: &Running<F>) {
+        if running.entries.iter().any(|entry| acts(&entry.decision)) {
+            self.log.show(&Progress::Ending(clock::now()));
+        }
+        running.end_now();
     }
 
     fn stop_by_signal(&self) -> Result<(), LogError> {

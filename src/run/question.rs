@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::clock;
@@ -11,6 +13,7 @@ use super::lapse::is_late;
 use super::session::Session;
 use super::undo::{Part, own_part};
 use crate::action::execute::Executor;
+use crate::expression::duration::written as written_length;
 use crate::expression::{evaluate, render_text};
 use crate::model::event::Event;
 use crate::model::parts::written;
@@ -41,6 +44,9 @@ impl<H: Executor, V: View> Session<H, V> {
             text = format!("{text}\n{line}");
             until
         });
+        for held in self.held_meanwhile() {
+            text = format!("{text}\n{held}");
+        }
         let choices = question.choices().to_vec();
         Event::QuestionAsked { step: name.to_owned(), question, text, choices, until }
     }
@@ -52,6 +58,30 @@ impl<H: Executor, V: View> Session<H, V> {
             Part::Own(step) if undo.is_by_person() => Arc::new(*step),
             _ => self.timed(name).await.unwrap_or_else(|_| self.step(name)),
         }
+    }
+
+    /// What stays held while a question is open, and when it lets go by itself.
+    fn held_meanwhile(&self) -> Vec<String> {
+        let (now, here) = (clock::now(), clock::local());
+        self.log.read(|engine| {
+            let blocks = engine.program.blocks.iter().zip(&engine.state.blocks).filter(|(_, fold)| fold.held);
+            let said = blocks.map(|(block, fold)| {
+                let expires = fold.expires.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
+                let Some(expires) = expires else { return format!("{} is held meanwhile", block.name) };
+                let apart = Duration::from_secs(expires.duration_since(now).unsigned_abs().as_secs());
+                let at = expires.to_zoned(here.time_zone().clone()).strftime("%H:%M:%S");
+                if expires > now {
+                    format!(
+                        "{} is held meanwhile; it lets go by itself at {at}, in {}",
+                        block.name,
+                        written_length(apart)
+                    )
+                } else {
+                    format!("{} has let go by itself at {at}, {} ago", block.name, written_length(apart))
+                }
+            });
+            said.collect()
+        })
     }
 
     async fn asked_by(&self, name: &str, step: &Step) -> String {
@@ -125,7 +155,7 @@ impl<H: Executor, V: View> Session<H, V> {
         self.person.forget_typed();
         let choice = loop {
             self.log.view(|view| view.prompt(&Prompt::Choice(&open.choices)));
-            let line = self.person.line(&self.stop).await?;
+            let line = self.line().await?;
             match open.choices.iter().find(|choice| is_meant(**choice, line.trim())) {
                 Some(choice) => break *choice,
                 None => self.log.view(|view| view.not_understood("type one of the words")),
@@ -138,7 +168,7 @@ impl<H: Executor, V: View> Session<H, V> {
         }
         loop {
             self.log.view(|view| view.prompt(&Prompt::Reason { required }));
-            let reason = self.person.line(&self.stop).await?.trim().to_owned();
+            let reason = self.line().await?.trim().to_owned();
             if !required || !reason.is_empty() {
                 return Some((choice, reason));
             }
@@ -146,12 +176,18 @@ impl<H: Executor, V: View> Session<H, V> {
         }
     }
 
+    async fn line(&self) -> Option<String> {
+        let line = self.person.line(&self.stop).await?;
+        self.log.view(View::typed);
+        Some(line)
+    }
+
     async fn values(&self, inputs: &BTreeMap<String, ParameterType>) -> Option<BTreeMap<String, Value>> {
         let mut values = BTreeMap::new();
         for (name, kind) in inputs {
             let value = loop {
                 self.log.view(|view| view.prompt(&Prompt::Value { name, kind: *kind }));
-                let line = self.person.line(&self.stop).await?;
+                let line = self.line().await?;
                 match typed(*kind, line.trim()) {
                     Ok(value) => break value,
                     Err(why) => self.log.view(|view| view.not_understood(&why)),

@@ -72,6 +72,7 @@ impl Engine {
             allowed(self.state.ended.is_none(), "the run has ended")?;
             allowed(self.state.stopping, "nobody asked to stop")?;
             self.state.stopping = false;
+            self.state.stopped = None;
             return Ok(());
         };
         let index = self.known(step)?;

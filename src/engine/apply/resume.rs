@@ -1,9 +1,9 @@
 //! What taking a run up again does to its state.
 
 use super::{Applied, allowed};
-use crate::engine::Engine;
 use crate::engine::program::{Kind, Role};
 use crate::engine::state::{Standing, StepFold, UndoStanding};
+use crate::engine::{Decision, Engine};
 use crate::model::event::{Answer, RunOutcome};
 use crate::model::question::{Choice, Question};
 use crate::model::runbook::Hook;
@@ -17,6 +17,7 @@ impl Engine {
         let halted = state.ended.take();
         state.remaining.clear();
         state.stopping = false;
+        state.stopped = None;
         for (index, fold) in state.steps.iter_mut().enumerate() {
             fold.lost |= state.in_flight.contains(&index) || fold.state == Standing::Unknown;
             fold.lost |= fold.undo.state == UndoStanding::Unknown;
@@ -60,6 +61,22 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// The step that is begun, undone or found out about first where a run that halted is taken up again; `None` where
+    /// that is not known before.
+    #[must_use]
+    pub fn goes_on_with(&self) -> Option<String> {
+        let mut again = self.clone();
+        again.resumed().ok()?;
+        loop {
+            let mut wanted = again.next();
+            let fact = wanted.iter().position(|decision| matches!(decision, Decision::Append(_)));
+            match fact.map(|place| wanted.swap_remove(place)) {
+                Some(Decision::Append(event)) => again.apply(&event, "").ok()?,
+                _ => return wanted.into_iter().find_map(acts_on),
+            }
+        }
     }
 
     /// Whether a step failed in a loop that went on to a later batch without it.
@@ -120,6 +137,18 @@ impl Engine {
                 state.in_flight.insert(index);
             }
         }
+    }
+}
+
+/// The step that a decision does something about.
+fn acts_on(decision: Decision) -> Option<String> {
+    match decision {
+        Decision::Attempt { step, .. }
+        | Decision::Recover { step, .. }
+        | Decision::AskCheck { step }
+        | Decision::Undo { step, .. }
+        | Decision::RecoverUndo { step, .. } => Some(step),
+        _ => None,
     }
 }
 

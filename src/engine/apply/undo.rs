@@ -29,7 +29,7 @@ impl Engine {
     }
 
     pub(super) fn undo_finished(&mut self, event: &Event, at: &str) -> Applied {
-        let Event::UndoFinished { step, part, attempt, outcome, failure, .. } = event else {
+        let Event::UndoFinished { step, part, attempt, outcome, failure, output, .. } = event else {
             return Ok(());
         };
         let index = self.known(step)?;
@@ -47,6 +47,7 @@ impl Engine {
             Outcome::Failed | Outcome::TimedOut => undo.state = UndoStanding::Failed,
             Outcome::Unknown | Outcome::UnknownMayRun => undo.state = UndoStanding::Unknown,
         }
+        fold.left_behind = output.as_ref().map(|output| output.left_behind.clone()).unwrap_or_default();
         fold.finished = Some(at.to_owned());
         self.state.in_flight.remove(&index);
         self.state.decision.take_if(|decided| decided.step == index);

@@ -49,7 +49,9 @@ impl Program {
             let before = (batch.start > 0 && !between.is_empty()).then(|| {
                 *preceding.entry(label.to_owned()).or_insert_with(|| {
                     let mut shapes = between.clone();
-                    shapes.iter_mut().for_each(|shape| shape.of_item(label));
+                    for shape in &mut shapes {
+                        shape.of_item(label);
+                    }
                     self.list(shapes, At { parent: Some(block), frame: outer })
                 })
             });

@@ -101,35 +101,12 @@ impl Drive<'_> {
             Decision::Held { step } => Event::HoldTaken { step, expires: None },
             Decision::Watch { step, watch } => Event::WatchTripped { step, watch, detail: String::new() },
             Decision::Limit { step } => Event::LimitReached { step },
-            Decision::Lapse { step } => {
-                let index = self.index(&step);
-                let undo = &self.engine.state.steps[index].undo;
-                if undo.is_by_person() {
-                    let (part, attempt) = (undo.part, undo.attempts);
-                    return Ok(Some(self.undo_ended(step, part, attempt, Outcome::TimedOut)));
-                }
-                let node = &self.engine.program.steps[index];
-                let effect = !node.read_only;
-                let attempt = self.engine.state.steps[index].attempts;
-                self.truth[index].in_place |= effect && self.chance(2) == 1;
-                finished(step, attempt, Outcome::TimedOut, Some(FailureKind::Timeout))
-            }
+            Decision::Lapse { step } => self.lapse(step),
             Decision::Append(event) => event,
             Decision::Attempt { step, attempt, .. } => self.begin(step, attempt),
             Decision::Await { step, attempt } => self.finish(step, attempt)?,
             Decision::Recover { step, attempt } => self.recover(step, attempt),
-            Decision::AskCheck { step } => {
-                let honest = self.chance(4) > 0;
-                let holds = self.truth[self.index(&step)].in_place;
-                let answer = if !honest {
-                    Answer::Unknown
-                } else if holds {
-                    Answer::Holds
-                } else {
-                    Answer::DoesNotHold
-                };
-                Event::CheckAnswered { step, answer, detail: String::new() }
-            }
+            Decision::AskCheck { step } => self.check(step),
             Decision::Undo { step, part, attempt, .. } => {
                 if self.chance(6) == 5 {
                     Event::UndoRefused { step, part, attempt, failure: failure(FailureKind::Connection) }
@@ -167,6 +144,29 @@ impl Drive<'_> {
         Ok(Some(event))
     }
 
+    /// Nobody answered in time.
+    fn lapse(&mut self, step: String) -> Event {
+        let index = self.index(&step);
+        let fold = &self.engine.state.steps[index];
+        if fold.undo.is_by_person() {
+            let (part, attempt) = (fold.undo.part, fold.undo.attempts);
+            return self.undo_ended(step, part, attempt, Outcome::TimedOut);
+        }
+        let (effect, attempt) = (!self.engine.program.steps[index].read_only, fold.attempts);
+        self.truth[index].in_place |= effect && self.chance(2) == 1;
+        finished(step, attempt, Outcome::TimedOut, Some(FailureKind::Timeout))
+    }
+
+    fn check(&mut self, step: String) -> Event {
+        let honest = self.chance(4) > 0;
+        let answer = match self.truth[self.index(&step)].in_place {
+            _ if !honest => Answer::Unknown,
+            true => Answer::Holds,
+            false => Answer::DoesNotHold,
+        };
+        Event::CheckAnswered { step, answer, detail: String::new() }
+    }
+
     fn enter(&mut self, step: String) -> Event {
         let reason = String::new();
         match (self.chance(8), self.engine.program.block(&step, |kind| matches!(kind, Kind::Loop(_)))) {
@@ -197,7 +197,13 @@ impl Drive<'_> {
             6 if fold.attempts == 0 => Event::StepSkipped { step, reason: String::new() },
             7 => {
                 let by_server = self.engine.program.steps[index].atomic && self.chance(2) == 1;
-                let kind = if by_server { FailureKind::Sql } else { FailureKind::Precondition };
+                let goes_on = fold.has_failed() && fold.attempts > 0 && !node.by_person && self.chance(2) == 1;
+                let kind = match (goes_on, by_server) {
+                    (true, _) => FailureKind::LeftBehind,
+                    (false, true) => FailureKind::Sql,
+                    (false, false) => FailureKind::Precondition,
+                };
+                self.truth[index].still_runs |= goes_on;
                 Event::StepRefused { step, attempt, failure: failure(kind) }
             }
             _ => {

@@ -108,6 +108,10 @@ impl<V: View> View for Mirrored<V> {
         self.view.prompt(prompt);
     }
 
+    fn typed(&mut self) {
+        self.view.typed();
+    }
+
     fn not_understood(&mut self, why: &str) {
         self.view.not_understood(why);
     }

@@ -225,6 +225,7 @@ impl<V: View> Watching<V> {
 
     async fn typed(&mut self, line: &str) {
         let Some(asking) = &mut self.asking else { return };
+        self.view.typed();
         if let Err(why) = asking.take(line) {
             self.view.not_understood(&why);
         }
