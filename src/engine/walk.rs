@@ -100,7 +100,16 @@ impl Engine {
                 Some(handler) if self.walk(handler, mode, out) == Walk::Busy => Walk::Busy,
                 _ => Walk::Idle,
             },
-            Standing::Failed | Standing::TimedOut if self.may_retry(index) => self.begin(index, mode, out),
+            Standing::Failed | Standing::TimedOut if self.may_retry(index) => {
+                // What nobody knows of the last failure's handler is settled before there is another failure.
+                match handler.and_then(|handler| self.unknown_within(handler)) {
+                    Some(unknown) => {
+                        self.put(self.settle(unknown), out);
+                        Walk::Busy
+                    }
+                    None => self.begin(index, mode, out),
+                }
+            }
             // What the program ended was meant to be ended: whoever did it says what follows.
             Standing::Failed | Standing::TimedOut if fold.was_cancelled() && fold.tries > 0 => {
                 let reason = fold.reason.clone().unwrap_or_default();
