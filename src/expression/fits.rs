@@ -1,4 +1,4 @@
-//! Whether a value is what a parameter is declared to be.
+//! Whether a value is what the declaration of a parameter allows.
 
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// A type as the end of a sentence.
+/// The name of a type in a sentence.
 #[must_use]
 pub const fn with_article(kind: ParameterType) -> &'static str {
     match kind {
