@@ -58,13 +58,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a step failed in a loop that went on to a later batch without it.
+    /// Whether a step failed in a loop that went on to a later batch without it, or within something that a person
+    /// answered about with a rollback.
     fn is_left_behind(&self, index: usize) -> bool {
         if !self.state.steps[index].has_failed() {
             return false;
         }
         let chain: Vec<_> =
             self.program.block_of(index).into_iter().flat_map(|block| self.program.above(block)).collect();
+        if chain.iter().any(|block| self.state.blocks[*block].verdict == Some(Choice::Rollback)) {
+            return true;
+        }
         chain.windows(2).any(|pair| {
             let Kind::Loop(each) = &self.program.blocks[pair[1]].kind else { return false };
             let mut later = each.batches.iter().skip_while(|(_, items)| !items.contains(&pair[0])).skip(1);
