@@ -112,7 +112,7 @@ fn of_long_output_the_last_lines_are_shown() {
 #[test]
 fn what_was_ended_says_by_whom() {
     let trial = scenario(
-        r#"
+        r"
 steps:
   - id: group
     timeout: 1s
@@ -125,7 +125,7 @@ steps:
   - { id: beside, shell: sleep 60, effect: read_only, background: true }
   - { id: two, BAD, on_failure: rollback }
   - { id: joined, wait: { for: [beside] } }
-"#,
+",
     );
     trial.exec(&[]).exits(4);
     let ends = trial.records().into_iter().filter(|record| record["failure"]["kind"] == "cancelled");
