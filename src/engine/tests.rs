@@ -511,10 +511,10 @@ fn a_part_of_a_hold_that_is_carried_out_only_when_it_is_taken_again_is_given_bac
     let taken = || Event::HoldTaken { step: hold(), expires: None };
     let stop = Event::StopRequested { by: String::new(), reason: String::new() };
     let back = Event::RollbackStarted { reason: String::new(), to: None };
-    let held = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
+    let begun = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
     let released = done("give", 1).into_iter().chain([Event::HoldReleased { step: hold() }]);
     let end = Event::RunFinished { outcome: RunOutcome::Stopped, remaining: Vec::new() };
-    let stopped = held.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
+    let stopped = begun.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
     assert_eq!(engine.after(stopped), attempt("left-out", 1));
     assert_eq!(engine.after(done("left-out", 1)), attempt("take", 2));
     assert_eq!(engine.after(done("take", 2)), Decision::Held { step: hold() });
@@ -572,10 +572,10 @@ fn a_rollback_is_stuck_where_what_it_took_again_in_part_cannot_be_given_back() {
     let failed = |step, attempt| [started(step, attempt), ended(step, attempt, Outcome::Failed)];
     let stop = Event::StopRequested { by: String::new(), reason: String::new() };
     let back = Event::RollbackStarted { reason: String::new(), to: None };
-    let held = done("take", 1).into_iter().chain([Event::HoldTaken { step: hold(), expires: None }]);
+    let begun = done("take", 1).into_iter().chain([Event::HoldTaken { step: hold(), expires: None }]);
     let released = done("give", 1).into_iter().chain([Event::HoldReleased { step: hold() }]);
     let end = Event::RunFinished { outcome: RunOutcome::Stopped, remaining: Vec::new() };
-    let stopped = held.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
+    let stopped = begun.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
     assert_eq!(engine.after(stopped), attempt("take", 2));
     let last = engine.after(failed("take", 2).into_iter().chain(failed("give", 2)));
     let Decision::Append(Event::RunFinished { outcome: RunOutcome::Stuck, .. }) = &last else { panic!("{last:?}") };
