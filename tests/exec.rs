@@ -453,7 +453,10 @@ steps:
     trial.exec(&[]).exits(0).says("seen = 3");
     assert_eq!(trial.read("polls").lines().count(), 3);
     let trial = scenario(&poll("1s").replace(">= 3", "< 0"));
-    trial.exec(&[]).exits(1).says("FAILED poll: failed after SOME: it did not end within its timeout of 1s");
+    trial
+        .exec(&[])
+        .exits(1)
+        .says("FAILED poll: failed after SOME: `stdout | int < 0` did not come true within its timeout of 1s");
     assert_eq!(trial.steps(), ["poll timed_out"]);
 }
 

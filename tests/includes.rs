@@ -8,6 +8,7 @@ mod scenario;
 
 use std::fmt::Write as _;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use runbook::check::source::Source;
@@ -166,4 +167,144 @@ for more: runbook explain RB0401
     assert_eq!(found["files"], 2);
     let places: Vec<&Value> = found["diagnostics"].as_array().unwrap().iter().map(|found| &found["start"]).collect();
     assert_eq!(places, [&json!({ "line": 4, "column": 24 })], "one that is included and named is told of once");
+}
+
+/// Runs `sub/part.yaml`, included by a step.
+fn include(given: &str, part: &str) -> Scenario {
+    let main = format!(
+        "runbook: 1\nname: main\nparameters: {{ n: {{ type: list, items: string, default: [x] }} }}\nsteps:\n  - id: \
+         part\n    runbook: {{ path: sub/part.yaml, parameters: {{ {given} }} }}\n"
+    );
+    let scenario = Scenario::new(&main);
+    std::fs::create_dir(scenario.path("sub")).unwrap();
+    let part = format!("runbook: 1\nname: part\ndefaults: {{ timeout: 30s }}\n{part}");
+    std::fs::write(scenario.path("sub/part.yaml"), part).unwrap();
+    scenario
+}
+
+fn of(scenario: &Scenario, event: &str) -> Vec<Value> {
+    scenario.records().into_iter().filter(|record| scenario::kind(record) == event).collect()
+}
+
+#[test]
+fn what_an_included_step_keeps_and_reads_is_named_from_its_own_folder() {
+    let scenario = include(
+        "",
+        "steps:
+  - id: change
+    for_each: [a, b]
+    shell: printf new >state; mkdir -p out; printf \"$ITEM\" >\"out/$ITEM.log\"
+    env: { ITEM: \"{{ item }}\" }
+    observe: state
+    artifacts: [\"out/{{ item }}.log\"]
+    verify: { command: [\"true\"] }
+    rollback: { not_needed: a trial }
+",
+    );
+    std::fs::write(scenario.path("sub/state"), "old").unwrap();
+    scenario.exec(&[]).exits(0);
+    let read: Vec<Value> = of(&scenario, "observed").iter().map(|record| record["text"].clone()).collect();
+    let text = |bytes: &str| read[0].as_str().unwrap().replace("old", bytes);
+    assert!(read[0].as_str().is_some_and(|text| text.ends_with("\nold")), "{read:?}");
+    assert_eq!(read, [json!(text("old")), json!(text("new")), json!(text("new")), json!(text("new"))]);
+    let sub = scenario.path("sub").canonicalize().unwrap();
+    let kept: Vec<Value> =
+        of(&scenario, "artifacts_kept").iter().map(|record| record["files"][0]["path"].clone()).collect();
+    let wanted = ["a", "b"].map(|item| json!(sub.join(format!("out/{item}.log")).display().to_string()));
+    assert_eq!(kept, wanted);
+}
+
+#[test]
+fn the_source_of_a_file_is_read_from_the_folder_of_the_runbook_that_names_it() {
+    let copy =
+        |path: &str| format!("file: {{ path: \"{path}\", source: x.conf }}, verify: {{ shell: test -e {path} }}");
+    let scenario = include(
+        "",
+        &format!(
+            "steps:
+  - {{ id: copy, {} }}
+  - id: around
+    hold: {{ acquire: {{ {} }}, release: {{ command: [\"true\"] }} }}
+    steps: [{{ id: inside, wait: 1ms }}]
+",
+            copy("one"),
+            copy("two").replace(", verify: { shell: test -e two }", ""),
+        ),
+    );
+    std::fs::write(scenario.path("x.conf"), "of another runbook").unwrap();
+    std::fs::write(scenario.path("sub/x.conf"), "its own").unwrap();
+    scenario.exec(&[]).exits(0);
+    assert_eq!((scenario.read("sub/one"), scenario.read("sub/two")), ("its own".to_owned(), "its own".to_owned()));
+}
+
+#[test]
+fn a_value_that_is_given_to_an_included_runbook_has_to_fit_its_declaration() {
+    let part = "parameters: { count: { type: integer, maximum: 3 } }
+steps: [{ id: say, command: [echo, \"{{ parameters.count }}\"], effect: read_only }]
+";
+    let fails = |given: &str, reason: &str| {
+        let scenario = include(given, part);
+        let said = format!("the parameter count of sub/part.yaml does not take this: {reason}");
+        scenario.exec(&[]).exits(1);
+        assert_eq!(of(&scenario, "step_refused")[0]["failure"]["message"], json!(said), "{given}");
+        assert!(of(&scenario, "attempt_started").is_empty(), "nothing of it began");
+    };
+    fails("count: \"{{ parameters.n[0] }}\"", "`x` is not an integer");
+    fails("count: \"{{ 2 + 2 }}\"", "4 is above the maximum 3");
+    include("count: \"{{ 1 + 2 }}\"", part).exec(&[]).exits(0);
+}
+
+/// A loop in each round of which there are other items: what the file `list` names then.
+const ROUNDS: &str = r#"
+runbook: 1
+name: rounds
+defaults: { timeout: 30s }
+steps:
+  - id: all
+    repeat: { max: 4 }
+    steps:
+      - { id: seen, command: [cat, list], effect: read_only, outputs: { left: "{{ stdout }}" } }
+      - id: each
+        for_each: "{{ steps.seen.outputs.left | split(',') }}"
+        command: [./witness, "{{ item }}"]
+        verify: { command: ["true"] }
+        rollback: { command: [./witness, "{{ item }}"] }
+      - { id: next, shell: ./next, effect: read_only }
+  - { id: end, shell: "test ! -e fail", effect: read_only, on_failure: rollback }
+"#;
+
+fn rounds() -> Scenario {
+    let scenario = Scenario::new(ROUNDS).file("list", "a,b").file(
+        "next",
+        "#!/bin/sh\ncase $(cat list) in a,b) printf b,c >list ;; b,c) printf a >list ;; *) printf none >list ;; esac\n",
+    );
+    std::fs::set_permissions(scenario.path("next"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    scenario
+}
+
+/// The items of each round, as they were recorded.
+fn items(scenario: &Scenario) -> Vec<String> {
+    let labels = |record: &Value| {
+        let items = record["items"].as_array().unwrap().iter();
+        items.map(|item| item["label"].as_str().unwrap()).collect::<Vec<_>>().join(",")
+    };
+    of(scenario, "loop_started").iter().map(labels).collect()
+}
+
+#[test]
+fn each_round_finds_the_items_of_its_loops_anew() {
+    let scenario = rounds();
+    scenario.exec(&[]).exits(0);
+    assert_eq!(items(&scenario), ["a,b", "b,c", "a", "none"]);
+    let did = ["do each[a] 1", "do each[b] 1", "do each[b] 2", "do each[c] 1", "do each[a] 2", "do each[none] 1"];
+    assert_eq!(scenario.witness(), did);
+    assert_eq!(scenario.steps(), ["seen succeeded", "each[none] succeeded", "next succeeded", "end succeeded"]);
+}
+
+#[test]
+fn a_rollback_undoes_the_items_of_all_rounds() {
+    let scenario = rounds().file("fail", "");
+    scenario.exec(&[]).exits(4);
+    let undone: Vec<String> = scenario.witness().into_iter().filter(|line| line.starts_with("undo")).collect();
+    assert_eq!(undone, ["undo each[none] 1", "undo each[c] 1", "undo each[b] 1", "undo each[a] 1"]);
 }

@@ -109,7 +109,7 @@ fn the_schema_beside_the_shipped_runbooks_is_that_of_the_program() {
 
 #[test]
 fn every_shipped_runbook_names_the_schema_at_its_head() {
-    for path in ["runbooks/quickstart.yaml", "runbooks/orders-maintenance/runbook.yaml"] {
+    for path in ["runbooks/quickstart.yaml", "runbooks/rolling.yaml", "runbooks/orders-maintenance/runbook.yaml"] {
         let text = fs::read_to_string(root().join(path)).expect("a runbook");
         let first = text.lines().next().expect("a line");
         let named = first.strip_prefix("# yaml-language-server: $schema=").expect("the line that editors read");

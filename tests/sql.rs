@@ -252,6 +252,22 @@ async fn a_session_that_is_terminated_in_a_transaction_has_failed_and_without_on
 }
 
 #[tokio::test]
+async fn what_the_server_said_when_it_closed_an_idle_session_is_told() {
+    let cluster = Cluster::start();
+    let database = cluster.database("idle");
+    let step = ticket("idle", LONG);
+    let waits = call(database.connection(), "create table t ()", &[], true);
+    let (_intent, prepared) = sql::prepare(&Environment::new(), &waits, &step).await.unwrap();
+    let mine = "from pg_stat_activity where application_name like 'runbook/%'";
+    database.psql(&format!("select pg_terminate_backend(pid) {mine}"));
+    eventually(&database, &format!("select count(*) {mine}"), "0").await;
+    let watcher = watcher();
+    let ended = sql::carry_out(prepared, &watcher.control).await;
+    let message = &failed(&ended).message;
+    assert!(message.contains("the connection was lost: FATAL 57P01: terminating"), "{message}");
+}
+
+#[tokio::test]
 async fn a_server_that_dies_within_a_transaction_and_stays_away_leaves_an_attempt_that_may_run() {
     let cluster = Cluster::start();
     let database = cluster.database("crash");

@@ -205,9 +205,9 @@ fn a_runbook_that_was_changed_after_the_run_began_is_not_executed() {
 #[test]
 fn an_interrupt_at_a_question_stops_the_run_and_says_so() {
     let scene = Scene::new("steps:\n  - { id: go, confirm: { message: go on }, estimate: 1m }\n");
-    // `script` gives the program a terminal of its own, and takes over its exit code.
+    // `script` gives the program a terminal of its own, and takes over its exit code; its shell would be interrupted too.
     let mut terminal = Command::new("script")
-        .args(["-qec", &format!("{} exec scene.yaml", env!("CARGO_BIN_EXE_runbook")), "/dev/null"])
+        .args(["-qec", &format!("exec {} exec scene.yaml", env!("CARGO_BIN_EXE_runbook")), "/dev/null"])
         .current_dir(scene.folder.path())
         .env("RUNBOOK_STATE", scene.path("state"))
         .stdin(Stdio::piped())

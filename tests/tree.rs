@@ -88,7 +88,10 @@ async fn what_a_step_leaves_behind_goes_on_and_is_named() {
         assert_eq!((&ended.end, ended.result.exit_code), (&End::Returned, Some(0)));
         let pid: i32 = ended.result.stdout.unwrap().parse().unwrap();
         let output = ended.output.unwrap();
-        assert_eq!(output.left_behind, [Leftover { pid, name: "sh".to_owned() }]);
+        assert_eq!(
+            output.left_behind,
+            [Leftover { pid, name: "sh".to_owned(), start_time: proc::start_time(pid).unwrap() }]
+        );
         assert_eq!((output.held_open, ended.result.truncated), (vec![], false));
         assert!(proc::start_time(pid).is_ok(), "it was ended");
         tell(&never).await;
@@ -104,7 +107,7 @@ async fn output_that_is_held_open_ends_soon_after_the_step_and_who_held_it_is_na
         assert_eq!((&ended.end, ended.result.exit_code), (&End::Returned, Some(0)));
         let pid: i32 = ended.result.stdout.unwrap().parse().unwrap();
         let output = ended.output.unwrap();
-        let daemon = [Leftover { pid, name: "sh".to_owned() }];
+        let daemon = [Leftover { pid, name: "sh".to_owned(), start_time: proc::start_time(pid).unwrap() }];
         assert_eq!((&output.held_open[..], &output.left_behind[..]), (&daemon[..], &daemon[..]));
         assert!(ended.result.truncated);
         assert!(ended.duration >= scene.launch.limits.linger, "{:?}", ended.duration);

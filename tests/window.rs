@@ -168,6 +168,23 @@ fn the_way_back_counts_what_was_done() {
 }
 
 #[test]
+fn what_to_type_next_is_the_command_that_was_typed_and_what_the_window_needs() {
+    let parameters = "parameters: { workers: { type: integer, default: 1 }, who: { type: string, default: x } }\n";
+    let evening = Evening::of(&(parameters.to_owned() + &WINDOW.replace("OVERRUN", "stop")), &two(LATER));
+    evening.at("2026-02-02T02:00:00Z");
+    let typed = ["-p", "workers=4", "-p", "who=Ana's team", "--yes"];
+    let again = r"type: runbook exec runbook.yaml -p workers=4 -p 'who=Ana'\''s team' --yes --outside-window";
+    evening.scenario.exec(&typed).exits(3).warns(again);
+    evening.at(OPENS).later(OPENS, "2026-02-02T06:46:00Z");
+    let ran =
+        evening.scenario.exec(&typed).exits(6).says("Stopped before two. Nothing was undone.\n  by the window: two");
+    ran.says(
+        "next: runbook resume RUN --outside-window \"WHY\"\n          goes on with two, whatever the window says\n",
+    );
+    evening.scenario.run(&["resume", "--outside-window", "it is quick"]).exits(0);
+}
+
+#[test]
 fn of_two_side_by_side_only_one_begins_where_not_both_can_be_undone_in_time() {
     // Each fits by itself: 10 m 1 s, and 5 m to be undone. Together they take 10 m to be undone.
     // What is read before each lets the other be asked about meanwhile.

@@ -33,7 +33,7 @@ impl Process {
     /// As a record names it. A name is text of somebody else's making.
     #[must_use]
     pub fn leftover(&self) -> Leftover {
-        Leftover { pid: self.pid, name: self.name.clone() }
+        Leftover { pid: self.pid, name: self.name.clone(), start_time: self.start_time }
     }
 
     const fn has_ended(&self) -> bool {
@@ -86,6 +86,20 @@ pub fn is_alive(identity: &ProcessIdentity) -> bool {
     !is_elsewhere(identity)
         && boot_id().is_ok_and(|boot_id| boot_id == identity.boot_id)
         && stat(identity.pid).is_ok_and(|process| process.start_time == identity.start_time && !process.has_ended())
+}
+
+/// Whether what was left behind under a supervisor is there still. Of another machine that cannot be told, so it counts
+/// as there.
+#[must_use]
+pub fn is_left(left: &Leftover, supervisor: &ProcessIdentity) -> bool {
+    if left.start_time > 0 {
+        let Leftover { pid, start_time, .. } = *left;
+        return is_elsewhere(supervisor) || is_alive(&ProcessIdentity { pid, start_time, ..supervisor.clone() });
+    }
+    // Of old records only the name tells it apart.
+    let is_same = |process: Process| process.name == left.name && !process.has_ended();
+    is_elsewhere(supervisor)
+        || boot_id().is_ok_and(|boot_id| boot_id == supervisor.boot_id) && stat(left.pid).is_ok_and(is_same)
 }
 
 /// All processes that have not ended.
@@ -218,6 +232,19 @@ mod tests {
         assert!(is_alive(&here));
         assert!(!is_alive(&ProcessIdentity { start_time: here.start_time + 1, ..here.clone() }));
         assert!(!is_alive(&ProcessIdentity { boot_id: "another".to_owned(), ..here }));
+    }
+
+    #[test]
+    fn what_was_left_is_there_by_its_start_time_or_where_that_was_not_recorded_by_its_name() {
+        let here = identify(std::process::id().cast_signed()).unwrap();
+        let left = stat(here.pid).unwrap().leftover();
+        assert!(is_left(&left, &here));
+        assert!(!is_left(&Leftover { start_time: left.start_time + 1, ..left.clone() }, &here));
+        assert!(!is_left(&left, &ProcessIdentity { boot_id: "another".to_owned(), ..here.clone() }));
+        assert!(is_left(&left, &ProcessIdentity { host: "elsewhere".to_owned(), ..here.clone() }), "nobody can tell");
+        let old = Leftover { start_time: 0, ..left };
+        assert!(is_left(&old, &here));
+        assert!(!is_left(&Leftover { name: "another".to_owned(), ..old }, &here));
     }
 
     #[test]

@@ -222,7 +222,7 @@ fn without_status(files: &Files, identity: &ProcessIdentity) -> End {
             End::Lost { may_run: false, evidence: format!("{gone}; nothing of its session is left") }
         }
         Ok(remains) => {
-            let evidence = format!("{gone}; of the step these processes still run: {}", list(&remains));
+            let evidence = format!("{gone}; of the step these processes still run: {}", Leftover::listed(&remains));
             End::Lost { may_run: true, evidence }
         }
         Err(error) => {
@@ -250,7 +250,7 @@ pub fn trace(launch: &Launch, identity: &ProcessIdentity, ticket: &Ticket) -> St
     }
     match remains(&files(launch, ticket), identity) {
         Ok(remains) if remains.is_empty() => format!("{who}: it is gone, and nothing of the step is left"),
-        Ok(remains) => format!("{who}: it is gone, and of the step these still run: {}", list(&remains)),
+        Ok(remains) => format!("{who}: it is gone, and of the step these still run: {}", Leftover::listed(&remains)),
         Err(error) => format!("{who}: it is gone, and whether the step still runs cannot be told: {error}"),
     }
 }
@@ -277,10 +277,6 @@ fn remains(files: &Files, identity: &ProcessIdentity) -> io::Result<Vec<Leftover
     Ok(remains)
 }
 
-fn list(processes: &[Leftover]) -> String {
-    processes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
 /// The variable by which all processes of an attempt are known, wherever they go.
 const MARK: &str = "RUNBOOK_SUPERVISOR";
 
@@ -292,7 +288,7 @@ fn mark(identity: &ProcessIdentity) -> String {
 fn ended(files: &Files, status: Status, sensitive: bool) -> Ended {
     let mut result = result(files, sensitive);
     result.truncated |= status.is_truncated();
-    let left_behind = list(&status.output.left_behind);
+    let left_behind = Leftover::listed(&status.output.left_behind);
     let lost = |why: &str| {
         let evidence = format!("{why}, and these processes of it could not be ended: {left_behind}");
         End::Lost { may_run: true, evidence }

@@ -138,7 +138,8 @@ pub async fn carry_out(prepared: Prepared, control: &Control) -> Ended {
             let place = Place { environment: environment.clone(), connection: call.connection.clone(), who };
             let lost = Lost { place, row, call: &call, secrets: session.secrets().clone() };
             let committing = session.is_committing();
-            let (broken, until) = (unknown.and_then(Result::err), timeout.map(|limit| started + limit));
+            let broken = unknown.and_then(Result::err).map(|broken| broken.with_last_words(session.last_words()));
+            let until = timeout.map(|limit| started + limit);
             drop(session);
             let seen = Witnessed { statements: &statements, broken, committing, cause, until };
             if call.transaction { lost.transaction(&seen).await } else { lost.statements(&seen).await }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::catalogue::REFUSED;
 use super::context::Context;
-use super::steps::{Kind, Role, StepAt};
+use super::steps::{Role, StepAt};
 use super::texts::DurationAt;
 use super::tree::NodeId;
 use crate::model::diagnostic::{Diagnostic, Span};
@@ -72,9 +72,6 @@ impl Refusals<'_> {
         }
         if step.role.undone().is_some() {
             self.keys(node, &["preconditions", "check", "outputs", "on_failure", "observe", "preview"]);
-        }
-        if matches!(step.kind, Some(Kind::Confirm | Kind::Manual)) {
-            self.keys(node, &["timeout"]);
         }
         if let Some(confirm) = context.field(node, "confirm") {
             self.keys(confirm, &["by", "second_person"]);

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use clap::{Args, Subcommand};
 
 use super::environment::Environment;
-use super::exit::{Exit, REFUSED, TAMPERED, USAGE};
+use super::exit::{Exit, REFUSED, TAMPERED, USAGE, damaged};
 use super::open;
 use crate::journal::chain::{self, ChainError, Verified};
 use crate::report::{audit as view, json, terminal};
@@ -46,7 +46,7 @@ impl Audit {
         match self.what {
             What::Show { run, json: as_json } => {
                 let folder = store.find_run(run.as_deref(), |_| true)?;
-                let records = chain::read(&folder.path)?.records;
+                let records = chain::read(&folder.path).map_err(|error| damaged(&error, &folder.id))?.records;
                 if as_json {
                     records.iter().for_each(json::line);
                 } else {

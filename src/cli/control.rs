@@ -100,7 +100,7 @@ pub fn record(store: &Store, folder: RunFolder, environment: &Environment, reque
 
 /// The same of a run that is taken already.
 pub fn write(taken: Taken, request: Request, environment: &Environment) -> Result<u8, Exit> {
-    let standing = Standing { runbook: &taken.opened.runbook, status: &taken.opened.status() };
+    let standing = Standing { runbook: &taken.opened.runbook, status: &taken.opened.status(), now: clock::now() };
     match translate(request, standing, &environment.user()) {
         Ok(wish) => append(taken, wish),
         Err(response) => told(response),

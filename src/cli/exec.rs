@@ -1,6 +1,6 @@
 //! `runbook exec`: starts a run and carries it out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -18,6 +18,7 @@ use crate::journal::format::timestamp;
 use crate::journal::lock::{Holder, Locks, lock, lock_run};
 use crate::journal::store::{RunFolder, Store, StoreError};
 use crate::model::event::{Event, FORMAT};
+use crate::model::parts;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Action, FileContent, Step, Undo};
 use crate::run::clock;
@@ -53,7 +54,7 @@ impl Exec {
             return super::plan::plan(&self.file, &self.given, self.json, false, environment);
         }
         let loaded = load(&self.file, &self.given, environment)?;
-        let again = format!("runbook exec {}", self.file.display());
+        let again = self.again();
         let Admitted { gate, allowed } = self.outside.admit(&loaded.runbook, None, &environment.user(), &again)?;
         let store = open::store(environment)?;
         let started = clock::local();
@@ -85,6 +86,27 @@ impl Exec {
     }
 }
 
+impl Exec {
+    /// The same command as it was typed, but for what was said of the window.
+    fn again(&self) -> String {
+        let mut words = vec!["runbook".to_owned(), "exec".to_owned(), quoted(&self.file.to_string_lossy())];
+        words.extend(self.given.parameters.iter().flat_map(|given| ["-p".to_owned(), quoted(given)]));
+        words.extend(self.yes.then(|| "--yes".to_owned()));
+        words.extend(self.json.then(|| "--json".to_owned()));
+        words.join(" ")
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./,:=@%+".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// The run's locks and its journal, or who holds them. A run that is refused leaves nothing.
 fn begin(
     store: &Store,
@@ -104,11 +126,11 @@ fn begin(
 /// Keeps what the run executes: later turns read nothing else.
 fn keep(folder: &RunFolder, loaded: &Loaded) -> Result<(), Exit> {
     let refused = |message: String| Exit::new(REFUSED, message).help("nothing was run");
-    for step in acting(&loaded.runbook) {
+    for (home, step) in acting(&loaded.runbook) {
         if let Action::File(file) = &step.action
             && let Some(FileContent::Source { path, sha256 }) = &file.content
         {
-            let full = PathBuf::from(&loaded.runbook.folder).join(path);
+            let full = home.join(path);
             let bytes =
                 std::fs::read(&full).map_err(|error| refused(format!("cannot read {}: {error}", full.display())))?;
             if folder.write_input(&bytes).map_err(|error| no_place(&error))? != *sha256 {
@@ -123,14 +145,27 @@ fn no_place(error: &StoreError) -> Exit {
     Exit::of(REFUSED, &error).help(NO_PLACE)
 }
 
-/// Every step that may act: the runbook's own, those of its hooks, and the parts of all undos.
-fn acting(runbook: &Runbook) -> Vec<&Step> {
-    let own = runbook.leaves().into_iter().chain(runbook.hooks.values().flatten());
-    let with_undo = own.flat_map(|step| {
-        let parts = if let Undo::Steps(parts) = &step.undo { parts.as_slice() } else { &[] };
-        std::iter::once(step).chain(parts)
-    });
-    with_undo.collect()
+/// Every step that may act, with the folder of the runbook that it is written in: the runbook's own and those of its
+/// hooks, what belongs to each, and the parts of all undos.
+fn acting(runbook: &Runbook) -> Vec<(&Path, &Step)> {
+    let mut found = Vec::new();
+    let mut open: Vec<(&Path, &Step)> = Vec::new();
+    let home = Path::new(&runbook.folder);
+    open.extend(runbook.steps.iter().chain(runbook.hooks.values().flatten()).map(|step| (home, step)));
+    while let Some((home, step)) = open.pop() {
+        found.push((home, step));
+        let undo = if let Undo::Steps(parts) = &step.undo { parts.as_slice() } else { &[] };
+        let parts = parts::lists(step).flat_map(|(_, steps)| steps).chain(undo);
+        open.extend(parts.map(|step| (home, step)));
+        match &step.action {
+            Action::Group { steps, .. } => open.extend(steps.iter().map(|step| (home, step))),
+            Action::Include(included) => {
+                open.extend(included.steps.iter().map(|step| (Path::new(&included.folder), step)));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Who holds a run's locks.

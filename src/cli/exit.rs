@@ -82,6 +82,9 @@ impl From<StoreError> for Exit {
                 exit.help("run as that user, or name a folder of your own with RUNBOOK_STATE=FOLDER")
             }
             StoreError::Ambiguous { .. } => exit.help("runbook list shows where each of them stands"),
+            StoreError::Io { action: "read", .. } => {
+                exit.help("runbook list shows which runs can be read; name the one that is meant")
+            }
             _ => exit,
         }
     }
@@ -104,33 +107,23 @@ impl From<LockError> for Exit {
 impl From<JournalError> for Exit {
     fn from(error: JournalError) -> Self {
         let code = if matches!(error, JournalError::Tampered { .. }) { TAMPERED } else { STOPPED };
-        Self::of(code, &error).help(mend(&error))
+        Self::of(code, &error).help(error.mend())
     }
-}
-
-/// What to do about a journal that takes no record.
-fn mend(error: &JournalError) -> String {
-    let what = match error {
-        JournalError::Tampered { .. } => return "look at it with: runbook audit verify".to_owned(),
-        JournalError::ReadOnly { .. } => "nothing further was begun; make it writable",
-        _ if error.is_for_want_of_room() => "nothing further was begun; make room",
-        _ => "nothing further was begun; see that the disk is well",
-    };
-    format!("{what}, then: runbook resume {}", error.run().unwrap_or("RUN"))
 }
 
 impl From<LogError> for Exit {
     fn from(error: LogError) -> Self {
         let exit = Self::of(STOPPED, &error);
         match error {
-            LogError::Journal(error) => exit.help(mend(&error)),
+            LogError::Journal(error) => exit.help(error.mend()),
             LogError::Illegal(_) => exit.help("look at it with: runbook audit verify"),
         }
     }
 }
 
-impl From<ChainError> for Exit {
-    fn from(error: ChainError) -> Self {
-        Self::of(TAMPERED, &error).help("look at it with: runbook audit verify")
-    }
+/// The log of that run cannot be believed.
+pub fn damaged(error: &ChainError, run: &str) -> Exit {
+    let mut exit = Exit::of(TAMPERED, error).help(format!("look at it with: runbook audit verify {run}"));
+    exit.message = format!("{run}: {}", exit.message);
+    exit
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::environment::Environment;
 use super::exec::{author, crash_plan, holder};
-use super::exit::{Exit, REFUSED, STOPPED, TAMPERED};
+use super::exit::{Exit, REFUSED, STOPPED, TAMPERED, damaged};
 use super::load::digest;
 use crate::engine::{Engine, Illegal};
 use crate::journal::chain;
@@ -99,7 +99,7 @@ pub fn find(store: &Store, run: Option<&str>) -> Result<RunFolder, Exit> {
 pub fn open(folder: RunFolder) -> Result<Opened, Exit> {
     let (runbook, _) = folder.read_runbook()?;
     let mut fold = Fold::new(&runbook);
-    chain::read_each(&folder.path, |record| fold.take(record))?;
+    chain::read_each(&folder.path, |record| fold.take(record)).map_err(|error| damaged(&error, &folder.id))?;
     let Fold { engine, first, last, pending, .. } = fold.end()?;
     Ok(Opened { folder, runbook, engine, first, last, pending })
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::environment::Environment;
 use super::exit::Exit;
-use super::open;
+use super::{control, open};
 use crate::report::{json, status as view, terminal};
 use crate::run::clock;
 
@@ -20,7 +20,7 @@ pub struct StatusArguments {
 impl StatusArguments {
     pub fn run(self, environment: &Environment) -> Result<u8, Exit> {
         let store = open::store(environment)?;
-        let folder = open::find(&store, self.run.as_deref())?;
+        let folder = control::find(&store, self.run.as_deref())?;
         let opened = open::open(folder)?;
         let status = opened.status();
         if self.json {

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use clap::Args;
 
 use super::environment::Environment;
-use super::exit::{Exit, STOPPED};
+use super::exit::{Exit, STOPPED, damaged};
 use super::{control, open, runtime};
 use crate::journal::chain::ChainError;
 use crate::report::human::Human;
@@ -66,7 +66,7 @@ impl Watch {
             watching.watch(&store, leave).await
         });
         runtime.shutdown_background();
-        match left? {
+        match left.map_err(|error| failed(error, &run))? {
             Left::Over(status) => Ok(status.state.exit_code()),
             Left::Early => {
                 terminal::err(&format!("\nleft {run}, which goes on; look again with: runbook watch {run}\n"));
@@ -76,12 +76,10 @@ impl Watch {
     }
 }
 
-impl From<WatchError> for Exit {
-    fn from(error: WatchError) -> Self {
-        match error {
-            WatchError::Chain(error @ ChainError::Tampered(_)) => error.into(),
-            WatchError::Lock(error) => error.into(),
-            error => Self::of(STOPPED, &error).help("look at it with: runbook audit verify"),
-        }
+fn failed(error: WatchError, run: &str) -> Exit {
+    match error {
+        WatchError::Chain(error @ ChainError::Tampered(_)) => damaged(&error, run),
+        WatchError::Lock(error) => error.into(),
+        error => Exit::of(STOPPED, &error).help(format!("look at it with: runbook audit verify {run}")),
     }
 }

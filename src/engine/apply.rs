@@ -10,7 +10,7 @@ use super::state::{Direction, Standing, describe};
 use super::{Decision, Engine, Illegal};
 use crate::model::event::{Answer, Event, Intent, Outcome, SettledBy, Settlement};
 use crate::model::question::Choice;
-use crate::model::result::Failure;
+use crate::model::result::{Failure, FailureKind};
 use crate::model::runbook::Hook;
 
 type Applied = Result<(), String>;
@@ -57,9 +57,10 @@ impl Engine {
             Event::CheckAnswered { step, answer, detail } => self.check_answered(step, *answer, detail),
             Event::QuestionAsked { .. } => self.question_asked(event),
             Event::DecisionMade { .. } => self.decision_made(event),
-            Event::StopRequested { .. } => {
+            Event::StopRequested { by, reason } => {
                 allowed(self.state.ended.is_none(), "the run has ended")?;
                 self.state.stopping = true;
+                self.state.stopped = Some((by.clone(), reason.clone()));
                 Ok(())
             }
             Event::RollbackStarted { reason, to } => self.rollback_started(reason, to.as_deref()),
@@ -100,20 +101,20 @@ impl Engine {
         fold.reason = Some(reason.to_owned());
         // A hold that was found taken is given back all the same.
         if standing == Standing::InPlace && self.program.steps[index].role == Role::Acquire {
-            self.takes_its_place(index);
+            self.comes_before_what_it_is_for(index);
         }
         Ok(())
     }
 
-    /// What takes a hold stands where that hold was taken first, also where a part of it is carried out only later: it is
-    /// given back after all that was done while it was held.
-    fn takes_its_place(&mut self, index: usize) {
-        if self.state.order.contains(&index) {
-            return;
-        }
-        let beside = self.taken_by(index).map(|(_, hold)| self.program.steps_within(hold.acquire)).unwrap_or_default();
-        let last = self.state.order.iter().rposition(|other| beside.contains(other));
-        self.state.order.insert(last.map_or(self.state.order.len(), |last| last + 1), index);
+    /// What takes a hold comes before all that it is for, also where a part of it is carried out only later, or in a
+    /// rollback: it is not to be given back before that is undone.
+    fn comes_before_what_it_is_for(&mut self, index: usize) {
+        let Some((_, hold)) = self.taken_by(index).filter(|_| !self.state.order.contains(&index)) else { return };
+        let (inner, beside) = (self.program.steps_within(hold.inner), self.program.steps_within(hold.acquire));
+        let order = &mut self.state.order;
+        let first = order.iter().position(|other| inner.contains(other));
+        let last = order.iter().rposition(|other| beside.contains(other)).map(|last| last + 1);
+        order.insert(first.or(last).unwrap_or(order.len()), index);
     }
 
     fn refused(&mut self, step: &str, attempt: u32, failure: &Failure) -> Applied {
@@ -123,6 +124,13 @@ impl Engine {
         let index = self.may_begin(step)?;
         let fold = &mut self.state.steps[index];
         allowed(attempt == fold.attempts + 1, "it is not the next attempt")?;
+        if failure.kind == FailureKind::LeftBehind && fold.has_failed() && fold.attempts > 0 {
+            // It may still be running, and is settled like that.
+            (fold.state, fold.may_run) = (Standing::Unknown, true);
+            fold.reason = Some(failure.message.clone());
+            fold.failure = Some(failure.clone());
+            return Ok(());
+        }
         fold.tries += 1;
         // What an earlier attempt left is there still, whatever this refusal says.
         fold.was_in_place = fold.maybe_in_place;
@@ -161,12 +169,13 @@ impl Engine {
         fold.answer = None;
         fold.reason = None;
         fold.failure = None;
+        fold.left_behind.clear();
         fold.lost = false;
         self.state.in_flight.insert(index);
         if attempt == 1 && self.program.steps[index].role != Role::Acquire {
             self.state.order.push(index);
         } else if attempt == 1 {
-            self.takes_its_place(index);
+            self.comes_before_what_it_is_for(index);
         }
         if self.program.steps[index].role == Role::Acquire {
             self.release_is_due_again(index);
@@ -175,7 +184,7 @@ impl Engine {
     }
 
     fn attempt_finished(&mut self, event: &Event, at: &str) -> Applied {
-        let Event::AttemptFinished { step, attempt, outcome, failure, result, .. } = event else {
+        let Event::AttemptFinished { step, attempt, outcome, failure, output, result, .. } = event else {
             return Ok(());
         };
         let index = self.known(step)?;
@@ -192,9 +201,12 @@ impl Engine {
         fold.reason = failure.as_ref().map(|failure| failure.message.clone());
         fold.failure.clone_from(failure);
         fold.result = Some(result.clone());
+        fold.left_behind = output.as_ref().map(|output| output.left_behind.clone()).unwrap_or_default();
         fold.finished = Some(at.to_owned());
         self.state.in_flight.remove(&index);
         self.state.decision.take_if(|decided| decided.step == index);
+        // Nobody answered in time.
+        self.state.question.take_if(|open| open.step == *step);
         self.seen_to_hold(index);
         Ok(())
     }
@@ -217,6 +229,8 @@ impl Engine {
         }
         fold.tries = fold.tries.saturating_sub(u32::from(fold.state == Standing::Pending));
         fold.may_run = false;
+        // Whoever settled it knew of them.
+        fold.left_behind.clear();
         fold.answer = None;
         fold.reason = Some(reason.to_owned());
         fold.finished = Some(at.to_owned());

@@ -32,12 +32,13 @@ impl Engine {
     pub(super) fn under_way(&self, index: usize, out: &mut Decisions) {
         let (node, fold) = self.both(index);
         let step = node.name.clone();
+        let answered = self.is_answered(index);
         if fold.state == Standing::Started {
             let attempt = fold.attempts;
-            let answered = self.state.decision.as_ref().is_some_and(|decided| decided.step == index);
             if node.by_person && !answered {
                 let question = if node.is_confirm { Question::Confirm } else { Question::Manual };
                 self.put(Decision::Ask { step, question }, out);
+                self.lapses(index, out);
             } else if fold.lost && !node.by_person {
                 out.push(Decision::Recover { step, attempt });
             } else {
@@ -46,11 +47,31 @@ impl Engine {
             return;
         }
         let (part, attempt) = (fold.undo.part, fold.undo.attempts);
-        out.push(if fold.lost {
+        let by_person = fold.undo.is_by_person();
+        if by_person && !answered {
+            self.put(Decision::Ask { step, question: Question::Manual }, out);
+            self.lapses(index, out);
+            return;
+        }
+        out.push(if fold.lost && !by_person {
             Decision::RecoverUndo { step, part, attempt }
         } else {
             Decision::AwaitUndo { step, part, attempt }
         });
+    }
+
+    /// Whether a person answered about a step, and nothing has followed from it yet.
+    pub(super) fn is_answered(&self, index: usize) -> bool {
+        self.state.decision.as_ref().is_some_and(|decided| decided.step == index)
+    }
+
+    /// The open question about a step is not waited for longer than it says.
+    fn lapses(&self, index: usize, out: &mut Decisions) {
+        let step = &self.program.steps[index].name;
+        let open = self.state.question.as_ref().filter(|open| open.step == *step);
+        if !self.state.stopping && open.is_some_and(|open| open.until.is_some()) {
+            out.push(Decision::Lapse { step: step.clone() });
+        }
     }
 
     fn forward(&self, out: &mut Decisions) {
@@ -203,8 +224,11 @@ impl Engine {
             }
             let mut groups: [(&str, Vec<&str>); 4] =
                 [("done", vec![]), ("failed", vec![]), ("begun", vec![]), ("untouched", vec![])];
-            let items = each.batches.iter().flat_map(|batch| &batch.1);
-            for (item, label) in items.zip(fold.items.iter().map(|item| item.label.as_str())) {
+            for item in each.batches.iter().flat_map(|batch| &batch.1) {
+                let place = each.known.iter().position(|known| known == item);
+                let Some(label) = place.and_then(|place| fold.items.get(place)).map(|item| item.label.as_str()) else {
+                    continue;
+                };
                 let failed =
                     self.program.steps_within(*item).into_iter().any(|index| self.state.steps[index].has_failed());
                 let group = match self.is_through(*item) {

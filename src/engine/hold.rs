@@ -173,6 +173,8 @@ impl Engine {
             }
             Walk::Idle if mode == Mode::Stop => Walk::Idle,
             Walk::Through => Walk::Through,
+            // What is still held nothing around it may pass over.
+            Walk::Failed(fault) if fault.ordered => Walk::Failed(fault),
             Walk::Idle | Walk::Failed(_) => self.block_failed(block, guard.on_failure, "its time limit is over", out),
         }
     }

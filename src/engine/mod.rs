@@ -123,6 +123,12 @@ pub enum Decision {
         /// The step's name in the journal.
         step: String,
     },
+    /// Wait until the open question about the step is not to be answered any more: `attempt_finished`. Given up when it
+    /// is not named any more.
+    Lapse {
+        /// The step's name in the journal.
+        step: String,
+    },
     /// End the attempt that is under way. Its own end is the event.
     Cancel {
         /// The step's name in the journal.

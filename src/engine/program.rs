@@ -141,7 +141,11 @@ pub struct Looped {
     pub max_failures: u32,
     /// What follows when its list cannot be found.
     pub on_failure: OnFailure,
-    /// Each batch: what precedes it, and its items.
+    /// Every item that it ever had, by when each was first there. In a `repeat` each round finds its own.
+    pub known: Vec<BlockId>,
+    /// What ever preceded a batch, by the name of the item that the batch begins with.
+    pub preceding: BTreeMap<String, BlockId>,
+    /// Each batch that there is now: what precedes it, and its items.
     pub batches: Vec<(Option<BlockId>, Vec<BlockId>)>,
 }
 
@@ -195,7 +199,7 @@ pub enum Frame {
         outer: usize,
         /// The loop.
         of: BlockId,
-        /// From 0.
+        /// Its place among all that the loop ever had, from 0.
         item: usize,
     },
     /// An included runbook's names, and nothing of what surrounds it.

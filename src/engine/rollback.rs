@@ -103,6 +103,12 @@ impl Engine {
     fn is_under_way(&self, out: &mut Decisions) -> bool {
         for index in &self.state.in_flight {
             let (node, fold) = self.both(*index);
+            if self.state.stopping && fold.undo.is_by_person() && !self.is_answered(*index) {
+                let reason = "the run was stopped before anybody answered".to_owned();
+                let (step, part, r#as) = (node.name.clone(), fold.undo.part, Settlement::NotStarted);
+                out.push(Decision::Append(Event::UndoSettled { step, part, r#as, by: SettledBy::Rule, reason }));
+                continue;
+            }
             if fold.state == Standing::Started && node.role == Role::Own && !node.by_person {
                 out.push(Decision::Cancel { step: node.name.clone() });
             }

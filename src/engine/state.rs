@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::program::Program;
 use crate::model::event::{Answer, Event, Intent, Item, Outcome, RunOutcome};
 use crate::model::question::{Choice, OpenQuestion};
-use crate::model::result::{Failure, FailureKind, StepResult};
+use crate::model::result::{Failure, FailureKind, Leftover, StepResult};
 use crate::model::runbook::Hook;
 use crate::model::status::StepState;
 
@@ -52,6 +52,8 @@ pub struct State {
     pub decision: Option<Decided>,
     /// No further step is to begin.
     pub stopping: bool,
+    /// Who wished so last, and why; kept until the run is taken up again.
+    pub stopped: Option<(String, String)>,
     /// Which hooks are through, since the run was last taken up.
     pub hooks: BTreeMap<Hook, Outcome>,
 }
@@ -104,6 +106,8 @@ pub struct StepFold {
     pub failure: Option<Failure>,
     /// What its last attempt gave.
     pub result: Option<StepResult>,
+    /// Processes that went on after its last attempt, or after the last part of its undo, had ended.
+    pub left_behind: Vec<Leftover>,
     /// Who acts, or acted last.
     pub intent: Option<Intent>,
     /// Who acted in the first attempt that may have had an effect.
@@ -186,7 +190,7 @@ pub struct BlockFold {
     pub cursor: usize,
     /// Its items, or its parameters, were found.
     pub entered: bool,
-    /// The items of a loop.
+    /// The items that a loop ever had, by when each was first there.
     pub items: Vec<Item>,
     /// The parameters of an included runbook.
     pub parameters: BTreeMap<String, serde_json::Value>,
@@ -218,6 +222,13 @@ pub struct BlockFold {
     pub passed_over: bool,
 }
 
+impl BlockFold {
+    /// Whether something went wrong with the block itself, or a person had to say what follows.
+    pub(super) fn has_trouble(&self) -> bool {
+        self.failure.is_some() || self.limit_reached || !self.tripped.is_empty() || self.verdict.is_some()
+    }
+}
+
 impl State {
     /// A run in which nothing happened yet.
     #[must_use]
@@ -236,6 +247,7 @@ impl State {
             question: None,
             decision: None,
             stopping: false,
+            stopped: None,
             hooks: BTreeMap::new(),
         }
     }
@@ -262,6 +274,24 @@ impl State {
     #[must_use]
     pub const fn is_over(&self) -> bool {
         matches!(self.ended, Some(outcome) if outcome.is_for_good())
+    }
+}
+
+impl UndoFold {
+    /// Whether a person carries out the part that is under way, so that nothing acts by itself.
+    #[must_use]
+    pub fn is_by_person(&self) -> bool {
+        self.state == UndoStanding::Started && self.intent == Some(Intent::Person)
+    }
+}
+
+impl BlockFold {
+    /// The place of an item among all that the loop ever had. One that it had has the value that it has now.
+    pub(super) fn place_of(&mut self, item: &Item) -> usize {
+        let known = self.items.iter().position(|known| known.label == item.label);
+        let place = known.unwrap_or(self.items.len());
+        self.items.splice(place..self.items.len().min(place + 1), [item.clone()]);
+        place
     }
 }
 
@@ -299,6 +329,13 @@ impl StepFold {
     #[must_use]
     pub const fn has_failed(&self) -> bool {
         matches!(self.state, Standing::Failed | Standing::TimedOut)
+    }
+
+    /// What its last attempt left behind and was not to leave, because it failed: no other begins beside it.
+    #[must_use]
+    pub fn stands_in_the_way(&self) -> &[Leftover] {
+        let by_process = self.failure.as_ref().is_some_and(|failure| failure.kind.is_of_process());
+        if self.has_failed() && by_process { &self.left_behind } else { &[] }
     }
 
     /// Whether the operator ended its last attempt: then it is tried again when the run is taken up.

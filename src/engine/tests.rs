@@ -1,5 +1,7 @@
 //! Single decisions, by name: what the engine asks for after a few events.
 
+mod holds;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,7 +9,9 @@ use super::program::{Node, NodeUndo, Program, Role};
 use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
-use crate::model::event::{Answer, Event, Intent, Item, Outcome, ResumeIntent, RunOutcome, SettledBy, Settlement};
+use crate::model::event::{
+    Answer, Event, Intent, Item, Outcome, Remaining, ResumeIntent, RunOutcome, SettledBy, Settlement,
+};
 use crate::model::flow::{Trip, Way};
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
@@ -120,6 +124,7 @@ fn a_question_that_is_open_in_the_background_does_not_keep_the_hooks_of_a_failur
         question: Question::Manual,
         text: String::new(),
         choices: Question::Manual.choices().to_vec(),
+        until: None,
     };
     for event in [run_started(), started("asks", 1), started("a", 1), asked, ended("a", 1, Outcome::Failed)] {
         engine.apply(&event, "").expect("an event that may come");
@@ -193,7 +198,7 @@ fn what_may_still_run_is_looked_for_again_when_the_run_is_taken_up_again() {
     engine.after([started("a", 1), ended("a", 1, Outcome::UnknownMayRun)]);
     let choices = Question::Unknown.choices().to_vec();
     let (step, question) = ("a".to_owned(), Question::Unknown);
-    let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices };
+    let asked = Event::QuestionAsked { step: step.clone(), question, text: String::new(), choices, until: None };
     assert_eq!(engine.after([asked]), Decision::Answer);
     assert_eq!(engine.after([resumed()]), Decision::Recover { step: step.clone(), attempt: 1 });
     assert_eq!(engine.after([ended("a", 1, Outcome::UnknownMayRun)]), Decision::Ask { step, question });
@@ -301,7 +306,7 @@ fn a_person_chooses_what_follows_a_failure() {
         assert_eq!(failed, Decision::Ask { step: "a".to_owned(), question: Question::Failure });
         let choices = Question::Failure.choices().to_vec();
         let (step, text, question) = ("a".to_owned(), String::new(), Question::Failure);
-        let asked = Event::QuestionAsked { step: step.clone(), question, text, choices };
+        let asked = Event::QuestionAsked { step: step.clone(), question, text, choices, until: None };
         assert_eq!(engine.after([asked]), Decision::Answer);
         let (by, reason, values) = (String::new(), String::new(), BTreeMap::new());
         let decided = Event::DecisionMade { step, choice, by, reason, values };
@@ -325,7 +330,7 @@ fn asked_and_answered(step: &str, choice: Choice) -> [Event; 2] {
     let choices = question.choices().to_vec();
     let (text, by, reason, values) = (String::new(), String::new(), String::new(), BTreeMap::new());
     [
-        Event::QuestionAsked { step: step.to_owned(), question, text, choices },
+        Event::QuestionAsked { step: step.to_owned(), question, text, choices, until: None },
         Event::DecisionMade { step: step.to_owned(), choice, by, reason, values },
     ]
 }
@@ -409,12 +414,52 @@ fn a_yes_at_a_point_of_no_return_counts_also_when_the_rollback_comes_right_after
         started("a", 1),
         ended("a", 1, Outcome::Succeeded),
         started("line", 1),
-        Event::QuestionAsked { step: step.clone(), question: Question::Confirm, text: String::new(), choices },
+        Event::QuestionAsked {
+            step: step.clone(),
+            question: Question::Confirm,
+            text: String::new(),
+            choices,
+            until: None,
+        },
         Event::DecisionMade { step, choice: Choice::Yes, by, reason, values },
         Event::RollbackStarted { reason: String::new(), to: None },
     ]);
     let Decision::Append(Event::RunFinished { outcome, .. }) = decision else { panic!("{decision:?}") };
     assert_eq!(outcome, RunOutcome::PartlyRolledBack);
+}
+
+#[test]
+fn a_time_limit_does_not_end_the_release_of_what_is_held_nor_pass_over_its_failure() {
+    let leaf = |node| Shape::Step { node: Box::new(node), handler: Vec::new() };
+    let part = |role, name| leaf(Node { role, undo: NodeUndo::NotNeeded, ..node(name) });
+    let hold = Shape::Hold {
+        name: "hold".to_owned(),
+        acquire: vec![part(Role::Acquire, "hold.acquire")],
+        members: vec![leaf(node("inside"))],
+        release: vec![part(Role::Release, "hold.release")],
+        release_on: [Way::Failure].into_iter().collect(),
+        retake: false,
+    };
+    let (name, on_failure) = ("group".to_owned(), OnFailure::Continue);
+    let group = Shape::Guard { name, body: Box::new(hold), limited: true, watches: Vec::new(), on_failure };
+    let program = Program::new(vec![group, leaf(node("later"))], BTreeMap::new());
+    let state = State::new(&program);
+    let mut engine = Engine { program, state };
+    for event in [
+        run_started(),
+        started("hold.acquire", 1),
+        ended("hold.acquire", 1, Outcome::Succeeded),
+        Event::HoldTaken { step: "hold".to_owned(), expires: None },
+    ] {
+        engine.apply(&event, "").expect("an event that may come");
+    }
+    let late = Event::LimitReached { step: "group".to_owned() };
+    assert_eq!(engine.after([late]), attempt("hold.release", 1));
+    let releasing = Decision::Await { step: "hold.release".to_owned(), attempt: 1 };
+    assert_eq!(engine.after([started("hold.release", 1)]), releasing);
+    let remaining = vec![Remaining { step: "hold".to_owned(), reason: "it is still held".to_owned() }];
+    let end = Event::RunFinished { outcome: RunOutcome::Failed, remaining };
+    assert_eq!(engine.after([ended("hold.release", 1, Outcome::Failed)]), Decision::Append(end));
 }
 
 #[test]
@@ -432,7 +477,13 @@ fn manual(step: &str) -> [Event; 2] {
     let choices = Question::Manual.choices().to_vec();
     let (step, by, reason, values) = (step.to_owned(), String::new(), String::new(), BTreeMap::new());
     [
-        Event::QuestionAsked { step: step.clone(), question: Question::Manual, text: String::new(), choices },
+        Event::QuestionAsked {
+            step: step.clone(),
+            question: Question::Manual,
+            text: String::new(),
+            choices,
+            until: None,
+        },
         Event::DecisionMade { step, choice: Choice::Succeeded, by, reason, values },
     ]
 }
@@ -511,10 +562,10 @@ fn a_part_of_a_hold_that_is_carried_out_only_when_it_is_taken_again_is_given_bac
     let taken = || Event::HoldTaken { step: hold(), expires: None };
     let stop = Event::StopRequested { by: String::new(), reason: String::new() };
     let back = Event::RollbackStarted { reason: String::new(), to: None };
-    let begun = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
+    let before = [skipped].into_iter().chain(done("take", 1)).chain([taken()]);
     let released = done("give", 1).into_iter().chain([Event::HoldReleased { step: hold() }]);
     let end = Event::RunFinished { outcome: RunOutcome::Stopped, remaining: Vec::new() };
-    let stopped = begun.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
+    let stopped = before.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
     assert_eq!(engine.after(stopped), attempt("left-out", 1));
     assert_eq!(engine.after(done("left-out", 1)), attempt("take", 2));
     assert_eq!(engine.after(done("take", 2)), Decision::Held { step: hold() });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::program::{BlockId, Kind, Looped, NodeUndo, Rounds};
+use super::program::{BlockId, Kind, Looped, NodeUndo, Role, Rounds};
 use super::state::{BlockFold, Standing};
 use super::{Decision, Engine};
 use crate::model::event::Event;
@@ -289,11 +289,11 @@ impl Engine {
         steps.into_iter().all(|index| !self.state.steps[index].has_failed() || self.state.steps[index].was_cancelled())
     }
 
-    /// Asks for the end of everything that is under way within a block.
+    /// Asks for the end of everything that is under way within a block, save what gives back what is held.
     pub(super) fn cancel(&self, block: BlockId, out: &mut Decisions) {
         for index in self.program.steps_within(block) {
             let (node, fold) = self.both(index);
-            if fold.state == Standing::Started && !node.by_person {
+            if fold.state == Standing::Started && !node.by_person && node.role != Role::Release {
                 out.push(Decision::Cancel { step: node.name.clone() });
             }
         }

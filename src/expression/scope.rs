@@ -78,6 +78,11 @@ impl Scope {
         Self { base: Arc::new(base), inner: None, own: None }
     }
 
+    /// Gives all parameters their values anew.
+    pub fn set_parameters(&mut self, parameters: &BTreeMap<String, Value>) {
+        Arc::make_mut(&mut self.base).parameters.clone_from(parameters);
+    }
+
     /// Says that a parameter has no value yet, so that whatever reads it is unknown.
     pub fn set_unknown_parameter(&mut self, name: &str) {
         let base = Arc::make_mut(&mut self.base);

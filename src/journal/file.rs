@@ -144,12 +144,18 @@ impl Journal {
         Self { file, path, author, chain, epoch, end, reserve, appended: 0, poisoned: false, crash }
     }
 
-    /// Whether an attempt may begin: there is room for its end, and for the end of all that is under way.
+    /// Whether an attempt may begin: there is room for its end, and for the end of all that is under way. What ends a
+    /// run, or takes back what it did, may begin as far as there is room.
     ///
     /// # Errors
     ///
     /// `NoReserve`, or why that could not be found out. The journal takes records as before.
     pub fn may_begin(&mut self) -> Result<(), JournalError> {
+        if self.reserve.is_ending() {
+            let _kept = self.reserve.keep(&self.file, self.end, 0);
+            self.reserve.spend_spare(&self.file);
+            return Ok(());
+        }
         let room = self.reserve().and_then(|()| has_room(&self.file));
         room.map_err(|source| {
             let path = self.path.clone();
@@ -260,7 +266,8 @@ impl Journal {
 
     /// Has room kept for what will have to be recorded when one attempt more begins.
     fn reserve(&mut self) -> io::Result<()> {
-        self.reserve.keep(&self.file, self.end, 1)
+        self.reserve.keep(&self.file, self.end, 1)?;
+        self.reserve.keep_spare()
     }
 }
 

@@ -3,6 +3,9 @@
 //!
 //! The file system keeps it behind the end of the journal (`fallocate`). Where it cannot, a file beside the journal
 //! takes the room, and is removed once a record needs it.
+//!
+//! While anything is held there is a second file. It is removed where the disk is full and the run ends: what releases
+//! a hold leaves more on the disk than its records.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -31,22 +34,40 @@ const AHEAD: u64 = 64 * 1024;
 /// The file that takes the room where the file system cannot keep it.
 const FILE_NAME: &str = "reserve";
 
+/// The file that takes the room for releasing what is held.
+const SPARE: &str = "spare";
+
 /// The room of one journal.
 #[derive(Debug)]
 pub(super) struct Reserve {
     file: PathBuf,
+    spare: PathBuf,
     /// Up to here the file system keeps room for the journal.
     kept: u64,
     /// How long the file beside the journal is, where there has to be one.
     written: Option<u64>,
     under_way: BTreeSet<(String, Option<usize>)>,
     begun: u64,
+    /// The holds whose release is due.
+    held: BTreeSet<String>,
+    stopping: bool,
+    back: bool,
 }
 
 impl Reserve {
     /// Of the journal in that folder, which is so long.
     pub(super) fn new(folder: &Path, end: u64) -> Self {
-        Self { file: folder.join(FILE_NAME), kept: end, written: None, under_way: BTreeSet::new(), begun: 0 }
+        Self {
+            file: folder.join(FILE_NAME),
+            spare: folder.join(SPARE),
+            kept: end,
+            written: None,
+            under_way: BTreeSet::new(),
+            begun: 0,
+            held: BTreeSet::new(),
+            stopping: false,
+            back: false,
+        }
     }
 
     /// Takes in what was recorded: what is under way needs room for its end.
@@ -63,13 +84,25 @@ impl Reserve {
             Event::UndoFinished { step, part, .. } | Event::UndoSettled { step, part, .. } => {
                 self.under_way.remove(&(step.clone(), Some(*part)));
             }
+            Event::HoldTaken { step, .. } => drop(self.held.insert(step.clone())),
+            Event::HoldReleased { step } => drop(self.held.remove(step)),
+            Event::StopRequested { .. } => self.stopping = true,
+            Event::RunResumed { .. } | Event::RequestWithdrawn { step: None, .. } => self.stopping = false,
+            Event::RollbackStarted { .. } => self.back = true,
             _ => {}
         }
     }
 
-    /// Has room kept behind the end of the journal: for the ends of what is under way, and of so many attempts more.
+    /// Whether all that begins from now on ends the run, or takes back what it did.
+    pub(super) const fn is_ending(&self) -> bool {
+        self.stopping || self.back
+    }
+
+    /// Has room kept behind the end of the journal: for the ends of what is under way, of the releases of what is held,
+    /// and of so many attempts more.
     pub(super) fn keep(&mut self, journal: &File, end: u64, more: u64) -> io::Result<()> {
-        let wanted = END + ATTEMPT * (self.under_way.len() as u64 + more) + STEP * self.begun;
+        let attempts = (self.under_way.len() + self.held.len()) as u64 + more;
+        let wanted = END + ATTEMPT * attempts + STEP * self.begun;
         if self.written.is_none() {
             if end + wanted <= self.kept {
                 return Ok(());
@@ -91,6 +124,21 @@ impl Reserve {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Has room kept for what a release leaves on the disk besides its records, where anything is held.
+    pub(super) fn keep_spare(&self) -> io::Result<()> {
+        if self.held.is_empty() || fs::metadata(&self.spare).is_ok_and(|found| found.len() >= END) {
+            return Ok(());
+        }
+        lengthen(&self.spare, END)
+    }
+
+    /// Gives room to what ends the run, where the disk has no other.
+    pub(super) fn spend_spare(&self, journal: &File) {
+        if has_room(journal).is_err() {
+            let _there_is_none = fs::remove_file(&self.spare);
         }
     }
 
@@ -117,6 +165,7 @@ impl Reserve {
         if self.written.take().is_some() {
             let _left = fs::remove_file(&self.file);
         }
+        let _left = fs::remove_file(&self.spare);
     }
 }
 
@@ -135,14 +184,20 @@ pub(super) fn is_full(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| full.contains(&errno))
 }
 
-fn lengthen(path: &Path, mut by: u64) -> io::Result<()> {
+fn lengthen(path: &Path, by: u64) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let before = file.metadata()?.len();
+    // What is not whole keeps nothing for anybody, and takes room from those that need it.
+    take(&mut file, by).inspect_err(|_| drop(file.set_len(before)))?;
+    path.parent().map_or(Ok(()), durable::sync_folder)
+}
+
+fn take(file: &mut File, mut by: u64) -> io::Result<()> {
     let block = [b' '; 4096];
     while by > 0 {
         let length = usize::try_from(by).unwrap_or(block.len()).min(block.len());
         file.write_all(&block[..length])?;
         by -= length as u64;
     }
-    file.sync_all()?;
-    path.parent().map_or(Ok(()), durable::sync_folder)
+    file.sync_all()
 }

@@ -90,6 +90,20 @@ impl JournalError {
         matches!(self, Self::Full { .. } | Self::NoReserve { .. })
     }
 
+    /// What to do about it.
+    #[must_use]
+    pub fn mend(&self) -> String {
+        let what = match self {
+            Self::Tampered { .. } => {
+                return format!("look at it with: runbook audit verify {}", self.run().unwrap_or_default());
+            }
+            Self::ReadOnly { .. } => "nothing further was begun; make it writable",
+            _ if self.is_for_want_of_room() => "nothing further was begun; make room",
+            _ => "nothing further was begun; see that the disk is well",
+        };
+        format!("{what}, then: runbook resume {}", self.run().unwrap_or("RUN"))
+    }
+
     /// The run whose journal it is, as its folder is called.
     #[must_use]
     pub fn run(&self) -> Option<&str> {

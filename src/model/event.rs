@@ -130,6 +130,9 @@ pub enum Event {
         text: String,
         /// The words that answer it.
         choices: Vec<Choice>,
+        /// Until when an answer is waited for, in the format of `at`; without end when `None`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<String>,
     },
     /// A person answered.
     DecisionMade {

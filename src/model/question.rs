@@ -109,10 +109,16 @@ pub struct OpenQuestion {
     pub step: String,
     /// What about.
     pub question: Question,
+    /// The part of the step's undo that a person carries out, from 0; `None` where it is about the step itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undo: Option<usize>,
     /// The text, with its evidence.
     pub text: String,
     /// The words that answer it.
     pub choices: Vec<Choice>,
+    /// Until when an answer is waited for, in UTC with microseconds; without end when `None`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<String>,
     /// What each of them brings about; put in wherever the question is shown.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub answers: Vec<Consequence>,

@@ -96,6 +96,17 @@ pub struct Leftover {
     pub pid: i32,
     /// What it calls itself, at most 15 bytes.
     pub name: String,
+    /// When it was started, in clock ticks since boot; 0 where that is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub start_time: u64,
+}
+
+impl Leftover {
+    /// Some of them in a line.
+    #[must_use]
+    pub fn listed(processes: &[Self]) -> String {
+        processes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl std::fmt::Display for Leftover {
@@ -114,6 +125,14 @@ pub struct Failure {
     /// Causes, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
+}
+
+impl FailureKind {
+    /// Whether a process ended otherwise than its step wants, so that what it left behind was not left on purpose.
+    #[must_use]
+    pub const fn is_of_process(self) -> bool {
+        matches!(self, Self::Exit | Self::Signal | Self::Success)
+    }
 }
 
 impl Failure {
@@ -178,4 +197,6 @@ pub enum FailureKind {
     Interrupted,
     /// Something in the background that it waited for failed.
     Background,
+    /// Processes of an earlier attempt that failed go on.
+    LeftBehind,
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Remaining;
 use super::question::OpenQuestion;
+use super::result::Leftover;
 
 /// `status --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,12 +23,29 @@ pub struct Status {
     pub question: Option<OpenQuestion>,
     /// What is still in place after a rollback, or failed and was passed over.
     pub remaining: Vec<Remaining>,
+    /// What stopped it, as long as it is stopped.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stopped: Option<Stopped>,
     /// What people asked of the run and nothing came of yet.
     #[serde(default)]
     pub pending: Vec<Pending>,
     /// Where copies of files are that steps left, when there are any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub artifacts: Option<String>,
+}
+
+/// Who stopped a run, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// A person, or `window` or `clock`.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// It was undoing, and goes on with that.
+    pub rolling_back: bool,
+    /// The step that is begun, or undone, first when the run is taken up again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
 }
 
 /// What somebody asked of a run, as long as nothing came of it. It can be taken back.
@@ -127,6 +145,9 @@ pub struct StepStatus {
     /// Why it failed, was skipped or is unknown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Processes that went on after its last attempt, or after its undo.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub left_behind: Vec<Leftover>,
 }
 
 /// Where a step stands.

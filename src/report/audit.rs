@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::failure::left;
 use super::observed::{self, Observations};
 use super::terminal::Looks;
 use super::text::{count, escape, wrap};
@@ -90,6 +91,12 @@ fn said(event: &Event) -> String {
     for why in [field("text"), why, failure].into_iter().flatten().filter(|why| !why.is_empty()) {
         let _infallible = write!(text, "  · {why}");
     }
+    if let Event::AttemptFinished { output: Some(output), .. } | Event::UndoFinished { output: Some(output), .. } =
+        event
+        && let Some(left) = left(&output.left_behind)
+    {
+        let _infallible = write!(text, "  · {left}");
+    }
     if let Some(Value::Array(remaining)) = fields.get("remaining") {
         for left in remaining {
             let name = |key: &str| left.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -155,7 +162,13 @@ mod tests {
             epoch: 1,
             actor: "ana".to_owned(),
             host: "db-1".to_owned(),
-            event: Event::QuestionAsked { step: "go".to_owned(), question: Question::Confirm, text, choices },
+            event: Event::QuestionAsked {
+                step: "go".to_owned(),
+                question: Question::Confirm,
+                text,
+                choices,
+                until: None,
+            },
             prev: None,
             hash: String::new(),
         };

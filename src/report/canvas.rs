@@ -64,8 +64,11 @@ impl TermLike for Canvas {
 
     fn flush(&self) -> io::Result<()> {
         let drawn = std::mem::take(&mut *self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
+        // What a terminal shows of Ctrl-C has room behind a drawing: at its right edge it would go to the next line and
+        // have the drawing stay for good.
+        let drawn = drawn.trim_end_matches(' ');
         if !drawn.is_empty() {
-            terminal::err(&drawn);
+            terminal::err(drawn);
         }
         Ok(())
     }

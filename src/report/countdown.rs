@@ -50,11 +50,8 @@ impl Countdown {
         let Some(by) = self.rollback_by else { return window };
         let at = by.to_zoned(zone.clone()).strftime("%H:%M").to_string();
         match self.stage() {
-            Stage::TooLate => format!("{window}  ·  a rollback had to begin by {at} to end in it"),
-            _ => format!(
-                "{window}  ·  a rollback can begin until {at}, for {}",
-                duration(apart(self.now, by).as_secs_f64())
-            ),
+            Stage::TooLate => format!("{window}  ·  a rollback had to begin by {at}"),
+            _ => format!("{window}  ·  roll back by {at}, in {}", duration(apart(self.now, by).as_secs_f64())),
         }
     }
 }
@@ -77,14 +74,21 @@ mod tests {
     #[test]
     fn it_says_how_much_is_left_and_until_when_a_rollback_can_begin() {
         let by = Some("06:42:00");
-        let left = "window: 1 h 02 m left, to 02:00 EST  ·  a rollback can begin until 01:42, for 44 m";
+        let left = "window: 1 h 02 m left, to 02:00 EST  ·  roll back by 01:42, in 44 m";
         assert_eq!(told("05:58:00", by), (Stage::Open, left.to_owned()));
-        let short = "window: 28 m left, to 02:00 EST  ·  a rollback can begin until 01:42, for 10 m";
+        let short = "window: 28 m left, to 02:00 EST  ·  roll back by 01:42, in 10 m";
         assert_eq!(told("06:32:00", by), (Stage::Short, short.to_owned()));
-        let late = "window: 17 m 59 s left, to 02:00 EST  ·  a rollback had to begin by 01:42 to end in it";
+        let late = "window: 17 m 59 s left, to 02:00 EST  ·  a rollback had to begin by 01:42";
         assert_eq!(told("06:42:01", by), (Stage::TooLate, late.to_owned()));
         let closed = "the window closed at 02:00 EST, 3 m ago; nothing that runs is ended";
         assert_eq!(told("07:03:00", by), (Stage::Closed, closed.to_owned()));
+    }
+
+    #[test]
+    fn it_fits_a_screen_of_80_columns_to_the_second() {
+        let (_, line) = told("06:00:01", Some("06:59:58"));
+        assert_eq!(line, "window: 59 m 59 s left, to 02:00 EST  ·  roll back by 01:59, in 59 m 57 s");
+        assert!(line.chars().count() <= 74, "{line}");
     }
 
     #[test]

@@ -3,9 +3,13 @@
 use std::fmt::Write as _;
 
 use super::question::answer;
+use super::requests;
 use super::text::{count, escape, escape_lines};
 use crate::model::question::{Consequence, OpenQuestion};
 use crate::model::status::{RunState, Status, StepState, StepStatus};
+
+/// Who stops a run that does not fit its window any more.
+const WINDOW: &str = "window";
 
 /// A command, and what it does.
 type Next = (String, String);
@@ -20,13 +24,28 @@ pub fn ending(status: &Status) -> String {
     if let Some(folder) = &status.artifacts {
         let _infallible = writeln!(text, "  files that steps left: {}", escape(folder));
     }
-    if let Some(question) = &status.question {
-        let _infallible = writeln!(text, "  {} asks:", escape(&question.step));
-        for line in escape_lines(&question.text).lines() {
-            let _infallible = writeln!(text, "{}", format!("    {line}").trim_end());
-        }
+    text + &asked(status) + &commands(&next(status))
+}
+
+/// What a run asks that somebody executes, and how to answer it; nothing where it asks nothing.
+#[must_use]
+pub fn asking(status: &Status) -> String {
+    let Some(question) = &status.question else { return String::new() };
+    format!("\n{}{}", asked(status), commands(&words(&status.run, question)))
+}
+
+fn asked(status: &Status) -> String {
+    let Some(question) = &status.question else { return String::new() };
+    let mut text = format!("  {} asks:\n", escape(&question.step));
+    for line in escape_lines(&question.text).lines() {
+        let _infallible = writeln!(text, "{}", format!("    {line}").trim_end());
     }
-    for (at, (command, does)) in next(status).iter().enumerate() {
+    text
+}
+
+fn commands(next: &[Next]) -> String {
+    let mut text = String::new();
+    for (at, (command, does)) in next.iter().enumerate() {
         let head = if at == 0 { "next:" } else { "" };
         let _infallible = writeln!(text, "  {head:<5} {command}");
         if !does.is_empty() {
@@ -55,10 +74,7 @@ fn outcome(status: &Status) -> String {
             }
             None => "Failed, and nothing was undone.".to_owned(),
         },
-        RunState::Stopped => match pending(status) {
-            Some(step) => format!("Stopped before {}. Nothing was undone.", escape(&step.id)),
-            None => "Stopped. Nothing was undone.".to_owned(),
-        },
+        RunState::Stopped => stopped(status),
         RunState::Blocked => "A person has to answer before this can go on.".to_owned(),
         RunState::Running | RunState::RollingBack => "Not at its end: its executor is gone.".to_owned(),
         RunState::RolledBack => {
@@ -69,15 +85,43 @@ fn outcome(status: &Status) -> String {
     }
 }
 
-/// The step that a failed run ended at: the last of its own that failed. Its number counts from 1.
-fn failed(status: &Status) -> Option<(usize, &StepStatus)> {
-    let is = |step: &StepStatus| matches!(step.state, StepState::Failed | StepState::TimedOut);
-    let mut own = status.steps.iter().enumerate().filter(|(_, step)| !step.id.contains('/') && is(step));
-    own.next_back().map(|(at, step)| (at + 1, step))
+/// Where it stopped, and why where that was not Ctrl-C at its terminal.
+fn stopped(status: &Status) -> String {
+    let undone = status.steps.iter().filter(|step| step.state == StepState::Undone).count();
+    let is_going_back = status.stopped.as_ref().is_some_and(|stopped| stopped.rolling_back);
+    let place = match (next_step(status), is_going_back) {
+        (Some(step), true) => format!(" while rolling back, at {}", escape(&step.id)),
+        (None, true) => " while rolling back".to_owned(),
+        (Some(step), false) if has_failed(step) => format!(" after {} failed", escape(&step.id)),
+        (Some(step), false) => format!(" before {}", escape(&step.id)),
+        (None, false) => String::new(),
+    };
+    let undone = match (is_going_back, undone) {
+        (false, _) => "Nothing was undone.".to_owned(),
+        (true, 0) => "Nothing is undone yet.".to_owned(),
+        (true, undone) => format!("{} undone so far.", count(undone, "step")),
+    };
+    let why = status.stopped.as_ref().filter(|stopped| stopped.reason != requests::BY_SIGNAL).map(|stopped| {
+        let by = if stopped.by == WINDOW { "the window" } else { &stopped.by };
+        format!("\n  by {}: {}", escape(by), escape(&stopped.reason))
+    });
+    format!("Stopped{place}. {undone}{}", why.unwrap_or_default())
 }
 
-fn pending(status: &Status) -> Option<&StepStatus> {
-    status.steps.iter().find(|step| step.state == StepState::Pending && !step.id.contains('/'))
+/// The step that a stopped run goes on with.
+fn next_step(status: &Status) -> Option<&StepStatus> {
+    let next = status.stopped.as_ref()?.next.as_ref()?;
+    status.steps.iter().find(|step| step.id == *next)
+}
+
+const fn has_failed(step: &StepStatus) -> bool {
+    matches!(step.state, StepState::Failed | StepState::TimedOut)
+}
+
+/// The step that a failed run ended at: the last of its own that failed. Its number counts from 1.
+fn failed(status: &Status) -> Option<(usize, &StepStatus)> {
+    let mut own = status.steps.iter().enumerate().filter(|(_, step)| !step.id.contains('/') && has_failed(step));
+    own.next_back().map(|(at, step)| (at + 1, step))
 }
 
 fn next(status: &Status) -> Vec<Next> {
@@ -92,9 +136,22 @@ fn next(status: &Status) -> Vec<Next> {
             let step = failed(status).map_or("the failed step", |(_, step)| step.id.as_str());
             vec![resume(format!("tries {step} again, and goes on")), undo]
         }
+        RunState::Stopped if status.stopped.as_ref().is_some_and(|stopped| stopped.rolling_back) => {
+            let at = next_step(status).map_or_else(String::new, |step| format!(", with {}", step.id));
+            vec![resume(format!("goes on undoing{at}"))]
+        }
         RunState::Stopped => {
-            let from = pending(status).map_or_else(String::new, |step| format!(" with {}", step.id));
-            vec![resume(format!("goes on{from}")), undo]
+            let does = match next_step(status) {
+                Some(step) if has_failed(step) => format!("tries {} again, and goes on", step.id),
+                Some(step) => format!("goes on with {}", step.id),
+                None => "goes on".to_owned(),
+            };
+            let again = if status.stopped.as_ref().is_some_and(|stopped| stopped.by == WINDOW) {
+                (format!("runbook resume {run} --outside-window \"WHY\""), format!("{does}, whatever the window says"))
+            } else {
+                resume(does)
+            };
+            vec![again, undo]
         }
         RunState::Running => vec![resume("finds out what became of it, and goes on".to_owned()), undo],
         RunState::RollingBack => vec![resume("goes on undoing".to_owned())],
@@ -119,13 +176,17 @@ fn next(status: &Status) -> Vec<Next> {
 
 fn answers(run: &str, question: &OpenQuestion) -> Vec<Next> {
     let mut next = vec![(format!("runbook resume {run}"), "asks this again at your terminal".to_owned())];
-    next.extend(
-        question.answers.iter().map(|Consequence { choice, does }| {
-            (answer(run, &question.step, question.question, *choice), does.clone())
-        }),
-    );
+    next.extend(words(run, question));
     next.push((format!("runbook resume {run}"), "after an answer: goes on with it".to_owned()));
     next
+}
+
+/// The command for each word that answers a question.
+fn words(run: &str, question: &OpenQuestion) -> Vec<Next> {
+    let words = question.answers.iter();
+    words
+        .map(|Consequence { choice, does }| (answer(run, &question.step, question.question, *choice), does.clone()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -133,10 +194,11 @@ mod tests {
     use super::*;
     use crate::model::event::Remaining;
     use crate::model::question::{Choice, Question};
+    use crate::model::status::Stopped;
 
     fn step(id: &str, state: StepState, reason: Option<&str>) -> StepStatus {
         let reason = reason.map(str::to_owned);
-        StepStatus { id: id.to_owned(), state, attempts: 1, started: None, finished: None, reason }
+        StepStatus { id: id.to_owned(), state, attempts: 1, started: None, finished: None, reason, left_behind: vec![] }
     }
 
     fn status(state: RunState) -> Status {
@@ -156,6 +218,7 @@ mod tests {
             steps,
             question: None,
             remaining,
+            stopped: None,
             pending: Vec::new(),
             artifacts: None,
         }
@@ -172,13 +235,45 @@ mod tests {
     }
 
     #[test]
+    fn a_stopped_run_says_what_it_goes_on_with_who_stopped_it_and_how_to_go_on_past_its_window() {
+        let told = |by: &str, reason: &str, rolling_back: bool, next: &str| {
+            let mut status = status(RunState::Stopped);
+            let (by, reason, next) = (by.to_owned(), reason.to_owned(), Some(next.to_owned()));
+            status.stopped = Some(Stopped { by, reason, rolling_back, next });
+            ending(&status)
+        };
+        let undo = "\x20       runbook rollback 20260201-2200-x\n          undoes what was done, newest first\n";
+        assert_eq!(
+            told("ana", requests::BY_SIGNAL, false, "b"),
+            "\nStopped after b failed. Nothing was undone.\n  next: runbook resume 20260201-2200-x\n\
+             \x20         tries b again, and goes on\n"
+                .to_owned()
+                + undo
+        );
+        assert_eq!(
+            told(WINDOW, "c may take 1h", false, "c"),
+            "\nStopped before c. Nothing was undone.\n  by the window: c may take 1h\n\
+             \x20 next: runbook resume 20260201-2200-x --outside-window \"WHY\"\n\
+             \x20         goes on with c, whatever the window says\n"
+                .to_owned()
+                + undo
+        );
+        assert_eq!(
+            told("ana", "supper", true, "a"),
+            "\nStopped while rolling back, at a. Nothing is undone yet.\n  by ana: supper\n\
+             \x20 next: runbook resume 20260201-2200-x\n          goes on undoing, with a\n"
+        );
+    }
+
+    #[test]
     fn an_open_question_is_shown_whole_with_a_command_for_each_answer() {
         let mut status = status(RunState::Blocked);
         let choices = vec![Choice::Retry, Choice::Skip];
         let (step, text) = ("b".to_owned(), "b failed:\nexit 3".to_owned());
         let does = |choice, does: &str| Consequence { choice, does: does.to_owned() };
         let answers = vec![does(Choice::Retry, "try the step once more"), does(Choice::Skip, "leave it and go on")];
-        status.question = Some(OpenQuestion { step, question: Question::Failure, text, choices, answers });
+        status.question =
+            Some(OpenQuestion { step, question: Question::Failure, undo: None, text, choices, until: None, answers });
         assert_eq!(
             ending(&status),
             "\nA person has to answer before this can go on.\n  b asks:\n    b failed:\n    exit 3\n\

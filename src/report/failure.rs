@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::text::{escape, escape_lines, tail};
-use crate::model::result::{Failure, StepResult};
+use crate::model::result::{Failure, Leftover, StepResult};
 
 /// How many lines of output are shown.
 const TAIL: usize = 20;
@@ -17,6 +17,11 @@ const MOST: u64 = 1 << 20;
 /// The causes of a failure, one a line. They are not wrapped, because commands to try by hand may be among them.
 pub(super) fn causes(failure: &Failure) -> String {
     failure.chain.iter().fold(String::new(), |text, cause| text + &format!("        {}\n", escape(cause)))
+}
+
+/// What is said of processes that a step left behind.
+pub(super) fn left(processes: &[Leftover]) -> Option<String> {
+    (!processes.is_empty()).then(|| format!("left running: {}", Leftover::listed(processes)))
 }
 
 /// The output of an attempt as the record of it has it.

@@ -12,14 +12,14 @@ use super::countdown::Stage;
 use super::ending::ending;
 use super::progress::Live;
 use super::terminal::{Looks, err, out};
-use super::text::{cut, duration, escape, escape_lines, local_time, paint, wrap};
+use super::text::{cut, duration, escape, escape_lines, local_time, paint, seconds_between, wrap};
 use super::view::{Countdown, Progress, Prompt, View};
 use super::{failure, observed, question, requests};
 use crate::model::call::label;
 use crate::model::event::{Event, Outcome, Record, RunOutcome, Settlement};
 use crate::model::parts::written;
 use crate::model::question::{Choice, OpenQuestion, Question};
-use crate::model::result::Failure;
+use crate::model::result::{Failure, OutputDigest};
 use crate::model::runbook::Runbook;
 use crate::model::status::Status;
 use crate::model::step::Step;
@@ -63,6 +63,10 @@ pub struct Human {
     /// The step whose failure was shown last, with its output.
     failed: Option<String>,
     stage: Option<Stage>,
+    /// The cursor stands behind a question.
+    at_prompt: bool,
+    /// The steps that are in an attempt or an undo, and since when.
+    under_way: BTreeMap<String, String>,
 }
 
 /// What a line about a step begins with.
@@ -97,11 +101,31 @@ impl Human {
         let title = runbook.title.clone().unwrap_or_else(|| runbook.name.clone());
         let live = Live::new(looks);
         let (run, names) = (String::new(), BTreeMap::new());
-        let (decided, failed, stage) = (None, None, None);
-        Self { looks, zone, live, steps, width, folder, run, title, names, decided, failed, stage }
+        let (decided, failed, stage, at_prompt) = (None, None, None, false);
+        let under_way = BTreeMap::new();
+        Self {
+            looks,
+            zone,
+            live,
+            steps,
+            width,
+            folder,
+            run,
+            title,
+            names,
+            decided,
+            failed,
+            stage,
+            at_prompt,
+            under_way,
+        }
     }
 
-    fn say(&mut self, text: String) {
+    fn say(&mut self, mut text: String) {
+        // What came from elsewhere does not stand behind what is asked here.
+        if std::mem::take(&mut self.at_prompt) {
+            text.insert(0, '\n');
+        }
         let text = self.looks.fit(text);
         self.live.above(|| out(&text));
     }
@@ -179,7 +203,7 @@ impl Human {
     }
 
     fn attempt_finished(&mut self, at: &str, event: &Event) {
-        let Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, result, .. } = event else {
+        let Event::AttemptFinished { step, attempt, outcome, failure, duration_ms, output, result } = event else {
             return;
         };
         let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
@@ -210,14 +234,26 @@ impl Human {
                 self.step_line(at, Mark::Unknown, step, &said);
             }
         }
+        self.left(at, step, output.as_ref());
+    }
+
+    /// What went on after a step.
+    fn left(&mut self, at: &str, step: &str, output: Option<&OutputDigest>) {
+        if let Some(left) = output.and_then(|output| failure::left(&output.left_behind)) {
+            self.step_line(at, Mark::Note, step, &left);
+        }
     }
 
     fn undo_finished(&mut self, at: &str, event: &Event) {
-        let Event::UndoFinished { step, part, attempt, outcome, failure, duration_ms, .. } = event else { return };
+        let Event::UndoFinished { step, part, attempt, outcome, failure, duration_ms, output: kept } = event else {
+            return;
+        };
         let why = failure.as_ref().map_or("", |failure| failure.message.as_str());
+        let decided = self.decided.take().filter(|(decided, _)| decided == step).map(|(_, said)| said);
         match outcome {
             Outcome::Succeeded => {
                 let took = duration(Duration::from_millis(*duration_ms).as_secs_f64());
+                let took = decided.unwrap_or(took);
                 self.step_line(at, Mark::Undone, step, &format!("undone, {took}"));
             }
             Outcome::Failed | Outcome::TimedOut => {
@@ -230,6 +266,7 @@ impl Human {
                 self.step_line(at, Mark::Unknown, step, &format!("nobody knows how its undo ended: {why}"));
             }
         }
+        self.left(at, step, kept.as_ref());
     }
 
     /// What happens to the undo of a step.
@@ -247,6 +284,26 @@ impl Human {
                 self.step_line(at, Mark::Note, step, &format!("{by} leaves its undo as it is: {reason}"));
             }
             other => self.asked_for(at, other),
+        }
+    }
+
+    /// Which steps are under way, and since when. What ran while a question was asked is shown again after its answer.
+    fn follow(&mut self, record: &Record) {
+        match &record.event {
+            Event::AttemptStarted { step, .. } | Event::UndoStarted { step, .. } => {
+                self.under_way.insert(step.clone(), record.at.clone());
+            }
+            Event::AttemptFinished { step, .. }
+            | Event::StepSettled { step, .. }
+            | Event::UndoFinished { step, .. }
+            | Event::UndoSettled { step, .. } => drop(self.under_way.remove(step)),
+            Event::DecisionMade { .. } => {
+                for (step, since) in &self.under_way {
+                    let ago = seconds_between(since, &record.at).unwrap_or_default();
+                    self.live.go_on(step, Duration::try_from_secs_f64(ago).unwrap_or_default());
+                }
+            }
+            _ => {}
         }
     }
 
@@ -323,7 +380,7 @@ impl Human {
     /// What people, the window and the clock want of a run.
     fn asked_for(&mut self, at: &str, event: &Event) {
         match event {
-            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock") => {
+            Event::StopRequested { by, reason } if matches!(by.as_str(), "window" | "clock" | "runbook") => {
                 self.note(at, &format!("stopping: {reason}"));
             }
             Event::OverrideGiven { what, by, reason } => self.note(at, &format!("{what}, allowed by {by}: {reason}")),
@@ -387,16 +444,20 @@ impl View for Human {
             Event::RunFinished { outcome, .. } => self.finished_line(at, *outcome),
             other => self.undoing(at, other),
         }
+        self.follow(record);
     }
 
     fn progress(&mut self, progress: &Progress) {
         if let Progress::Running { step, name, .. } = progress {
             self.names.insert(step.clone(), name.clone());
         }
-        if let Progress::Window(countdown) = progress {
-            return self.window(countdown);
+        match progress {
+            Progress::Window(countdown) => self.window(countdown),
+            Progress::Ending(at) => {
+                self.note(&at.to_string(), "ending what runs now: a program gets TERM, and KILL after 10 s");
+            }
+            other => self.live.show(other),
         }
-        self.live.show(progress);
     }
 
     fn question(&mut self, question: &OpenQuestion) {
@@ -408,6 +469,11 @@ impl View for Human {
 
     fn prompt(&mut self, prompt: &Prompt<'_>) {
         err(&question::prompt(prompt));
+        self.at_prompt = true;
+    }
+
+    fn typed(&mut self) {
+        self.at_prompt = false;
     }
 
     fn not_understood(&mut self, why: &str) {

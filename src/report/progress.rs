@@ -63,7 +63,7 @@ impl Live {
             Progress::Output { step, line } if *step == self.step => self.last = one_line(line),
             Progress::Output { step, line } => self.last = format!("{step}: {}", one_line(line)),
             Progress::Waiting(what) => self.last = format!("waits: {}", one_line(what)),
-            Progress::Tick | Progress::Window(_) => {}
+            Progress::Tick | Progress::Window(_) | Progress::Ending(_) => {}
             Progress::Idle => return self.pause(),
         }
         if !self.paused {
@@ -78,7 +78,7 @@ impl Live {
             let two = two.unwrap_or_else(|_| ProgressStyle::default_spinner());
             self.bar.set_style(if self.looks.unicode { two } else { two.tick_chars("-\\|/ ") });
         }
-        self.window = cut(said, self.looks.width.saturating_sub(4));
+        self.window = cut(said, self.looks.width.saturating_sub(ROOM));
         if !self.paused {
             let said = &self.window;
             self.bar.set_prefix(if self.looks.unicode { said.clone() } else { ascii(said) });
@@ -94,7 +94,7 @@ impl Live {
             .estimate
             .map_or_else(String::new, |estimate| format!(" of about {}", duration(estimate.as_secs_f64())));
         let last = if self.last.is_empty() { String::new() } else { format!("  ·  {}", self.last) };
-        let line = format!("{}  {elapsed}{of}{last}", self.name);
+        let line = cut(&format!("{}  {elapsed}{of}{last}", self.name), self.looks.width.saturating_sub(ROOM));
         self.bar.set_message(if self.looks.unicode { line } else { ascii(&line) });
         self.bar.tick();
     }
@@ -110,11 +110,24 @@ impl Live {
         self.paused = true;
     }
 
+    /// Brings the line of a step back that runs on, since so long.
+    pub fn go_on(&mut self, step: &str, ago: Duration) {
+        if self.paused && self.step == step {
+            self.paused = false;
+            self.bar.reset();
+            self.ago = ago;
+            self.draw();
+        }
+    }
+
     /// Takes the line away.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
 }
+
+/// Columns before a line, and behind it for what a terminal shows of Ctrl-C.
+const ROOM: usize = 6;
 
 /// Drawings a second, at most.
 const RATE: u8 = 20;

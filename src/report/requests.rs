@@ -4,14 +4,14 @@ use super::text::escape;
 use crate::model::status::{Pending, Wanted};
 
 /// The reason of a wish to stop that came with a signal.
-const BY_SIGNAL: &str = "asked for by a signal";
+pub(super) const BY_SIGNAL: &str = "asked for by a signal";
 
 /// Somebody wants the run to stop.
 pub(super) fn stop(by: &str, reason: &str) -> String {
     if reason == BY_SIGNAL {
         return "stopping after this step; Ctrl-C once more ends the step itself".to_owned();
     }
-    format!("stopping after this step: {by}: {reason}; Ctrl-C twice ends the step itself")
+    format!("stopping after this step: {by}: {reason}; runbook abort ends the step itself")
 }
 
 /// Somebody wants it no more.

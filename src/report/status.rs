@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
-use super::ending::ending;
+use super::ending::{asking, ending};
+use super::failure::left;
 use super::requests;
 use super::terminal::Looks;
 use super::text::{duration, escape, local_time, seconds_between, wrap};
@@ -70,8 +71,9 @@ pub fn human(status: &Status, about: &About, looks: Looks, zone: &TimeZone) -> S
     for (number, step) in status.steps.iter().enumerate() {
         step_lines(&mut text, number + 1, step, id_width, looks.width, zone);
     }
-    if about.executor.is_none() {
-        text.push_str(&ending(status));
+    match about.executor {
+        None => text.push_str(&ending(status)),
+        Some(_) => text.push_str(&asking(status)),
     }
     looks.fit(text)
 }
@@ -93,7 +95,8 @@ fn step_lines(text: &mut String, number: usize, step: &StepStatus, id_width: usi
     let columns = format!("{shown:>3}  {id:<id_width$}  {state:<12}{times}");
     let tries = if step.attempts > 1 { format!("{} attempts", step.attempts) } else { String::new() };
     let reason = step.reason.as_deref().map(escape).unwrap_or_default();
-    let said = [tries, reason].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let left = left(&step.left_behind).map(|left| escape(&left)).unwrap_or_default();
+    let said = [tries, reason, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     if columns.chars().count() + 2 + said.chars().count() <= width {
         let _infallible = writeln!(text, "{}", format!("{columns}  {said}").trim_end());
     } else {
@@ -155,6 +158,7 @@ mod tests {
             started: began.then(|| "2026-02-02T03:00:00.000000Z".to_owned()),
             finished: began.then(|| "2026-02-02T03:00:00.020000Z".to_owned()),
             reason: reason.map(str::to_owned),
+            left_behind: Vec::new(),
         }
     }
 
@@ -175,6 +179,7 @@ mod tests {
             steps,
             question: None,
             remaining,
+            stopped: None,
             pending: Vec::new(),
             artifacts: None,
         }

@@ -19,6 +19,8 @@ pub trait View {
     fn question(&mut self, question: &OpenQuestion);
     /// The next thing that the person has to type.
     fn prompt(&mut self, prompt: &Prompt<'_>);
+    /// It was typed, and the terminal is on a new line.
+    fn typed(&mut self) {}
     /// What was typed does not do.
     fn not_understood(&mut self, why: &str);
     /// The run halted or ended.
@@ -52,6 +54,8 @@ pub enum Progress {
     Tick,
     /// What is left of the window.
     Window(Countdown),
+    /// What runs is told to end, since this moment.
+    Ending(Timestamp),
     /// Nothing runs.
     Idle,
 }

@@ -8,6 +8,7 @@ use crate::action::redact::redact;
 use crate::engine::state::StepFold;
 use crate::model::call::{Call, ProcessCall, Ticket, label};
 use crate::model::event::Intent;
+use crate::model::result::{FailureKind, Leftover};
 use crate::model::step::{Action, Step};
 use crate::report::failure::kept;
 use crate::report::text::{cut, tail};
@@ -28,14 +29,22 @@ impl<H: Executor, V: View> Session<H, V> {
         let step = self.step(name);
         let (fold, may_run) = self.folded(name, |fold| fold.may_run);
         let reason = fold.reason.clone().unwrap_or_default();
-        let mut lines = vec![
-            format!("Nobody recorded how attempt {} of {name} ended{}.", fold.attempts, since(&fold)),
-            "It may have had its effect or not.".to_owned(),
-        ];
-        lines.extend(may_run.then(still_runs));
+        let left = fold.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::LeftBehind);
+        let mut lines = if left {
+            let warning = "Another attempt would run beside them: end them first, or be sure that they do no harm.";
+            vec![format!("{name} is not tried again: {reason}."), warning.to_owned()]
+        } else {
+            vec![
+                format!("Nobody recorded how attempt {} of {name} ended{}.", fold.attempts, since(&fold)),
+                "It may have had its effect or not.".to_owned(),
+            ]
+        };
+        lines.extend((may_run && !left).then(still_runs));
         let call = self.call(name, &step.action).await.ok().flatten();
         lines.extend(self.ran(&step, call.as_ref()));
-        lines.push(format!("evidence: {reason}"));
+        if !left {
+            lines.push(format!("evidence: {reason}"));
+        }
         if let Some(intent) = &fold.intent {
             lines.extend(self.traced(intent, call.as_ref(), &self.ticket(name, fold.attempts, None, &step)).await);
         }
@@ -76,6 +85,9 @@ impl<H: Executor, V: View> Session<H, V> {
             let call = self.call(name, &step.action).await.ok().flatten();
             lines.extend(self.ran(&step, call.as_ref()));
             lines.extend(self.output_of(&step, &label(name, None, fold.attempts)));
+        }
+        if !fold.left_behind.is_empty() {
+            lines.push(format!("it left processes running: {}", Leftover::listed(&fold.left_behind)));
         }
         lines.join("\n")
     }

@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use super::alone::looks;
+use super::clock;
 use super::conclude::{nothing_known, settled_as_not_started};
 use super::session::Session;
 use super::task::{Done, Task};
 use crate::action::execute::{End, Ended, Executor};
 use crate::action::observe::answer;
+use crate::action::proc;
 use crate::expression::render::{Context, render_call};
 use crate::expression::{render_text, truth};
 use crate::model::call::{Call, Desired, Ticket};
 use crate::model::event::{Answer, Event, Intent, Moment, SettledBy, Settlement};
-use crate::model::result::{Failure, FailureKind};
+use crate::model::flow::Included;
+use crate::model::result::{Failure, FailureKind, Leftover};
 use crate::model::runbook::Expression;
 use crate::model::step::{Action, Step};
 use crate::report::view::{Progress, View};
@@ -58,6 +61,9 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Makes an attempt known, unless the window says otherwise.
     async fn begin(&self, task: &Task, attempt: u32, step: &Step) -> Result<Done<H::Prepared>, Failure> {
         let name = &task.step;
+        if let Some(failure) = self.left_behind(name) {
+            return Err(failure);
+        }
         let limit = self.worst(name, step).await?;
         if let Some(instead) = self.window_forbids(name, limit) {
             return Ok(Done::of(instead));
@@ -66,6 +72,21 @@ impl<H: Executor, V: View> Session<H, V> {
         let (intent, prepared) = self.prepare(task, attempt, step).await?;
         let event = Some(Event::AttemptStarted { step: name.clone(), attempt, intent });
         Ok(Done { event, prepared, limit: Some(limit) })
+    }
+
+    /// What goes on of an attempt that failed: no other begins before that is over, or a person says that it may.
+    fn left_behind(&self, name: &str) -> Option<Failure> {
+        let fold = self.log.read(|engine| engine.fold(name).cloned())?;
+        let Some(Intent::Process(supervisor)) = &fold.intent else { return None };
+        let left = fold.stands_in_the_way().iter().filter(|left| proc::is_left(left, supervisor));
+        let left: Vec<Leftover> = left.cloned().collect();
+        if left.is_empty() {
+            return None;
+        }
+        let (failed, left) = (fold.reason.unwrap_or_default(), Leftover::listed(&left));
+        let message =
+            format!("attempt {} failed, {failed}, and processes that it left still run: {left}", fold.attempts);
+        Some(Failure::new(FailureKind::LeftBehind, message))
     }
 
     async fn show_running(&self, name: &str, step: &Step) {
@@ -77,6 +98,18 @@ impl<H: Executor, V: View> Session<H, V> {
             None => name.to_owned(),
         };
         self.log.show(&Progress::Running { step: name.to_owned(), name: shown, estimate: step.estimate });
+    }
+
+    /// For how long it runs already: a step has a first attempt only once.
+    fn show_began(&self, name: &str) {
+        let began = self.log.read(|engine| {
+            let fold = engine.fold(name).filter(|fold| fold.attempts == 1)?;
+            fold.started.as_ref()?.parse::<jiff::Timestamp>().ok()
+        });
+        let ago = began.and_then(|began| Duration::try_from(clock::now().duration_since(began)).ok());
+        if let Some(ago) = ago {
+            self.log.show(&Progress::Began(ago));
+        }
     }
 
     /// A step whose effect is there: found so, or, when an attempt of it began, settled so.
@@ -170,10 +203,15 @@ impl<H: Executor, V: View> Session<H, V> {
         Ok(())
     }
 
+    /// The folder and the targets of a step: those of the included runbook that it belongs to, else of the runbook.
+    pub(super) fn context<'a>(&'a self, included: Option<&'a Included>) -> Context<'a> {
+        included.map_or_else(|| Context::of(&self.runbook), Context::within)
+    }
+
     /// The call of an action, its secrets resolved, its included files those that were approved.
     pub(super) async fn call(&self, name: &str, action: &Action) -> Result<Option<Call>, Failure> {
         let included = self.log.values.included(name);
-        let context = included.as_deref().map_or_else(|| Context::of(&self.runbook), Context::within);
+        let context = self.context(included.as_deref());
         let mut call = self.log.values.evaluate(name, None, |scope| render_call(action, scope, &context)).await?;
         if let Some(Call::File(file)) = &mut call
             && let Some(Desired::Source { path, sha256 }) = &mut file.content
@@ -237,7 +275,9 @@ impl<H: Executor, V: View> Session<H, V> {
             }
             (Some(_), Err(failure)) => nothing_known(failure.message, true),
             (Some(intent), Ok(Some(call))) => {
-                self.log.show(&Progress::Waiting(format!("what became of {name}")));
+                self.show_running(name, &step).await;
+                self.show_began(name);
+                self.log.show(&Progress::Waiting("what became of it".to_owned()));
                 let ticket = self.ticket(name, attempt, None, &step);
                 self.find_out(task, &intent, &call, &ticket).await
             }

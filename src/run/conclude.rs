@@ -10,6 +10,7 @@ use super::session::Session;
 use super::task::Task;
 use crate::action::execute::{End, Ended, Executor};
 use crate::engine::program::Kind;
+use crate::expression::duration::written;
 use crate::expression::{render_text, render_value, truth};
 use crate::model::event::{Answer, Event, Moment, Outcome, SettledBy, Settlement};
 use crate::model::question::Choice;
@@ -105,9 +106,18 @@ impl<H: Executor, V: View> Session<H, V> {
             End::Failed(failure) => (Outcome::Failed, Some(failure.clone())),
             End::Signaled(signal) => fail(FailureKind::Signal, format!("signal {signal} ended it")),
             End::Cancelled => fail(FailureKind::Cancelled, format!("{} ended it", self.who_ended(name))),
+            End::TimedOut if step.action.is_by_person() => {
+                let limit = step.limit().map_or_else(String::new, |limit| format!(" of {}", written(limit)));
+                let failure = Failure::new(FailureKind::Timeout, format!("nobody answered within its timeout{limit}"));
+                (Outcome::TimedOut, Some(failure))
+            }
             End::TimedOut => {
                 let limit = step.limit().map_or_else(String::new, |limit| format!(" of {limit:?}"));
-                let failure = Failure::new(FailureKind::Timeout, format!("it did not end within its timeout{limit}"));
+                let what = step.until.as_ref().map_or_else(
+                    || "it did not end".to_owned(),
+                    |until| format!("`{}` did not come true", until.that.0),
+                );
+                let failure = Failure::new(FailureKind::Timeout, format!("{what} within its timeout{limit}"));
                 (Outcome::TimedOut, Some(failure))
             }
             End::Lost { may_run, evidence } => {

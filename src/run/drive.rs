@@ -10,11 +10,13 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::clock;
 use super::log::LogError;
 use super::session::Session;
 use super::task::{Done, Task};
 use crate::action::execute::Executor;
 use crate::engine::{Decision, Engine};
+use crate::journal::file::JournalError;
 use crate::model::event::Event;
 use crate::model::status::RunState;
 use crate::report::view::{Progress, View};
@@ -158,11 +160,11 @@ impl<H: Executor, V: View> Session<H, V> {
             tokio::select! {
                 biased;
                 () = stop.wanted(), if !heard => {}
-                () = haste.hastened() => running.end_now(),
+                () = haste.hastened() => self.end_now(&running),
                 Some(command) = commands.recv() => {
                     let takes_back = matches!(command.event, Event::RequestWithdrawn { step: None, .. });
                     match self.obey(command)? {
-                        Obeyed::EndNow => running.end_now(),
+                        Obeyed::EndNow => self.end_now(&running),
                         Obeyed::Recorded if takes_back => {
                             self.stop.forget();
                             heard = false;
@@ -222,6 +224,7 @@ impl<H: Executor, V: View> Session<H, V> {
             Decision::Held { .. } => Done::of(self.held(task).await),
             Decision::Watch { watch, .. } => self.watch(task, watch).await,
             Decision::Limit { .. } => Done::of(self.limit(task).await),
+            Decision::Lapse { .. } => Done::of(self.lapse(task).await),
             Decision::Append(_) | Decision::Cancel { .. } | Decision::End(_) => Done::nothing(),
         }
     }
@@ -229,6 +232,12 @@ impl<H: Executor, V: View> Session<H, V> {
     /// Records what came of something. What waits for that may be let go from then on.
     fn came(&self, done: Done<H::Prepared>) -> Result<(), LogError> {
         let Some(event) = done.event else { return Ok(()) };
+        if goes_on(&event)
+            && let Err(error) = self.log.may_begin()
+        {
+            // What was got ready is dropped unused.
+            return self.log.append(no_room(&error));
+        }
         if let (Event::AttemptStarted { step, .. }, Some(limit)) = (&event, done.limit) {
             let stopping = || self.log.read(|engine| engine.state.stopping);
             let was_stopping = stopping();
@@ -256,6 +265,13 @@ impl<H: Executor, V: View> Session<H, V> {
 
     fn is_under_way(&self, step: &str) -> bool {
         self.log.read(|engine| engine.program.index(step).is_some_and(|index| engine.state.in_flight.contains(&index)))
+    }
+
+    fn end_now<F: Future>(&self, running: &Running<F>) {
+        if running.entries.iter().any(|entry| acts(&entry.decision)) {
+            self.log.show(&Progress::Ending(clock::now()));
+        }
+        running.end_now();
     }
 
     fn stop_by_signal(&self) -> Result<(), LogError> {
@@ -288,6 +304,26 @@ impl<H: Executor, V: View> Session<H, V> {
     }
 }
 
+/// Whether it brings the run on, or says that this is not possible.
+const fn goes_on(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::AttemptStarted { .. }
+            | Event::StepRefused { .. }
+            | Event::StepSkipped { .. }
+            | Event::StepInPlace { .. }
+            | Event::LoopStarted { .. }
+            | Event::IncludeStarted { .. }
+    )
+}
+
+/// What is recorded instead where the disk has room only for the end of the run.
+fn no_room(error: &JournalError) -> Event {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(" ({cause})"));
+    let reason = format!("{error}{cause}; {}", error.mend());
+    Event::StopRequested { by: "runbook".to_owned(), reason }
+}
+
 /// Whether it may have an effect, so that it is never dropped.
 const fn acts(decision: &Decision) -> bool {
     matches!(
@@ -317,6 +353,7 @@ fn step_of(decision: &Decision) -> &str {
         | Decision::Held { step }
         | Decision::Watch { step, .. }
         | Decision::Limit { step }
+        | Decision::Lapse { step }
         | Decision::Cancel { step } => step,
         Decision::Append(_) | Decision::Answer | Decision::End(_) => "",
     }

@@ -6,7 +6,7 @@ use super::session::Session;
 use super::task::Task;
 use crate::action::execute::Executor;
 use crate::action::reading::{self, Reading};
-use crate::expression::render::{Context, folder_of};
+use crate::expression::render::folder_of;
 use crate::expression::render_text;
 use crate::model::call::Ticket;
 use crate::model::event::{Event, Moment};
@@ -33,7 +33,8 @@ impl<H: Executor, V: View> Session<H, V> {
         match observe {
             Observe::Probe(probe) => Ok(reading::answer(&self.look_once(task, step, probe).await?)),
             Observe::File(template) => {
-                let context = Context::of(&self.runbook);
+                let included = self.log.values.included(&task.step);
+                let context = self.context(included.as_deref());
                 let path = self.log.values.evaluate(&task.step, None, |scope| {
                     Ok(folder_of(&step.action, scope, &context)?.join(render_text(&template.0, scope)?))
                 });
@@ -56,7 +57,8 @@ impl<H: Executor, V: View> Session<H, V> {
         if step.artifacts.is_empty() {
             return;
         }
-        let context = Context::of(&self.runbook);
+        let included = self.log.values.included(&task.step);
+        let context = self.context(included.as_deref());
         let folder = self.log.values.evaluate(&task.step, None, |scope| folder_of(&step.action, scope, &context)).await;
         let (mut patterns, mut missing) = (Vec::new(), Vec::new());
         for artifact in &step.artifacts {

@@ -9,6 +9,7 @@ use super::clock;
 use super::session::Session;
 use super::task::{Done, Task};
 use crate::action::execute::Executor;
+use crate::check::parameters::fits;
 use crate::expression::{render_text, render_value, truth};
 use crate::journal::format::timestamp;
 use crate::model::event::{Event, Item};
@@ -57,6 +58,10 @@ impl<H: Executor, V: View> Session<H, V> {
                     return Err(Failure::new(FailureKind::Expression, message));
                 }
             };
+            fits(declared, &value).map_err(|reason| {
+                let message = format!("the parameter {parameter} of {} does not take this: {reason}", included.path);
+                Failure::new(FailureKind::Expression, message)
+            })?;
             parameters.insert(parameter.clone(), value);
         }
         Ok(Event::IncludeStarted { step: name.to_owned(), parameters })

@@ -56,6 +56,15 @@ impl<V: View> Log<V> {
         Ok(())
     }
 
+    /// Whether an attempt may begin, as far as its records need room.
+    ///
+    /// # Errors
+    ///
+    /// Why not. What ends the run can be recorded still.
+    pub fn may_begin(&self) -> Result<(), JournalError> {
+        self.journal.borrow_mut().may_begin()
+    }
+
     /// Asks the fold something.
     pub fn read<T>(&self, ask: impl FnOnce(&Engine) -> T) -> T {
         ask(&self.engine.borrow())

@@ -14,6 +14,7 @@ pub mod control;
 pub mod drive;
 mod evidence;
 mod flow;
+pub mod lapse;
 mod lengths;
 pub mod locks;
 pub mod log;

@@ -6,7 +6,7 @@ use crate::engine::program::{BlockId, Kind, Role};
 use crate::engine::state::Standing;
 use crate::journal::store::RunFolder;
 use crate::model::event::RunOutcome;
-use crate::model::status::{RunState, Status, StepState, StepStatus};
+use crate::model::status::{RunState, Status, StepState, StepStatus, Stopped};
 
 /// The status of the run in that folder.
 #[must_use]
@@ -31,15 +31,20 @@ pub fn status(run: &str, runbook: &str, engine: &Engine) -> Status {
         steps,
         question: engine.state.question.as_ref().map(|open| with_answers(engine, open)),
         remaining: engine.state.remaining.clone(),
+        stopped: stopped(engine),
         pending: Vec::new(),
         artifacts: None,
     }
 }
 
+fn stopped(engine: &Engine) -> Option<Stopped> {
+    let (by, reason) = engine.state.stopped.clone().filter(|_| engine.state.ended == Some(RunOutcome::Stopped))?;
+    Some(Stopped { by, reason, rolling_back: engine.state.is_going_back(), next: engine.goes_on_with() })
+}
+
 /// Every step within a block in the order of the runbook. Of what stands beside the work only that which began; a loop
 /// that has no items yet stands for all that is in it.
 fn rows(engine: &Engine, block: BlockId, steps: &mut Vec<StepStatus>) {
-    let fold = &engine.state.blocks[block];
     match &engine.program.blocks[block].kind {
         Kind::Step(index, _) => {
             let untouched =
@@ -48,7 +53,7 @@ fn rows(engine: &Engine, block: BlockId, steps: &mut Vec<StepStatus>) {
                 steps.push(row(engine, *index));
             }
         }
-        Kind::Loop(_) if !fold.entered || fold.items.is_empty() => steps.push(loop_row(engine, block)),
+        Kind::Loop(each) if each.batches.is_empty() => steps.push(loop_row(engine, block)),
         _ => {}
     }
     for within in engine.program.within(block) {
@@ -67,6 +72,7 @@ fn row(engine: &Engine, index: usize) -> StepStatus {
         started: fold.started.clone(),
         finished: fold.finished.clone(),
         reason: fold.undo.reason.clone().or_else(|| fold.reason.clone()),
+        left_behind: fold.left_behind.clone(),
     }
 }
 
@@ -80,7 +86,7 @@ fn loop_row(engine: &Engine, block: BlockId) -> StepStatus {
         _ => (StepState::Pending, None),
     };
     let id = engine.program.blocks[block].name.clone();
-    StepStatus { id, state, attempts: 0, started: None, finished: None, reason }
+    StepStatus { id, state, attempts: 0, started: None, finished: None, reason, left_behind: Vec::new() }
 }
 
 /// Where a run stands, in one word.

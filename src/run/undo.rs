@@ -11,7 +11,6 @@ use super::conclude::{Concluded, millis, nothing_known};
 use super::session::Session;
 use super::task::{Done, Task};
 use crate::action::execute::{End, Ended, Executor};
-use crate::expression::render_text;
 use crate::model::call::{Call, RestoreCall};
 use crate::model::event::{Event, Intent, Outcome, SettledBy, Settlement};
 use crate::model::question::Choice;
@@ -30,11 +29,7 @@ pub(super) enum Part {
 impl<H: Executor, V: View> Session<H, V> {
     pub(super) fn part(&self, name: &str, part: usize) -> Part {
         let step = self.step(name);
-        let restores = matches!(step.action, Action::File(_));
-        let own = match &step.undo {
-            Undo::Steps(steps) => steps.get(part.wrapping_sub(usize::from(restores))).cloned(),
-            _ => None,
-        };
+        let own = own_part(&step, part).cloned();
         own.map_or_else(|| Part::Restore(step), |own| Part::Own(Box::new(own)))
     }
 
@@ -162,8 +157,7 @@ impl<H: Executor, V: View> Session<H, V> {
             _ if matches!(self.false_when(name, step).await, Ok(Some(_))) => End::Returned,
             Action::Wait(_) | Action::Assert { .. } => return self.act_alone(task, attempt, step).await,
             _ if looks(step) => return self.act_alone(task, attempt, step).await,
-            Action::Manual(manual) => self.undone_by_person(name, &manual.instructions.0).await,
-            Action::Confirm(confirm) => self.undone_by_person(name, &confirm.message.0).await,
+            action if action.is_by_person() => self.undone_by_person(),
             other => {
                 let message = format!("`{}` cannot be part of a rollback", other.kind());
                 End::Failed(Failure::new(FailureKind::Expression, message))
@@ -172,22 +166,32 @@ impl<H: Executor, V: View> Session<H, V> {
         Ended { end, result: StepResult::default(), output: None, duration: began.elapsed() }
     }
 
-    async fn undone_by_person(&self, name: &str, template: &str) -> End {
-        let text = match self.log.values.evaluate(name, None, |scope| render_text(template, scope)).await {
-            Ok(text) => text,
-            Err(failure) => return End::Failed(failure),
-        };
-        match self.ask_now(name, text).await {
-            Some((Choice::Succeeded, _)) => End::Returned,
-            Some((_, reason)) => {
-                let message = format!("{} says that it is not undone: {reason}", self.person.name);
-                End::Failed(Failure::new(FailureKind::NoGo, message))
-            }
-            None => {
-                let message = "a person has to undo it, and nobody is at this terminal";
-                End::Failed(Failure::new(FailureKind::NoGo, message))
-            }
+    /// The word of the person who was asked.
+    fn undone_by_person(&self) -> End {
+        let no = |message| End::Failed(Failure::new(FailureKind::NoGo, message));
+        match self.log.read(|engine| engine.state.decision.clone()) {
+            Some(decided) if matches!(decided.choice, Choice::Succeeded | Choice::Yes) => End::Returned,
+            Some(decided) => no(format!("{} says that it is not undone: {}", decided.by, decided.reason)),
+            None => no("nobody answered".to_owned()),
         }
+    }
+
+    /// A part of an undo that nobody answered about in time.
+    pub(super) async fn lapsed_undo(&self, task: &Task, part: usize, attempt: u32, duration: Duration) -> Event {
+        let what = self.part(&task.step, part);
+        let ended = Ended { end: End::TimedOut, result: StepResult::default(), output: None, duration };
+        self.undone(task, part, attempt, what.own()).await;
+        let concluded = self.judge_undo(task, &what, &ended).await;
+        undo_finished(&task.step, part, attempt, ended, concluded)
+    }
+}
+
+/// The step of a `rollback` that is that part of an undo; `None` where it is the one that is built in.
+pub(super) fn own_part(step: &Step, part: usize) -> Option<&Step> {
+    let restores = matches!(step.action, Action::File(_));
+    match &step.undo {
+        Undo::Steps(steps) => steps.get(part.wrapping_sub(usize::from(restores))),
+        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::clock::{self, Jumps};
@@ -48,6 +49,12 @@ impl WindowTurn {
     /// An attempt begins that takes so long at worst.
     pub(super) fn began(&self, step: &str, limit: Duration) {
         self.ends.borrow_mut().insert(step.to_owned(), after(clock::now(), limit));
+    }
+
+    /// The zone of its window, if any.
+    #[must_use]
+    pub fn zone(&self) -> Option<TimeZone> {
+        self.gate.as_ref().map(|gate| gate.zone().clone())
     }
 
     /// What was done so far, and one step more.

@@ -84,6 +84,7 @@ pub fn events() -> Vec<Event> {
             question: Question::Unknown,
             text: "How did it end?".to_owned(),
             choices: vec![Choice::Succeeded, Choice::NotStarted],
+            until: None,
         },
         Event::StepSettled {
             step: step(),

@@ -22,6 +22,8 @@ pub enum Broken {
     At(usize, tokio_postgres::Error),
     /// The same at the marker, before the first statement.
     Marker(tokio_postgres::Error),
+    /// The server closed the session before the statement of that index was sent, and said this.
+    Closed(usize, String),
     /// Nothing more was sent from the statement of that index on, because an end was wanted.
     Stopped(usize),
 }
@@ -32,6 +34,7 @@ impl Broken {
     pub fn is_lost(&self) -> bool {
         match self {
             Self::Stopped(_) => false,
+            Self::Closed(..) => true,
             Self::At(_, error) | Self::Marker(error) => error.as_db_error().is_none_or(|server| {
                 let code = server.code().code();
                 matches!(server.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) || code.starts_with("57P")
@@ -44,7 +47,18 @@ impl Broken {
     pub fn is_cancelled(&self) -> bool {
         match self {
             Self::Stopped(_) => true,
+            Self::Closed(..) => false,
             Self::At(_, error) | Self::Marker(error) => error.code() == Some(&SqlState::QUERY_CANCELED),
+        }
+    }
+
+    /// The same with what the server said before it closed the session, where it was not asked anything then.
+    #[must_use]
+    pub fn with_last_words(self, said: Option<String>) -> Self {
+        match (self, said) {
+            (Self::At(index, error), Some(said)) if error.as_db_error().is_none() => Self::Closed(index, said),
+            (Self::Marker(error), Some(said)) if error.as_db_error().is_none() => Self::Closed(0, said),
+            (broken, _) => broken,
         }
     }
 
@@ -52,7 +66,7 @@ impl Broken {
     #[must_use]
     pub const fn statement(&self) -> usize {
         match self {
-            Self::At(index, _) | Self::Stopped(index) => *index,
+            Self::At(index, _) | Self::Closed(index, _) | Self::Stopped(index) => *index,
             Self::Marker(_) => 0,
         }
     }
@@ -70,6 +84,7 @@ impl Broken {
         };
         let (what, chain) = match self {
             Self::Stopped(_) => (format!("{} was not sent", place(None)), Vec::new()),
+            Self::Closed(_, said) => (format!("{}: the connection was lost: {said}", place(None)), Vec::new()),
             Self::Marker(error) if is_taken(error) => (TAKEN.to_owned(), causes(error, secrets)),
             Self::At(_, error) | Self::Marker(error) => match error.as_db_error() {
                 None => (format!("{}: the connection was lost", place(None)), causes(error, secrets)),

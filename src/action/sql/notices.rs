@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 
 use super::secrets::Secrets;
 
@@ -19,6 +19,7 @@ struct Kept {
     text: String,
     truncated: bool,
     screen: Option<UnboundedSender<String>>,
+    last_words: Option<String>,
 }
 
 impl Notices {
@@ -31,6 +32,10 @@ impl Notices {
     pub fn keep(&self, notice: &DbError, secrets: &Secrets) {
         let line = secrets.remove(&format!("{}: {}", notice.severity(), notice.message()));
         let mut kept = self.lock();
+        if matches!(notice.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) {
+            let said = format!("{} {}: {}", notice.severity(), notice.code().code(), notice.message());
+            kept.last_words = Some(secrets.remove(&said));
+        }
         if let Some(screen) = &kept.screen {
             // Nobody may look any more; the line is kept all the same.
             let _ = screen.send(line.clone());
@@ -48,6 +53,12 @@ impl Notices {
     pub fn all(&self) -> (String, bool) {
         let kept = self.lock();
         (kept.text.trim_end_matches('\n').to_owned(), kept.truncated)
+    }
+
+    /// What the server said when it closed the session while nothing was asked of it.
+    #[must_use]
+    pub fn last_words(&self) -> Option<String> {
+        self.lock().last_words.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

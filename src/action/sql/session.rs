@@ -218,6 +218,12 @@ impl Session {
         Ok(())
     }
 
+    /// What the server said when it closed the session while nothing was asked of it.
+    #[must_use]
+    pub fn last_words(&self) -> Option<String> {
+        self.notices.last_words()
+    }
+
     /// What the last statement gave, with all notices so far as standard output.
     #[must_use]
     pub fn result(&self) -> StepResult {

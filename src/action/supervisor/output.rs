@@ -110,5 +110,5 @@ fn holders(pipes: &[u64]) -> Vec<Leftover> {
     let all = proc::processes().unwrap_or_default();
     let holders = all.iter().filter(|process| process.pid != own && proc::holds(process.pid, pipes));
     let holders: Vec<Leftover> = holders.take(NAMED).map(Process::leftover).collect();
-    if holders.is_empty() { vec![Leftover { pid: 0, name: "not seen".to_owned() }] } else { holders }
+    if holders.is_empty() { vec![Leftover { pid: 0, name: "not seen".to_owned(), start_time: 0 }] } else { holders }
 }

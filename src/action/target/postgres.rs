@@ -91,7 +91,8 @@ impl Remote {
     }
 }
 
-/// Opens a session under the given application name. `on_notice` is called for each notice that the server sends.
+/// Opens a session under the given application name. `on_notice` is called for each notice that the server
+/// sends, and for the error with which it closes a session that waits for nothing.
 ///
 /// # Errors
 ///
@@ -126,10 +127,13 @@ async fn serve<S>(
 ) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
-    // An error of the wire reaches whoever waits for an answer: here it only ends the service.
-    while let Some(Ok(message)) = poll_fn(|context| wire.poll_message(context)).await {
-        if let AsyncMessage::Notice(notice) = message {
-            on_notice(&notice);
+    // An error of the wire reaches whoever waits for an answer. Where nobody does, what the server said before it closed
+    // the connection is told nowhere else.
+    while let Some(received) = poll_fn(|context| wire.poll_message(context)).await {
+        match received {
+            Ok(AsyncMessage::Notice(notice)) => on_notice(&notice),
+            Ok(_) => {}
+            Err(error) => return error.as_db_error().into_iter().for_each(on_notice),
         }
     }
 }

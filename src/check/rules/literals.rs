@@ -118,8 +118,14 @@ pub fn file_patterns(context: &Context, findings: &mut Findings) {
 /// A method that HTTP does not have, a status that no answer has.
 pub fn http_words(context: &Context, findings: &mut Findings) {
     for http in requests(context) {
-        if let Some(node) = context.field(http, "method")
-            && let Some(method) = context.text(node).filter(|method| !method.contains("{{"))
+        if let Some(node) = context.field(http, "method").filter(|node| context.is_template(*node)) {
+            findings.report(
+                context.first_line(context.span(node)),
+                "the method of a request cannot come from a template: what it does to its server would not be known",
+                format!("write one of {}; two steps, each with its `when`, send one or the other", METHODS.join(", ")),
+            );
+        } else if let Some(node) = context.field(http, "method")
+            && let Some(method) = context.text(node)
             && !METHODS.contains(&method.to_ascii_uppercase().as_str())
         {
             let message = format!("`{method}` is not a method of HTTP");

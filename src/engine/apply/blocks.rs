@@ -18,11 +18,15 @@ impl Engine {
         let labels: Vec<&str> = items.iter().map(|item| item.label.as_str()).collect();
         let distinct: BTreeSet<&str> = labels.iter().copied().collect();
         allowed(distinct.len() == labels.len(), "two items are called the same")?;
-        self.program.give_items(block, &labels, serial);
-        self.state.grow(&self.program);
         let fold = &mut self.state.blocks[block];
         fold.entered = true;
-        fold.items = items.to_vec();
+        let placed: Vec<(&str, usize)> = items.iter().map(|item| (item.label.as_str(), fold.place_of(item))).collect();
+        self.program.give_items(block, &placed, serial);
+        self.state.grow(&self.program);
+        // What was there in an earlier round, and not in the last one, begins anew too.
+        for inner in self.program.within(block) {
+            self.begin_anew(inner);
+        }
         Ok(())
     }
 
@@ -94,9 +98,8 @@ impl Engine {
         }
         for block in self.program.blocks_within(block) {
             let fold = &mut self.state.blocks[block];
-            // The items of a loop, and the parameters of a runbook, are those of the first round.
+            // The items of a loop, and the parameters of a runbook, are found again. What is undone needs those that were.
             *fold = BlockFold {
-                entered: fold.entered,
                 items: std::mem::take(&mut fold.items),
                 parameters: std::mem::take(&mut fold.parameters),
                 was_held: fold.was_held,

@@ -8,17 +8,21 @@ use crate::model::question::{Choice, OpenQuestion, Question};
 
 impl Engine {
     pub(super) fn question_asked(&mut self, event: &Event) -> Applied {
-        let Event::QuestionAsked { step, question, text, choices } = event else {
+        let Event::QuestionAsked { step, question, text, choices, until } = event else {
             return Ok(());
         };
         allowed(self.program.has(step), "the runbook has no such step")?;
         allowed(self.state.question.is_none(), "another question is open")?;
         allowed(self.state.ended.is_none(), "the run has ended")?;
+        let undo = self.program.index(step).map(|index| &self.state.steps[index].undo);
+        let undo = undo.filter(|undo| undo.is_by_person()).map(|undo| undo.part);
         self.state.question = Some(OpenQuestion {
+            undo,
             step: step.clone(),
             question: *question,
             text: text.clone(),
             choices: choices.clone(),
+            until: until.clone(),
             answers: Vec::new(),
         });
         Ok(())
@@ -68,6 +72,7 @@ impl Engine {
             allowed(self.state.ended.is_none(), "the run has ended")?;
             allowed(self.state.stopping, "nobody asked to stop")?;
             self.state.stopping = false;
+            self.state.stopped = None;
             return Ok(());
         };
         let index = self.known(step)?;

@@ -1,9 +1,9 @@
 //! What taking a run up again does to its state.
 
 use super::{Applied, allowed};
-use crate::engine::Engine;
-use crate::engine::program::{Kind, Role};
+use crate::engine::program::{BlockId, Kind, Role};
 use crate::engine::state::{Standing, StepFold, UndoStanding};
+use crate::engine::{Decision, Engine};
 use crate::model::event::{Answer, RunOutcome};
 use crate::model::question::{Choice, Question};
 use crate::model::runbook::Hook;
@@ -17,6 +17,7 @@ impl Engine {
         let halted = state.ended.take();
         state.remaining.clear();
         state.stopping = false;
+        state.stopped = None;
         for (index, fold) in state.steps.iter_mut().enumerate() {
             fold.lost |= state.in_flight.contains(&index) || fold.state == Standing::Unknown;
             fold.lost |= fold.undo.state == UndoStanding::Unknown;
@@ -48,9 +49,13 @@ impl Engine {
             self.hooks_of_an_end_run_anew();
             let asked = self.state.question.as_ref().map(|open| open.step.clone());
             for block in 0..self.program.blocks.len() {
-                let owed = self.state.blocks[block].verdict == Some(Choice::Rollback);
-                // What was passed over stays so.
-                if !owed && !self.is_through(block) && asked.as_ref() != Some(&self.program.blocks[block].name) {
+                let fold = &self.state.blocks[block];
+                let is_asked = asked.as_ref() == Some(&self.program.blocks[block].name);
+                if !fold.has_trouble() || fold.verdict == Some(Choice::Rollback) || is_asked {
+                    continue;
+                }
+                // What was passed over stays so, and what stands in it.
+                if !self.program.above(block).any(|around| self.is_through(around)) {
                     self.try_block_anew(block);
                 }
             }
@@ -58,15 +63,36 @@ impl Engine {
         Ok(())
     }
 
+    /// The step that is begun, undone or found out about first where a run that halted is taken up again; `None` where
+    /// that is not known before.
+    #[must_use]
+    pub fn goes_on_with(&self) -> Option<String> {
+        let mut again = self.clone();
+        again.resumed().ok()?;
+        loop {
+            let mut wanted = again.next();
+            let fact = wanted.iter().position(|decision| matches!(decision, Decision::Append(_)));
+            match fact.map(|place| wanted.swap_remove(place)) {
+                Some(Decision::Append(event)) => again.apply(&event, "").ok()?,
+                _ => return wanted.into_iter().find_map(acts_on),
+            }
+        }
+    }
+
     /// Whether a step failed in a loop that went on to a later batch without it, or within something that a person
-    /// answered about with a rollback.
+    /// answered about with a rollback, or is asked about after its first items.
     fn is_left_behind(&self, index: usize) -> bool {
         if !self.state.steps[index].has_failed() {
             return false;
         }
         let chain: Vec<_> =
             self.program.block_of(index).into_iter().flat_map(|block| self.program.above(block)).collect();
-        if chain.iter().any(|block| self.state.blocks[*block].verdict == Some(Choice::Rollback)) {
+        let asked = self.state.question.as_ref().filter(|open| open.question == Question::Canary);
+        let is_decided = |block: &BlockId| {
+            let asks = asked.is_some_and(|open| open.step == self.program.blocks[*block].name);
+            asks || self.state.blocks[*block].verdict == Some(Choice::Rollback)
+        };
+        if chain.iter().any(is_decided) {
             return true;
         }
         chain.windows(2).any(|pair| {
@@ -120,6 +146,18 @@ impl Engine {
                 state.in_flight.insert(index);
             }
         }
+    }
+}
+
+/// The step that a decision does something about.
+fn acts_on(decision: Decision) -> Option<String> {
+    match decision {
+        Decision::Attempt { step, .. }
+        | Decision::Recover { step, .. }
+        | Decision::AskCheck { step }
+        | Decision::Undo { step, .. }
+        | Decision::RecoverUndo { step, .. } => Some(step),
+        _ => None,
     }
 }
 

@@ -29,7 +29,7 @@ impl Engine {
     }
 
     pub(super) fn undo_finished(&mut self, event: &Event, at: &str) -> Applied {
-        let Event::UndoFinished { step, part, attempt, outcome, failure, .. } = event else {
+        let Event::UndoFinished { step, part, attempt, outcome, failure, output, .. } = event else {
             return Ok(());
         };
         let index = self.known(step)?;
@@ -47,8 +47,12 @@ impl Engine {
             Outcome::Failed | Outcome::TimedOut => undo.state = UndoStanding::Failed,
             Outcome::Unknown | Outcome::UnknownMayRun => undo.state = UndoStanding::Unknown,
         }
+        fold.left_behind = output.as_ref().map(|output| output.left_behind.clone()).unwrap_or_default();
         fold.finished = Some(at.to_owned());
         self.state.in_flight.remove(&index);
+        self.state.decision.take_if(|decided| decided.step == index);
+        // Nobody answered in time.
+        self.state.question.take_if(|open| open.step == *step);
         Ok(())
     }
 
@@ -59,7 +63,8 @@ impl Engine {
         let index = self.known(step)?;
         let parts = self.parts(index);
         let fold = &mut self.state.steps[index];
-        let lost = self.state.in_flight.contains(&index) && fold.lost;
+        let asked = fold.undo.is_by_person() && *settlement == Settlement::NotStarted;
+        let lost = self.state.in_flight.contains(&index) && (fold.lost || asked);
         // Where an undo failed, a person may have done by hand what it was to do.
         let by_hand = *by == SettledBy::Person && *settlement == Settlement::Succeeded;
         let settles = fold.undo.state == UndoStanding::Unknown || fold.undo.state == UndoStanding::Failed && by_hand;
@@ -80,6 +85,9 @@ impl Engine {
             self.state.in_flight.remove(&index);
         }
         self.state.decision.take_if(|decided| decided.step == index);
+        if asked {
+            self.state.question.take_if(|open| open.step == *step);
+        }
         Ok(())
     }
 

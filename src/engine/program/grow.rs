@@ -36,35 +36,38 @@ impl Program {
         program
     }
 
-    /// Gives a loop its items by what they are called: so many side by side, the first ones apart where a person is
-    /// asked after them.
-    pub fn give_items(&mut self, block: BlockId, labels: &[&str], serial: u32) {
+    /// Gives a loop its items by what they are called and by their places among all that it ever had: so many side by
+    /// side, the first ones apart where a person is asked after them. What it had before keeps its place in the tree.
+    pub fn give_items(&mut self, block: BlockId, labels: &[(&str, usize)], serial: u32) {
         let Kind::Loop(each) = &self.blocks[block].kind else { return };
         let (body, between, canary) = (each.body.clone(), each.between.clone(), each.canary);
+        let (mut known, mut preceding) = (each.known.clone(), each.preceding.clone());
         let outer = self.blocks[block].frame;
         let mut batches = Vec::new();
         for batch in batches_of(labels.len(), serial, canary) {
-            let label = labels[batch.start];
-            let mut before = None;
-            if batch.start > 0 && !between.is_empty() {
-                let mut shapes = between.clone();
-                for shape in &mut shapes {
-                    shape.of_item(label);
-                }
-                before = Some(self.list(shapes, At { parent: Some(block), frame: outer }));
-            }
-            let items = batch.map(|item| {
-                let mut shape = body.clone();
-                shape.of_item(labels[item]);
-                self.frames.push(Frame::Item { outer, of: block, item });
-                let frame = self.frames.len() - 1;
-                self.put(shape, At { parent: Some(block), frame })
+            let label = labels[batch.start].0;
+            let before = (batch.start > 0 && !between.is_empty()).then(|| {
+                *preceding.entry(label.to_owned()).or_insert_with(|| {
+                    let mut shapes = between.clone();
+                    for shape in &mut shapes {
+                        shape.of_item(label);
+                    }
+                    self.list(shapes, At { parent: Some(block), frame: outer })
+                })
             });
-            let items = items.collect();
-            batches.push((before, items));
+            for (label, item) in &labels[batch.clone()] {
+                if *item == known.len() {
+                    let mut shape = body.clone();
+                    shape.of_item(label);
+                    self.frames.push(Frame::Item { outer, of: block, item: *item });
+                    let frame = self.frames.len() - 1;
+                    known.push(self.put(shape, At { parent: Some(block), frame }));
+                }
+            }
+            batches.push((before, labels[batch].iter().map(|(_, item)| known[*item]).collect()));
         }
         if let Kind::Loop(each) = &mut self.blocks[block].kind {
-            each.batches = batches;
+            (each.known, each.preceding, each.batches) = (known, preceding, batches);
         }
     }
 
@@ -110,6 +113,8 @@ impl Program {
                 canary,
                 max_failures,
                 on_failure,
+                known: Vec::new(),
+                preceding: BTreeMap::new(),
                 batches: Vec::new(),
             })),
             Shape::Repeat { body, has_until, max, on_failure, .. } => {

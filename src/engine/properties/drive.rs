@@ -65,6 +65,9 @@ impl Drive<'_> {
         for decision in &decisions {
             if let Decision::Cancel { step } = decision {
                 let index = self.index(step);
+                if self.engine.program.steps[index].role == super::Role::Release {
+                    return Err(format!("{step} is to be ended, which gives back what is held"));
+                }
                 self.truth[index].cancelled = true;
             }
         }
@@ -74,7 +77,9 @@ impl Drive<'_> {
         }
         // An eye that is kept open sees something at times.
         if self.chance(8) != 7 {
-            let eyes = |decision: &Decision| matches!(decision, Decision::Watch { .. } | Decision::Limit { .. });
+            let eyes = |decision: &Decision| {
+                matches!(decision, Decision::Watch { .. } | Decision::Limit { .. } | Decision::Lapse { .. })
+            };
             decisions.retain(|decision| !eyes(decision));
         }
         while !decisions.is_empty() {
@@ -96,28 +101,24 @@ impl Drive<'_> {
             Decision::Held { step } => Event::HoldTaken { step, expires: None },
             Decision::Watch { step, watch } => Event::WatchTripped { step, watch, detail: String::new() },
             Decision::Limit { step } => Event::LimitReached { step },
+            Decision::Lapse { step } => self.lapse(step),
             Decision::Append(event) => event,
             Decision::Attempt { step, attempt, .. } => self.begin(step, attempt),
             Decision::Await { step, attempt } => self.finish(step, attempt)?,
             Decision::Recover { step, attempt } => self.recover(step, attempt),
-            Decision::AskCheck { step } => {
-                let honest = self.chance(4) > 0;
-                let holds = self.truth[self.index(&step)].in_place;
-                let answer = if !honest {
-                    Answer::Unknown
-                } else if holds {
-                    Answer::Holds
-                } else {
-                    Answer::DoesNotHold
-                };
-                Event::CheckAnswered { step, answer, detail: String::new() }
-            }
+            Decision::AskCheck { step } => self.check(step),
             Decision::Undo { step, part, attempt, .. } => {
                 if self.chance(6) == 5 {
                     Event::UndoRefused { step, part, attempt, failure: failure(FailureKind::Connection) }
                 } else {
-                    Event::UndoStarted { step, part, attempt, intent: Intent::Program }
+                    let intent = if self.chance(3) == 2 { Intent::Person } else { Intent::Program };
+                    Event::UndoStarted { step, part, attempt, intent }
                 }
+            }
+            Decision::AwaitUndo { step, part, attempt } if self.by_person(&step) => {
+                let choice = self.engine.state.decision.as_ref().map(|decided| decided.choice);
+                let outcome = if choice == Some(Choice::Succeeded) { Outcome::Succeeded } else { Outcome::Failed };
+                self.undo_ended(step, part, attempt, outcome)
             }
             Decision::AwaitUndo { step, part, attempt } => {
                 if !self.truth[self.index(&step)].begun_here {
@@ -133,12 +134,37 @@ impl Drive<'_> {
             }
             Decision::Ask { step, question } => {
                 let choices = question.choices().to_vec();
-                Event::QuestionAsked { step, question, text: String::new(), choices }
+                let by_person = matches!(question, Question::Confirm | Question::Manual);
+                let until = (by_person && self.chance(2) == 1).then(String::new);
+                Event::QuestionAsked { step, question, text: String::new(), choices, until }
             }
             Decision::Answer => return Ok(self.answer()),
             Decision::Cancel { .. } | Decision::End(_) => return Ok(None),
         };
         Ok(Some(event))
+    }
+
+    /// Nobody answered in time.
+    fn lapse(&mut self, step: String) -> Event {
+        let index = self.index(&step);
+        let fold = &self.engine.state.steps[index];
+        if fold.undo.is_by_person() {
+            let (part, attempt) = (fold.undo.part, fold.undo.attempts);
+            return self.undo_ended(step, part, attempt, Outcome::TimedOut);
+        }
+        let (effect, attempt) = (!self.engine.program.steps[index].read_only, fold.attempts);
+        self.truth[index].in_place |= effect && self.chance(2) == 1;
+        finished(step, attempt, Outcome::TimedOut, Some(FailureKind::Timeout))
+    }
+
+    fn check(&mut self, step: String) -> Event {
+        let honest = self.chance(4) > 0;
+        let answer = match self.truth[self.index(&step)].in_place {
+            _ if !honest => Answer::Unknown,
+            true => Answer::Holds,
+            false => Answer::DoesNotHold,
+        };
+        Event::CheckAnswered { step, answer, detail: String::new() }
     }
 
     fn enter(&mut self, step: String) -> Event {
@@ -171,7 +197,13 @@ impl Drive<'_> {
             6 if fold.attempts == 0 => Event::StepSkipped { step, reason: String::new() },
             7 => {
                 let by_server = self.engine.program.steps[index].atomic && self.chance(2) == 1;
-                let kind = if by_server { FailureKind::Sql } else { FailureKind::Precondition };
+                let goes_on = fold.has_failed() && fold.attempts > 0 && !node.by_person && self.chance(2) == 1;
+                let kind = match (goes_on, by_server) {
+                    (true, _) => FailureKind::LeftBehind,
+                    (false, true) => FailureKind::Sql,
+                    (false, false) => FailureKind::Precondition,
+                };
+                self.truth[index].still_runs |= goes_on;
                 Event::StepRefused { step, attempt, failure: failure(kind) }
             }
             _ => {
@@ -242,8 +274,12 @@ impl Drive<'_> {
     }
 
     fn undo_finished(&mut self, step: String, part: usize, attempt: u32) -> Event {
-        let index = self.index(&step);
         let outcome = if self.chance(8) == 7 { Outcome::Failed } else { Outcome::Succeeded };
+        self.undo_ended(step, part, attempt, outcome)
+    }
+
+    fn undo_ended(&mut self, step: String, part: usize, attempt: u32, outcome: Outcome) -> Event {
+        let index = self.index(&step);
         if outcome == Outcome::Succeeded {
             self.truth[index].undone_parts = part + 1;
             if part + 1 == self.parts(index) {
@@ -251,6 +287,10 @@ impl Drive<'_> {
             }
         }
         Event::UndoFinished { step, part, attempt, outcome, failure: None, duration_ms: 0, output: None }
+    }
+
+    fn by_person(&self, step: &str) -> bool {
+        self.engine.state.steps[self.index(step)].undo.is_by_person()
     }
 
     fn parts(&self, index: usize) -> usize {

@@ -23,6 +23,8 @@ struct Places<'d> {
     releasing: BTreeSet<&'d str>,
     /// What takes a hold was carried out or found done, and not left out since.
     acquired: BTreeSet<usize>,
+    /// A rollback has begun.
+    back: bool,
 }
 
 impl<'d> Places<'d> {
@@ -34,6 +36,7 @@ impl<'d> Places<'d> {
             ever: BTreeSet::new(),
             releasing: BTreeSet::new(),
             acquired: BTreeSet::new(),
+            back: false,
         }
     }
 
@@ -66,16 +69,18 @@ impl<'d> Places<'d> {
                 }
             }
             Event::RollbackStarted { .. } | Event::LimitReached { .. } => {
+                self.back |= matches!(event, Event::RollbackStarted { .. });
                 self.running.retain(|index| !steps[*index].by_person);
             }
-            Event::AttemptStarted { step, .. } => return self.begins(drive.index(step), false),
-            Event::UndoStarted { step, .. } => return self.begins(drive.index(step), true),
+            Event::AttemptStarted { step, .. } | Event::UndoStarted { step, .. } => {
+                return self.begins(drive.index(step));
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn begins(&mut self, index: usize, back: bool) -> Result<(), String> {
+    fn begins(&mut self, index: usize) -> Result<(), String> {
         let program = &self.drive.engine.program;
         self.running.insert(index);
         self.acquired.insert(index);
@@ -86,19 +91,19 @@ impl<'d> Places<'d> {
             self.releasing.insert(hold);
         }
         // What is given back late, because that failed before, is given back as things are.
-        if !releases && let Some(name) = self.missing(index, back) {
+        if !releases && let Some(name) = self.missing(index) {
             return Err(format!("{} begins although {name} is not held", program.steps[index].name));
         }
-        if back { Ok(()) } else { self.beside_it(index) }
+        if self.back { Ok(()) } else { self.beside_it(index) }
     }
 
     /// A hold around a step that has to be held when it begins, and is not.
-    fn missing(&self, index: usize, back: bool) -> Option<&'d str> {
+    fn missing(&self, index: usize) -> Option<&'d str> {
         let program = &self.drive.engine.program;
         holds_around(self.drive, index).into_iter().find_map(|hold| {
             let name = program.blocks[hold].name.as_str();
             let Kind::Hold(hold) = &program.blocks[hold].kind else { return None };
-            let needed = if back {
+            let needed = if self.back {
                 hold.retake && self.ever.contains(name)
             } else {
                 program.steps_within(hold.acquire).iter().any(|at| self.acquired.contains(at))

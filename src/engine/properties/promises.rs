@@ -238,7 +238,9 @@ fn lies_behind_something_named(drive: &Drive, index: usize) -> bool {
         let passed_over = (fold.failure.is_some() || fold.limit_reached) && named(&program.blocks[outer].name);
         let tolerates = matches!(program.blocks[outer].kind, Kind::Loop(_) | Kind::Background(..));
         let beside = tolerates && program.steps_within(inner).into_iter().any(failed);
-        fold.skipped.is_some() || passed_over || beside
+        // An item of an earlier round that is none any more.
+        let gone = tolerates && !program.within(outer).contains(&inner);
+        fold.skipped.is_some() || passed_over || beside || gone
     })
 }
 

@@ -11,6 +11,7 @@ use crate::model::result::StepResult;
 use crate::model::runbook::Runbook;
 use crate::model::status::{Pending, Status};
 use crate::report::view::{Progress, Prompt, View};
+use crate::run::clock;
 use crate::run::status::status;
 
 /// A second fold over the records of a run.
@@ -67,7 +68,7 @@ impl Shared {
     /// Looks at the run as it is.
     pub fn with<T>(&self, look: impl FnOnce(Standing<'_>) -> T) -> T {
         let board = self.lock();
-        look(Standing { runbook: &board.runbook, status: &board.status() })
+        look(Standing { runbook: &board.runbook, status: &board.status(), now: clock::now() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
@@ -105,6 +106,10 @@ impl<V: View> View for Mirrored<V> {
 
     fn prompt(&mut self, prompt: &Prompt<'_>) {
         self.view.prompt(prompt);
+    }
+
+    fn typed(&mut self) {
+        self.view.typed();
     }
 
     fn not_understood(&mut self, why: &str) {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::pending::{is_skipped, is_stopping};
@@ -12,8 +13,9 @@ use crate::model::event::Event;
 use crate::model::question::{Choice, OpenQuestion};
 use crate::model::runbook::{ParameterType, Runbook};
 use crate::model::status::{RunState, Status, StepState};
-use crate::model::step::{Action, ManualAction};
-use crate::run::question::typed;
+use crate::model::step::ManualAction;
+use crate::run::lapse::is_late;
+use crate::run::question::{manual, typed};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +35,8 @@ pub struct Standing<'a> {
     pub runbook: &'a Runbook,
     /// Where it stands.
     pub status: &'a Status,
+    /// When it does.
+    pub now: Timestamp,
 }
 
 /// What a request asks for, by whom.
@@ -133,12 +137,16 @@ impl<'a> Standing<'a> {
         let Some(open) = self.asks(&step) else {
             return Err(refused(format!("{} does not ask about {step}", self.status.run), self.help()));
         };
+        if is_late(open, self.now) {
+            let message = format!("the time to answer about {step} is over");
+            return Err(refused(message, format!("runbook resume {} ends it as timed out", self.status.run)));
+        }
         let Some(choice) = open.choices.iter().copied().find(|known| known.as_str() == choice) else {
             let words: Vec<&str> = open.choices.iter().map(|choice| choice.as_str()).collect();
             let message = format!("`{choice}` does not answer that question");
             return Err(invalid(message, format!("type one of: {}", words.join(", "))));
         };
-        let manual = manual(self.runbook, &step);
+        let manual = manual(self.runbook, open);
         let evidence = manual.is_some_and(|manual| manual.evidence_required);
         if open.question.needs_reason(choice, evidence) && reason.trim().is_empty() {
             return Err(invalid("this answer needs a reason", "add --reason \"what you saw\""));
@@ -191,16 +199,6 @@ impl<'a> Standing<'a> {
             }
             (None, _) => format!("it asks nothing now; runbook status {run} shows where it stands"),
         }
-    }
-}
-
-/// What a person has to enter at a step. Items of a loop have the name of their step before their bracket.
-#[must_use]
-pub fn manual<'r>(runbook: &'r Runbook, step: &str) -> Option<&'r ManualAction> {
-    let plain = step.split('[').next().unwrap_or(step);
-    match &runbook.step(step).or_else(|| runbook.step(plain))?.action {
-        Action::Manual(manual) => Some(manual),
-        _ => None,
     }
 }
 

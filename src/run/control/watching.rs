@@ -8,7 +8,6 @@ use super::keyboard::Keyboard;
 use super::pending;
 use super::protocol::{Request, Response};
 use super::tail::Tail;
-use super::translate::manual;
 use super::{client, protocol};
 use crate::engine::{Engine, Illegal};
 use crate::journal::chain::ChainError;
@@ -21,6 +20,7 @@ use crate::model::runbook::Runbook;
 use crate::model::status::{Pending, Status};
 use crate::report::terminal;
 use crate::report::view::{Progress, View};
+use crate::run::question::manual;
 use crate::run::{clock, status};
 
 /// How often the journal and the output of what runs are looked at.
@@ -212,8 +212,8 @@ impl<V: View> Watching<V> {
         self.view.question(&open);
         let Some(keyboard) = &mut self.keyboard else { return };
         keyboard.forget();
-        let step = open.step.clone();
-        self.asking = Some(Asking::new(open, manual(&self.runbook, &step)));
+        let manual = manual(&self.runbook, &open);
+        self.asking = Some(Asking::new(open, manual));
         self.prompt();
     }
 
@@ -225,6 +225,7 @@ impl<V: View> Watching<V> {
 
     async fn typed(&mut self, line: &str) {
         let Some(asking) = &mut self.asking else { return };
+        self.view.typed();
         if let Err(why) = asking.take(line) {
             self.view.not_understood(&why);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Written, local};
 use crate::engine::Engine;
-use crate::engine::program::{Frame, Role};
+use crate::engine::program::{Frame, Kind, Role};
 use crate::expression::{Scope, Seen, SeenStep, identifier};
 use crate::model::call::Hidden;
 use crate::model::flow::Included;
@@ -128,9 +128,8 @@ impl Frames {
         let name = self.written.items.get(crate::model::parts::written(&engine.program.blocks[of].name));
         let value = engine.state.blocks[of].items.get(item).map(|item| item.value.clone()).unwrap_or_default();
         let mut steps = BTreeMap::new();
-        if let crate::engine::program::Kind::Loop(each) = &engine.program.blocks[of].kind {
-            let items: Vec<usize> = each.batches.iter().flat_map(|batch| batch.1.iter().copied()).collect();
-            let within = items.get(item).map(|block| engine.program.blocks_within(*block)).unwrap_or_default();
+        if let Kind::Loop(each) = &engine.program.blocks[of].kind {
+            let within = each.known.get(item).map(|block| engine.program.blocks_within(*block)).unwrap_or_default();
             let names = within.into_iter().map(|block| &engine.program.blocks[block].name);
             steps.extend(names.filter(|name| !name.is_empty()).map(|name| (identifier(local(name)), Seen::Unknown)));
         }
@@ -158,10 +157,17 @@ impl Frames {
     /// A loop has its items, or an included runbook its parameters.
     pub(super) fn entered(&mut self, engine: &Engine, step: &str) {
         for (place, frame) in engine.program.frames.iter().enumerate() {
-            if let Frame::Include { of, .. } = *frame
-                && engine.program.blocks[of].name == step
-            {
-                self.names[place] = self.include(engine, of);
+            let (Frame::Include { of, .. } | Frame::Item { of, .. }) = *frame else { continue };
+            if engine.program.blocks[of].name != step {
+                continue;
+            }
+            let fold = &engine.state.blocks[of];
+            match (frame, &mut self.names[place]) {
+                (Frame::Item { item, .. }, Names::Item { value, .. }) => {
+                    *value = fold.items.get(*item).map(|item| item.value.clone()).unwrap_or_default();
+                }
+                (_, Names::Whole { scope, .. }) => scope.set_parameters(&fold.parameters),
+                _ => {}
             }
         }
     }
@@ -171,7 +177,7 @@ impl Frames {
         let frame = self.frame(step);
         self.set(frame, local(step), Seen::Absent);
         for block in engine.program.blocks_named(step) {
-            if let crate::engine::program::Kind::Loop(each) = &engine.program.blocks[*block].kind {
+            if let Kind::Loop(each) = &engine.program.blocks[*block].kind {
                 let names = each.body.names();
                 for name in names {
                     self.set(frame, local(name), Seen::Absent);
@@ -230,13 +236,13 @@ impl Frames {
     /// A step of a loop as it is seen from outside: item by item, as far as they have come.
     fn of_all_items(&self, engine: &Engine, of: usize, name: &str) -> SeenStep {
         let mut items = Vec::new();
-        for (place, frame) in engine.program.frames.iter().enumerate() {
-            let (Frame::Item { of: other, .. }, Names::Item { value, steps, .. }) = (frame, &self.names[place]) else {
-                continue;
-            };
-            if *other != of {
-                continue;
-            }
+        let now = match &engine.program.blocks[of].kind {
+            Kind::Loop(each) => each.batches.iter().flat_map(|batch| batch.1.iter().copied()).collect(),
+            _ => Vec::new(),
+        };
+        for block in now {
+            let frame = engine.program.blocks[block].frame;
+            let Names::Item { value, steps, .. } = &self.names[frame] else { continue };
             if let Some(Seen::Step(step)) = steps.get(&identifier(name)) {
                 items.push((value.clone(), Arc::clone(step)));
             }
