@@ -593,7 +593,13 @@ fn after_an_answer_with_a_rollback_no_item_is_tried_anew_when_the_run_is_taken_u
         Event::LoopStarted { step: name.clone(), items, serial: 1 },
         started("a[x]", 1),
         ended("a[x]", 1, Outcome::Failed),
-        Event::QuestionAsked { step: name.clone(), question: Question::Canary, text: String::new(), choices },
+        Event::QuestionAsked {
+            step: name.clone(),
+            question: Question::Canary,
+            text: String::new(),
+            choices,
+            until: None,
+        },
         Event::DecisionMade { step: name.clone(), choice: Choice::Rollback, by, reason, values },
         stop,
     ]);
