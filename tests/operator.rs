@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/scenario.rs"]
 mod scenario;
+#[expect(dead_code, reason = "every file of tests uses a part of it")]
 #[path = "support/screen.rs"]
 mod screen;
 #[path = "support/until.rs"]
@@ -43,7 +44,7 @@ fn a_run_whose_step_was_ended_says_who_did_it_and_that_it_tries_that_step_again(
     let executor = scenario.start(&["exec", "runbook.yaml"]);
     until("the first step", || scenario.path("running").exists());
     scenario.run(&["abort", "--reason", "wrong server"]).exits(0);
-    let ended = scenario.wait(executor).exits(6).says("ending what runs now: a program gets TERM, and KILL after 10 s");
+    let ended = scenario.wait(executor).exits(6).says("ending what runs now: a program gets TERM, and KILL after SOME");
     let by = format!("Stopped after slow failed. Nothing was undone.\n  by {}: wrong server\n", user());
     for ran in [ended, scenario.run(&["status"]).exits(0)] {
         ran.says(&by).says("next: runbook resume RUN\n          tries slow again, and goes on\n");

@@ -298,7 +298,13 @@ impl Human {
             | Event::UndoFinished { step, .. }
             | Event::UndoSettled { step, .. } => drop(self.under_way.remove(step)),
             Event::DecisionMade { .. } => {
-                for (step, since) in &self.under_way {
+                let acts = |step: &str| !matches!(self.known(step).kind, "confirm" | "manual");
+                let runs = self.under_way.iter().filter(|(step, _)| acts(step));
+                let runs: Vec<(String, String)> = runs.map(|(step, since)| (step.clone(), since.clone())).collect();
+                if !runs.is_empty() && std::mem::take(&mut self.at_prompt) {
+                    err("\n");
+                }
+                for (step, since) in &runs {
                     let ago = seconds_between(since, &record.at).unwrap_or_default();
                     self.live.go_on(step, Duration::try_from_secs_f64(ago).unwrap_or_default());
                 }

@@ -26,10 +26,15 @@ impl Engine {
         let state = &mut self.state;
         let asked = state.question.as_ref().and_then(|open| self.program.index(&open.step));
         let mut anew = Vec::new();
+        // Whoever answered with a rollback wants nothing tried before it.
+        let of_steps = state.steps.iter().map(|fold| fold.verdict);
+        let goes_back = of_steps
+            .chain(state.blocks.iter().map(|fold| fold.verdict))
+            .any(|verdict| verdict == Some(Choice::Rollback));
         let left_behind: Vec<bool> = (0..self.program.steps.len()).map(|index| self.is_left_behind(index)).collect();
         let state = &mut self.state;
         for (index, fold) in state.steps.iter_mut().enumerate() {
-            if asked != Some(index) && !left_behind[index] && fold.is_tried_anew(halted) {
+            if !goes_back && asked != Some(index) && !left_behind[index] && fold.is_tried_anew(halted) {
                 fold.verdict = None;
                 fold.tries = 0;
                 fold.granted = 0;
