@@ -268,8 +268,10 @@ impl Engine {
                 continue;
             }
             if self.is_unclean(block) {
-                self.give_back(block, hold, &mut out);
-                return Some(Look::Do(out));
+                return Some(match self.give_back(block, hold, &mut out) {
+                    Walk::Failed(fault) => Look::Stuck(fault.reason),
+                    _ => Look::Do(out),
+                });
             }
             return Some(match self.walk(hold.acquire, Mode::Begin, &mut out) {
                 Walk::Through => Look::first(Decision::Held { step: self.program.blocks[block].name.clone() }),

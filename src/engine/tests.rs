@@ -9,7 +9,9 @@ use super::program::{Node, NodeUndo, Program, Role};
 use super::shape::Shape;
 use super::state::State;
 use super::{Decision, Engine};
-use crate::model::event::{Answer, Event, Intent, Outcome, Remaining, ResumeIntent, RunOutcome, SettledBy, Settlement};
+use crate::model::event::{
+    Answer, Event, Intent, Item, Outcome, Remaining, ResumeIntent, RunOutcome, SettledBy, Settlement,
+};
 use crate::model::flow::{Trip, Way};
 use crate::model::question::{Choice, Question};
 use crate::model::result::{Failure, FailureKind, StepResult};
@@ -553,15 +555,7 @@ fn an_undo_that_failed_is_tried_again_when_a_run_is_taken_up_that_was_stopped() 
 
 #[test]
 fn a_part_of_a_hold_that_is_carried_out_only_when_it_is_taken_again_is_given_back_in_its_place() {
-    let part = |name, role| acts(Node { role, undo: NodeUndo::NotNeeded, ..node(name) }, Vec::new());
-    let mut engine = shaped(vec![Shape::Hold {
-        name: "hold".to_owned(),
-        acquire: vec![part("left-out", Role::Acquire), part("take", Role::Acquire)],
-        members: vec![acts(node("a"), Vec::new())],
-        release: vec![part("give", Role::Release)],
-        release_on: Way::ALL.into_iter().collect(),
-        retake: true,
-    }]);
+    let mut engine = holds(&["left-out", "take"]);
     let hold = || "hold".to_owned();
     let done = |step, attempt| [started(step, attempt), ended(step, attempt, Outcome::Succeeded)];
     let skipped = Event::StepSkipped { step: "left-out".to_owned(), reason: String::new() };
@@ -577,4 +571,71 @@ fn a_part_of_a_hold_that_is_carried_out_only_when_it_is_taken_again_is_given_bac
     assert_eq!(engine.after(done("take", 2)), Decision::Held { step: hold() });
     let undo = Decision::Undo { step: "a".to_owned(), part: 0, attempt: 1, delay: Duration::ZERO };
     assert_eq!(engine.after([taken()]), undo);
+}
+
+#[test]
+fn after_an_answer_with_a_rollback_no_item_is_tried_anew_when_the_run_is_taken_up() {
+    let name = "each".to_owned();
+    let mut engine = shaped(vec![Shape::Loop {
+        name: name.clone(),
+        body: Box::new(acts(node("a"), Vec::new())),
+        between: Vec::new(),
+        canary: Some(1),
+        max_failures: 1,
+        on_failure: OnFailure::Stop,
+    }]);
+    let item = |label: &str| Item { label: label.to_owned(), value: serde_json::Value::Null };
+    let items = vec![item("x"), item("y")];
+    let choices = Question::Canary.choices().to_vec();
+    let (by, reason, values) = (String::new(), String::new(), BTreeMap::new());
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let stopped = engine.after([
+        Event::LoopStarted { step: name.clone(), items, serial: 1 },
+        started("a[x]", 1),
+        ended("a[x]", 1, Outcome::Failed),
+        Event::QuestionAsked {
+            step: name.clone(),
+            question: Question::Canary,
+            text: String::new(),
+            choices,
+            until: None,
+        },
+        Event::DecisionMade { step: name.clone(), choice: Choice::Rollback, by, reason, values },
+        stop,
+    ]);
+    let Decision::Append(end) = stopped else { panic!("{stopped:?}") };
+    let decision = engine.after([end, resumed()]);
+    assert!(matches!(decision, Decision::Append(Event::RollbackStarted { .. })), "{decision:?}");
+}
+
+/// One step `a` within a hold that these take and `give` gives back.
+fn holds(acquire: &[&str]) -> Engine {
+    let part = |name, role| acts(Node { role, undo: NodeUndo::NotNeeded, ..node(name) }, Vec::new());
+    shaped(vec![Shape::Hold {
+        name: "hold".to_owned(),
+        acquire: acquire.iter().map(|name| part(name, Role::Acquire)).collect(),
+        members: vec![acts(node("a"), Vec::new())],
+        release: vec![part("give", Role::Release)],
+        release_on: Way::ALL.into_iter().collect(),
+        retake: true,
+    }])
+}
+
+#[test]
+fn a_rollback_is_stuck_where_what_it_took_again_in_part_cannot_be_given_back() {
+    let mut engine = holds(&["take"]);
+    let hold = || "hold".to_owned();
+    let done = |step, attempt| [started(step, attempt), ended(step, attempt, Outcome::Succeeded)];
+    let failed = |step, attempt| [started(step, attempt), ended(step, attempt, Outcome::Failed)];
+    let stop = Event::StopRequested { by: String::new(), reason: String::new() };
+    let back = Event::RollbackStarted { reason: String::new(), to: None };
+    let begun = done("take", 1).into_iter().chain([Event::HoldTaken { step: hold(), expires: None }]);
+    let released = done("give", 1).into_iter().chain([Event::HoldReleased { step: hold() }]);
+    let end = Event::RunFinished { outcome: RunOutcome::Stopped, remaining: Vec::new() };
+    let stopped = begun.chain(done("a", 1)).chain([stop]).chain(released).chain([end, resumed(), back]);
+    assert_eq!(engine.after(stopped), attempt("take", 2));
+    let last = engine.after(failed("take", 2).into_iter().chain(failed("give", 2)));
+    let Decision::Append(Event::RunFinished { outcome: RunOutcome::Stuck, .. }) = &last else { panic!("{last:?}") };
+    let Decision::Append(end) = last else { return };
+    assert_eq!(engine.after([end, resumed()]), attempt("give", 3), "once what stands in its way is mended");
 }
