@@ -66,7 +66,7 @@ impl Engine {
 
     /// What failed in the background of a list that is over. Its failure counts at the join, or here where nothing joins
     /// it; what it holds for a rollback that does not come is given back.
-    pub(super) fn failed_apart(&self, apart: Vec<(BlockId, Fault)>, walk: Walk, out: &mut Decisions) -> Walk {
+    pub(super) fn failed_apart(&self, apart: &[(BlockId, Fault)], walk: Walk, out: &mut Decisions) -> Walk {
         let walk = match (walk, apart.iter().find(|(member, _)| !self.is_joined(*member))) {
             (Walk::Through, Some((_, fault))) => Walk::Failed(fault.clone()),
             (walk, _) => walk,

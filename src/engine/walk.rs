@@ -247,7 +247,7 @@ impl Engine {
             walk = Walk::Failed(fault);
         }
         if beside.is_empty() {
-            return self.failed_apart(apart, walk, out);
+            return self.failed_apart(&apart, walk, out);
         }
         self.end_beside(&beside, walk, (mode, first), out)
     }
