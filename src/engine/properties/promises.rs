@@ -206,12 +206,14 @@ fn undos_come_newest_first(drive: &Drive) -> Result<(), String> {
                 let mut lines: Vec<usize> = started.iter().map(|name| drive.index(name)).collect();
                 lines.retain(|index| {
                     let node = &drive.engine.program.steps[*index];
-                    matches!(node.undo, NodeUndo::PointOfNoReturn(_))
-                        && (drive.truth[*index].in_place || (node.is_confirm && confirmed(node, *index)))
+                    let may_be = drive.truth[*index].in_place || drive.engine.state.steps[*index].maybe_in_place;
+                    let counts = if node.is_confirm { confirmed(node, *index) } else { may_be };
+                    matches!(node.undo, NodeUndo::PointOfNoReturn(_)) && counts
                 });
-                // Of one with several items the first counts.
+                // Of one with several items the first counts, as far as anybody knows.
                 let mut names = BTreeSet::new();
                 lines.retain(|index| names.insert(written(&drive.engine.program.steps[*index].name)));
+                lines.retain(|index| drive.engine.program.steps[*index].is_confirm || drive.truth[*index].in_place);
                 let passed =
                     lines.into_iter().find(|index| started[place + 1..].iter().any(|name| drive.index(name) == *index));
                 if let Some(index) = passed {
