@@ -208,7 +208,7 @@ fn a_disk_that_a_step_fills_stops_the_run_and_room_lets_it_go_on() {
     let filling = FINE.replace("  - id: two", "  - id: fill\n    shell: ./witness; head -c 16M /dev/zero > state/filler || true\n    verify: { command: [\"true\"] }\n    rollback: { command: [./witness] }\n  - id: two");
     let scenario = Scenario::new(&filling);
     let Some(_disk) = SmallDisk::mount(&scenario) else { return };
-    scenario.exec(&[]).exits(6).warns("help: ").warns("runbook resume");
+    scenario.exec(&[]).exits(6).says("make room, then: runbook resume");
     let before = scenario.witness();
     assert_eq!(before, ["do one 1", "do fill 1"]);
     scenario.resume().exits(6);

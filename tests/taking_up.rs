@@ -334,8 +334,8 @@ fn an_undo_that_nobody_could_carry_out_is_answered_for_with_a_reason() {
         program.args(all).current_dir(scene.folder.path()).env("RUNBOOK_STATE", scene.path("state"));
         program.output().expect("the program").status.code()
     };
-    assert_eq!(alone(&["exec", "scene.yaml"]), Some(5));
-    assert_eq!(alone(&["answer", "2", "it", "succeeded"]), Some(2), "a reason is needed");
+    assert_eq!(alone(&["exec", "scene.yaml"]), Some(7), "it waits for an answer");
+    assert_eq!(alone(&["answer", "2", "it", "failed"]), Some(2), "a reason is needed");
     assert_eq!(alone(&["answer", "2", "it", "succeeded", "--reason", "put back by hand"]), Some(0));
     assert_eq!(alone(&["rollback"]), Some(4));
     assert!(scene.path("undone").exists());

@@ -180,6 +180,7 @@ impl Engine {
         if self.program.steps[index].role == Role::Acquire {
             self.release_is_due_again(index);
         }
+        self.handler_is_due_again(index);
         Ok(())
     }
 

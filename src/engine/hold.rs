@@ -1,6 +1,6 @@
 //! Holds, and what is watched or limited while its steps run.
 
-use super::program::{BlockId, Guarded, Held, Role};
+use super::program::{BlockId, Guarded, Held, Kind, Role};
 use super::state::Standing;
 use super::walk::{Decisions, Fault, Mode, Walk};
 use super::{Decision, Engine};
@@ -39,7 +39,7 @@ impl Engine {
     /// A hold that is not held: it is taken first, unless what it is for does not go on.
     fn take(&self, block: BlockId, hold: &Held, mode: Mode, out: &mut Decisions) -> Walk {
         // A release that was begun is seen to its end before it is taken once more.
-        if self.is_unclean(block) || self.is_begun(hold.release) && self.is_partly_taken(hold) {
+        if self.has_to_be_given_back(block, hold) {
             return self.give_back(block, hold, out);
         }
         if self.state.blocks[block].was_held && !self.is_begun(hold.acquire) {
@@ -63,7 +63,9 @@ impl Engine {
             // Left out: what it is for has a `when` of its own.
             Walk::Through => self.walk(hold.inner, mode, out),
             // What nobody knows is settled first.
-            Walk::Idle if mode != Mode::Wait && self.is_partly_taken(hold) && !self.is_unknown(hold.acquire) => {
+            Walk::Idle
+                if mode != Mode::Wait && self.is_partly_taken(hold) && self.unknown_within(hold.acquire).is_none() =>
+            {
                 self.give_back(block, hold, out)
             }
             other => other,
@@ -100,9 +102,10 @@ impl Engine {
         self.program.block_of(failed)
     }
 
-    fn is_unknown(&self, list: BlockId) -> bool {
-        let steps = self.program.steps_within(list);
-        steps.into_iter().any(|index| self.state.steps[index].state == Standing::Unknown)
+    /// A step of a block of which nobody knows how it ended.
+    pub(super) fn unknown_within(&self, block: BlockId) -> Option<usize> {
+        let mut steps = self.program.steps_within(block).into_iter();
+        steps.find(|index| self.state.steps[*index].state == Standing::Unknown)
     }
 
     /// Whether something of what takes a hold may be in place.
@@ -114,6 +117,11 @@ impl Engine {
     /// Whether taking a hold went wrong, so that it has to be released before it is taken again.
     pub(super) fn is_unclean(&self, block: BlockId) -> bool {
         self.state.blocks[block].unclean
+    }
+
+    /// Whether a hold that is not held has to be released before anything else is done about it.
+    pub(super) fn has_to_be_given_back(&self, block: BlockId, hold: &Held) -> bool {
+        self.is_unclean(block) || self.is_begun(hold.release) && self.is_partly_taken(hold)
     }
 
     /// The holds that a step stands in, the outermost first, with their blocks.
@@ -128,7 +136,7 @@ impl Engine {
 
     pub(super) fn hold_at(&self, block: BlockId) -> Option<&Held> {
         match &self.program.blocks[block].kind {
-            super::program::Kind::Hold(hold) => Some(hold),
+            Kind::Hold(hold) => Some(hold),
             _ => None,
         }
     }

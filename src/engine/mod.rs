@@ -6,6 +6,7 @@
 //! only difference is how many events there are already.
 
 mod apply;
+mod beside;
 mod decide;
 mod hold;
 pub mod program;

@@ -157,7 +157,7 @@ impl Engine {
                 let released = self.is_begun(hold.release) && self.is_through(hold.release);
                 return released.then_some(Decision::Append(Event::HoldReleased { step }));
             }
-            let taken = !self.is_unclean(block) && self.is_taken(hold) && self.is_through(hold.acquire);
+            let taken = !self.has_to_be_given_back(block, hold) && self.is_taken(hold) && self.is_through(hold.acquire);
             taken.then_some(Decision::Held { step })
         })
     }
@@ -166,7 +166,9 @@ impl Engine {
     fn holds_held(&self) -> Vec<(BlockId, &Held)> {
         let blocks = (0..self.program.blocks.len()).rev();
         let holds = blocks.filter_map(|block| Some((block, self.hold_at(block)?)));
-        holds.filter(|(block, _)| self.state.blocks[*block].held || self.is_unclean(*block)).collect()
+        holds
+            .filter(|(block, hold)| self.state.blocks[*block].held || self.has_to_be_given_back(*block, hold))
+            .collect()
     }
 
     /// Steps of these that changed something, with the reason why it was left.
@@ -239,7 +241,7 @@ impl Engine {
         }
         let step = self.program.blocks[block].name.clone();
         let is_held = self.state.blocks[block].held;
-        if !is_held && !self.is_unclean(block) {
+        if !is_held && !self.has_to_be_given_back(block, hold) {
             let waits = matches!(fold.state, Standing::Succeeded | Standing::InPlace);
             return if waits { Look::first(Decision::Held { step }) } else { Look::Through };
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::program::{BlockId, Kind, Looped, NodeUndo, Role, Rounds};
+use super::program::{BlockId, Kind, Looped, NodeUndo, Rounds};
 use super::state::{BlockFold, Standing};
 use super::{Decision, Engine};
 use crate::model::event::Event;
@@ -100,7 +100,16 @@ impl Engine {
                 Some(handler) if self.walk(handler, mode, out) == Walk::Busy => Walk::Busy,
                 _ => Walk::Idle,
             },
-            Standing::Failed | Standing::TimedOut if self.may_retry(index) => self.begin(index, mode, out),
+            Standing::Failed | Standing::TimedOut if self.may_retry(index) => {
+                // What nobody knows of the last failure's handler is settled before there is another failure.
+                match handler.and_then(|handler| self.unknown_within(handler)) {
+                    Some(unknown) => {
+                        self.put(self.settle(unknown), out);
+                        Walk::Busy
+                    }
+                    None => self.begin(index, mode, out),
+                }
+            }
             // What the program ended was meant to be ended: whoever did it says what follows.
             Standing::Failed | Standing::TimedOut if fold.was_cancelled() && fold.tries > 0 => {
                 let reason = fold.reason.clone().unwrap_or_default();
@@ -214,14 +223,15 @@ impl Engine {
         let first = out.len();
         let mut beside = Vec::new();
         let mut walk = Walk::Through;
-        let mut ordered = None;
+        let (mut ordered, mut apart) = (None, Vec::new());
         for member in &members[from..] {
             let mode = ordered.as_ref().map_or(mode, |fault: &Fault| Mode::Fail { back: fault.back });
             match (self.walk(*member, mode, out), self.background(*member)) {
                 (Walk::Failed(fault), Some(_)) if fault.ordered => ordered = Some(fault),
                 (Walk::Busy | Walk::Idle, Some(until_end)) => beside.push((*member, until_end)),
                 (Walk::Failed(fault), Some(true)) if !self.was_ended(*member) => walk = Walk::Failed(fault),
-                (Walk::Through, _) | (Walk::Failed(_), Some(_)) => {}
+                (Walk::Failed(fault), Some(_)) => apart.push((*member, fault)),
+                (Walk::Through, _) => {}
                 (Walk::Busy, None) => return Walk::Busy,
                 (Walk::Idle, None) => {
                     walk = Walk::Idle;
@@ -237,66 +247,9 @@ impl Engine {
             walk = Walk::Failed(fault);
         }
         if beside.is_empty() {
-            return walk;
+            return self.failed_apart(&apart, walk, out);
         }
         self.end_beside(&beside, walk, (mode, first), out)
-    }
-
-    /// What goes on beside a list that has come to its end, or will not go on: it is ended, or waited for.
-    fn end_beside(
-        &self,
-        beside: &[(BlockId, bool)],
-        walk: Walk,
-        (mode, first): (Mode, usize),
-        out: &mut Decisions,
-    ) -> Walk {
-        // A rollback ends it.
-        if matches!(&walk, Walk::Failed(fault) if fault.back) {
-            return walk;
-        }
-        let quiet = if matches!(walk, Walk::Failed(_)) { Mode::Fail { back: false } } else { mode };
-        let waits = walk == Walk::Idle && mode == Mode::Wait;
-        out.truncate(first);
-        let (mut busy, mut idle) = (false, false);
-        for (member, until_end) in beside {
-            match self.walk(*member, quiet, out) {
-                Walk::Busy => busy = true,
-                Walk::Idle => idle = true,
-                Walk::Through | Walk::Failed(_) => {}
-            }
-            if *until_end && !waits {
-                self.cancel(*member, out);
-            }
-        }
-        match walk {
-            _ if busy => Walk::Busy,
-            Walk::Through if idle => Walk::Idle,
-            walk => walk,
-        }
-    }
-
-    /// Whether a block goes on beside what follows; with whether it ends with its list.
-    fn background(&self, block: BlockId) -> Option<bool> {
-        match self.program.blocks[block].kind {
-            Kind::Background(_, until_end) => Some(until_end),
-            _ => None,
-        }
-    }
-
-    /// Whether what failed of it was ended by the program.
-    fn was_ended(&self, block: BlockId) -> bool {
-        let steps = self.program.steps_within(block);
-        steps.into_iter().all(|index| !self.state.steps[index].has_failed() || self.state.steps[index].was_cancelled())
-    }
-
-    /// Asks for the end of everything that is under way within a block, save what gives back what is held.
-    pub(super) fn cancel(&self, block: BlockId, out: &mut Decisions) {
-        for index in self.program.steps_within(block) {
-            let (node, fold) = self.both(index);
-            if fold.state == Standing::Started && !node.by_person && node.role != Role::Release {
-                out.push(Decision::Cancel { step: node.name.clone() });
-            }
-        }
     }
 
     fn walk_parallel(&self, members: &[BlockId], at_once: usize, mode: Mode, out: &mut Decisions) -> Walk {

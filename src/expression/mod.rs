@@ -10,6 +10,7 @@ mod context;
 pub mod duration;
 mod error;
 mod evaluation;
+pub mod fits;
 mod names;
 mod parsed;
 pub mod render;

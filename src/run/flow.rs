@@ -9,7 +9,7 @@ use super::clock;
 use super::session::Session;
 use super::task::{Done, Task};
 use crate::action::execute::Executor;
-use crate::check::parameters::fits;
+use crate::expression::fits::fits;
 use crate::expression::{render_text, render_value, truth};
 use crate::journal::format::timestamp;
 use crate::model::event::{Event, Item};

@@ -8,8 +8,9 @@ use super::Findings;
 use crate::check::context::Context;
 use crate::check::document::action::Include;
 use crate::check::include::{DEPTH, Examined, Outcome, STEPS};
+use crate::check::suggest;
 use crate::check::tree::NodeId;
-use crate::check::{parameters, suggest};
+use crate::expression::fits::fits;
 
 /// Runbooks that include each other.
 pub fn circle(context: &Context, findings: &mut Findings) {
@@ -74,7 +75,7 @@ fn one(context: &Context, findings: &mut Findings, node: NodeId, fields: &Includ
         };
         // What a template gives is known only when it runs.
         let value = fields.parameters.get(name).filter(|value| !has_template(value));
-        if let Some(Err(reason)) = value.map(|value| parameters::fits(parameter, value)) {
+        if let Some(Err(reason)) = value.map(|value| fits(parameter, value)) {
             findings.report(
                 context.first_line(context.span(entry.value)),
                 format!("the parameter `{name}` of `{path}` does not take this: {reason}"),

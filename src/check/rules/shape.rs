@@ -8,7 +8,8 @@ use crate::check::context::Context;
 use crate::check::decode::DecodeErrorKind;
 use crate::check::steps::{Kind, ListAt};
 use crate::check::tree::{Kind as NodeKind, NodeId};
-use crate::check::{characters, parameters, resolve, suggest};
+use crate::check::{characters, resolve, suggest};
+use crate::expression::fits::fits;
 
 /// What other tools call what the format calls something else.
 const FOREIGN: &[(&str, &str)] = &[
@@ -355,7 +356,7 @@ pub fn misfit_default(context: &Context, findings: &mut Findings) {
         {
             let message = format!("the minimum {minimum} is above the maximum {maximum}");
             findings.report(context.field_span(entry.value, "minimum"), message, "exchange the two");
-        } else if let Some(Err(reason)) = parameter.default.as_ref().map(|value| parameters::fits(&parameter, value)) {
+        } else if let Some(Err(reason)) = parameter.default.as_ref().map(|value| fits(&parameter, value)) {
             findings.report(
                 context.field_span(entry.value, "default"),
                 format!("the default of `{name}` does not fit: {reason}"),

@@ -103,7 +103,7 @@ impl Engine {
     }
 
     /// What is done about a failure is done again where it fails again.
-    fn handler_is_due_again(&mut self, index: usize) {
+    pub(super) fn handler_is_due_again(&mut self, index: usize) {
         let Some(block) = self.program.block_of(index) else { return };
         if let Kind::Step(_, Some(handler)) = self.program.blocks[block].kind {
             self.pending_again(handler, |state| state != Standing::Unknown && state != Standing::Started);

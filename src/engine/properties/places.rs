@@ -154,7 +154,10 @@ impl<'d> Places<'d> {
                         return Err(format!("{name} is one of {count} side by side, {at_once} are allowed"));
                     }
                 }
-                Kind::Loop(each) => {
+                // Each round has items and batches of its own, and only those of the last are known here.
+                Kind::Loop(each)
+                    if !program.above(outer).any(|at| matches!(program.blocks[at].kind, Kind::Repeat(..))) =>
+                {
                     let batch = each.batches.iter().position(|(_, items)| items.contains(&inner));
                     let others = each.batches.iter().enumerate().filter(|(at, _)| Some(*at) != batch);
                     if others.flat_map(|(_, (_, items))| items).any(|item| runs(*item)) {
