@@ -1,7 +1,7 @@
 //! What taking a run up again does to its state.
 
 use super::{Applied, allowed};
-use crate::engine::program::{BlockId, Kind, Role};
+use crate::engine::program::{Kind, Role};
 use crate::engine::state::{Standing, StepFold, UndoStanding};
 use crate::engine::{Decision, Engine};
 use crate::model::event::{Answer, RunOutcome};
@@ -84,8 +84,7 @@ impl Engine {
         }
     }
 
-    /// Whether a step failed in a loop that went on to a later batch without it, or within something that a person
-    /// answered about with a rollback, or is asked about after its first items.
+    /// Whether a step failed in a loop that went on to a later batch without it, or is about to ask whether it does.
     fn is_left_behind(&self, index: usize) -> bool {
         if !self.state.steps[index].has_failed() {
             return false;
@@ -93,11 +92,7 @@ impl Engine {
         let chain: Vec<_> =
             self.program.block_of(index).into_iter().flat_map(|block| self.program.above(block)).collect();
         let asked = self.state.question.as_ref().filter(|open| open.question == Question::Canary);
-        let is_decided = |block: &BlockId| {
-            let asks = asked.is_some_and(|open| open.step == self.program.blocks[*block].name);
-            asks || self.state.blocks[*block].verdict == Some(Choice::Rollback)
-        };
-        if chain.iter().any(is_decided) {
+        if asked.is_some_and(|open| chain.iter().any(|block| open.step == self.program.blocks[*block].name)) {
             return true;
         }
         chain.windows(2).any(|pair| {
