@@ -96,8 +96,10 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
             Event::RoundFinished { step, done: false, .. } => {
                 let program = &drive.engine.program;
                 let block = program.block(step, |kind| matches!(kind, Kind::Repeat(..)));
-                let within = block.map(|block| program.steps_within(block)).unwrap_or_default();
-                open.retain(|step, state| *state != "done" || !within.contains(&drive.index(step)));
+                // An item of an earlier round may be none of this one, and is one of the next.
+                let around = |step: &str| program.block_of(drive.index(step)).map(|block| program.above(block));
+                let within = |step: &str| around(step).is_some_and(|mut around| around.any(|at| Some(at) == block));
+                open.retain(|step, state| *state != "done" || !within(step));
             }
             // What stands beside the work is done as often as it is due, but never twice at a time.
             Event::AttemptStarted { step, .. } if !drive.is_own(step) && open.get(step.as_str()) == Some(&"done") => {
