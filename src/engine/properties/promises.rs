@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::drive::Drive;
 use super::places::nothing_runs_that_its_place_does_not_allow;
-use crate::engine::program::{Kind, Node, NodeUndo, Role};
+use crate::engine::program::{Held, Kind, Node, NodeUndo, Role};
 use crate::engine::state::Standing;
 use crate::model::event::{Event, Outcome, RunOutcome, SettledBy, Settlement};
 use crate::model::flow::Way;
@@ -23,6 +23,26 @@ pub(super) fn violations(drive: &Drive) -> Result<(), String> {
 }
 
 impl Drive<'_> {
+    /// Whether a step goes round with a block, also as an item that a later round had not.
+    fn is_in_rounds(&self, step: &str, rounds: &str) -> bool {
+        let program = &self.engine.program;
+        let block = program.block(rounds, |kind| matches!(kind, Kind::Repeat(..)));
+        let mut around = program.block_of(self.index(step)).into_iter().flat_map(|at| program.above(at));
+        block.is_some_and(|block| around.any(|at| at == block))
+    }
+
+    /// Whether the release of a hold went wrong at any time.
+    fn was_release_in_trouble(&self, hold: &Held) -> bool {
+        self.engine.program.steps_within(hold.release).into_iter().any(|step| {
+            let name = &self.engine.program.steps[step].name;
+            self.records.iter().any(|event| match event {
+                Event::AttemptFinished { step, outcome, .. } => step == name && *outcome != Outcome::Succeeded,
+                Event::StepRefused { step, .. } | Event::StepSettled { step, .. } => step == name,
+                _ => false,
+            })
+        })
+    }
+
     /// Whether a step is part of the runbook's work, and so undone in a rollback.
     fn is_own(&self, step: &str) -> bool {
         self.engine.program.index(step).is_some_and(|index| self.engine.program.steps[index].role == Role::Own)
@@ -71,16 +91,7 @@ fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
                     let Some(Kind::Hold(hold)) = place.map(|place| &program.blocks[place].kind) else {
                         continue;
                     };
-                    let failed = drive.engine.program.steps_within(hold.release).into_iter().any(|step| {
-                        let name = &drive.engine.program.steps[step].name;
-                        drive.records.iter().any(|event| match event {
-                            Event::AttemptFinished { step, outcome, .. } => {
-                                step == name && *outcome != Outcome::Succeeded
-                            }
-                            Event::StepRefused { step, .. } | Event::StepSettled { step, .. } => step == name,
-                            _ => false,
-                        })
-                    });
+                    let failed = drive.was_release_in_trouble(hold);
                     let way = match outcome {
                         RunOutcome::Succeeded => Way::Success,
                         RunOutcome::Failed => Way::Failure,
@@ -105,14 +116,7 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
     for event in &drive.records {
         match event {
             Event::RoundFinished { step, done: false, .. } => {
-                let program = &drive.engine.program;
-                let block = program.block(step, |kind| matches!(kind, Kind::Repeat(..)));
-                // Also items that a later round had not: it finds its own.
-                let stands_in = |step: &str| {
-                    let around = program.block_of(drive.index(step)).map(|at| program.above(at).collect::<Vec<_>>());
-                    block.is_some_and(|block| around.is_some_and(|around| around.contains(&block)))
-                };
-                open.retain(|step, state| *state != "done" || !stands_in(step));
+                open.retain(|other, state| *state != "done" || !drive.is_in_rounds(other, step));
             }
             // What stands beside the work is done as often as it is due, but never twice at a time.
             Event::AttemptStarted { step, .. } if !drive.is_own(step) && open.get(step.as_str()) == Some(&"done") => {

@@ -85,8 +85,8 @@ fn what_is_still_held_when_a_round_ends_is_held_in_the_next() {
     else {
         panic!("the run has come to its end");
     };
-    let held = Remaining { step: "hold".to_owned(), reason: "it is still held".to_owned() };
-    assert_eq!(remaining, [held]);
+    let left = Remaining { step: "hold".to_owned(), reason: "it is still held".to_owned() };
+    assert_eq!(remaining, [left]);
 }
 
 #[test]
