@@ -96,8 +96,10 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
             Event::RoundFinished { step, done: false, .. } => {
                 let program = &drive.engine.program;
                 let block = program.block(step, |kind| matches!(kind, Kind::Repeat(..)));
-                let within = block.map(|block| program.steps_within(block)).unwrap_or_default();
-                open.retain(|step, state| *state != "done" || !within.contains(&drive.index(step)));
+                // An item of an earlier round may be none of this one, and is one of the next.
+                let around = |step: &str| program.block_of(drive.index(step)).map(|block| program.above(block));
+                let within = |step: &str| around(step).is_some_and(|mut around| around.any(|at| Some(at) == block));
+                open.retain(|step, state| *state != "done" || !within(step));
             }
             // What stands beside the work is done as often as it is due, but never twice at a time.
             Event::AttemptStarted { step, .. } if !drive.is_own(step) && open.get(step.as_str()) == Some(&"done") => {
@@ -206,12 +208,14 @@ fn undos_come_newest_first(drive: &Drive) -> Result<(), String> {
                 let mut lines: Vec<usize> = started.iter().map(|name| drive.index(name)).collect();
                 lines.retain(|index| {
                     let node = &drive.engine.program.steps[*index];
-                    matches!(node.undo, NodeUndo::PointOfNoReturn(_))
-                        && (drive.truth[*index].in_place || (node.is_confirm && confirmed(node, *index)))
+                    let may_be = drive.truth[*index].in_place || drive.engine.state.steps[*index].maybe_in_place;
+                    let counts = if node.is_confirm { confirmed(node, *index) } else { may_be };
+                    matches!(node.undo, NodeUndo::PointOfNoReturn(_)) && counts
                 });
-                // Of one with several items the first counts.
+                // Of one with several items the first counts, as far as anybody knows.
                 let mut names = BTreeSet::new();
                 lines.retain(|index| names.insert(written(&drive.engine.program.steps[*index].name)));
+                lines.retain(|index| drive.engine.program.steps[*index].is_confirm || drive.truth[*index].in_place);
                 let passed =
                     lines.into_iter().find(|index| started[place + 1..].iter().any(|name| drive.index(name) == *index));
                 if let Some(index) = passed {
