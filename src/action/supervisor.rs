@@ -10,9 +10,9 @@
 //! # What it watches
 //!
 //! The step is its own process and all that this starts, whatever session or parent they go to: the supervisor adopts
-//! those whose parents end (it is their subreaper), and all of them are in a control group of their own where the
-//! program may make one. A step that asks another program to start something, such as a service manager, is over
-//! without it.
+//! those whose parents end (it is their subreaper). All that is there of a step after a tenth of a second, and what it
+//! starts from then on, is in a control group of its own where the program may make one. A step that asks another
+//! program to start something, such as a service manager, is over without it.
 //!
 //! - The step is over when its own process has ended. What it started and left behind goes on, because that may have
 //!   been its purpose, and is named in the status.
@@ -52,6 +52,8 @@ use std::time::Duration;
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior, setsid};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use self::ending::Tree;
 use self::output::Output;
@@ -63,6 +65,9 @@ use crate::model::call::Hidden;
 
 /// The hidden command under which the program is a supervisor.
 pub const COMMAND: &str = "__supervise";
+
+/// How long a step goes on before it is given a control group.
+const SHORT: Duration = Duration::from_millis(100);
 
 /// The largest specification, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -119,13 +124,12 @@ pub fn supervise() -> ExitCode {
     {
         return ExitCode::FAILURE;
     }
-    let group = Cgroup::enter(&format!("runbook-{}-{}", std::process::id(), up().as_nanos()));
+    let group = Cgroup::planned(&format!("runbook-{}-{}", std::process::id(), up().as_nanos()));
     let done = wait_at_the_gate(io::stdin().lock()).map_or(Ok(()), |specification| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(run(&specification, group.as_ref()))
     });
     if let Some(group) = group {
-        let _gone = group.leave();
         group.remove();
     }
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -153,7 +157,7 @@ async fn run(specification: &Specification, group: Option<&Cgroup>) -> io::Resul
             // supervisor is killed.
             let _less_known = place.began(step.id().cast_signed(), group.map(Cgroup::path));
             let mut tree = Tree::of(&step, group, &specification.limits);
-            let ending = wait_for_end(&mut tree, limit, &mut signals);
+            let ending = wait_for_end(&mut tree, limit, &mut signals, group);
             let ended = output.follow(&mut step, specification, ending).await;
             (ended, tree.left())
         }
@@ -163,7 +167,12 @@ async fn run(specification: &Specification, group: Option<&Cgroup>) -> io::Resul
     place.leave(&specification.files, &Status::new(ended, up().saturating_sub(began), output))
 }
 
-async fn wait_for_end(tree: &mut Tree<'_>, limit: Option<Deadline>, signals: &mut Signals) -> How {
+async fn wait_for_end(
+    tree: &mut Tree<'_>,
+    limit: Option<Deadline>,
+    signals: &mut Signals,
+    group: Option<&Cgroup>,
+) -> How {
     let expired = async {
         // A clock that fails is no reason to end the step.
         if !matches!(&limit, Some(limit) if limit.passed().await.is_ok()) {
@@ -174,9 +183,20 @@ async fn wait_for_end(tree: &mut Tree<'_>, limit: Option<Deadline>, signals: &mu
         how = tree.ended(&mut signals.children) => return how,
         () = expired => How::TimedOut,
         _ = signals.cancel.recv() => How::Cancelled,
+        how = gathered(group) => how,
     };
     tree.end().await;
     how
+}
+
+/// Gives a step that is not over soon its group, beside all else that is done. Never says how the step ended.
+async fn gathered(group: Option<&Cgroup>) -> How {
+    if let Some(group) = group.cloned() {
+        sleep(SHORT).await;
+        // Without a group there are sessions and parents still.
+        let _gathered = spawn_blocking(move || group.gather()).await;
+    }
+    std::future::pending().await
 }
 
 fn start(specification: &Specification) -> io::Result<Child> {

@@ -5,7 +5,7 @@ mod questions;
 mod resume;
 mod undo;
 
-use super::program::{Kind, Role};
+use super::program::{Batch, Kind, Role};
 use super::state::{Direction, Standing, describe};
 use super::{Decision, Engine, Illegal};
 use crate::model::event::{Answer, Event, Intent, Outcome, SettledBy, Settlement};
@@ -279,18 +279,29 @@ impl Engine {
         Ok(())
     }
 
-    /// The lists around what an event is about pass every member that going forward has nothing more to do with.
+    /// The lists around what an event is about pass every member that going forward has nothing more to do with; loops
+    /// every such batch before one that has begun.
     fn advance(&mut self, event: &Event) {
         let blocks: Vec<_> = match event.step().and_then(|step| self.program.innermost(step)) {
             Some(block) => self.program.above(block).collect(),
             None => Vec::new(),
         };
         for block in blocks {
-            let Kind::List(members) = &self.program.blocks[block].kind else { continue };
-            let from = self.state.blocks[block].cursor.min(members.len());
-            let passed = members[from..].iter().take_while(|member| self.is_through(**member)).count();
+            let from = self.state.blocks[block].cursor;
+            let passed = match &self.program.blocks[block].kind {
+                Kind::List(members) => members.iter().skip(from).take_while(|member| self.is_through(**member)).count(),
+                Kind::Loop(each) => each.batches.windows(2).skip(from).take_while(|pair| self.is_passed(pair)).count(),
+                _ => continue,
+            };
             self.state.blocks[block].cursor = from + passed;
         }
+    }
+
+    /// Whether going forward has nothing more to do with the first of two batches, and has begun the other.
+    fn is_passed(&self, pair: &[Batch]) -> bool {
+        let all = |batch: &Batch| batch.0.iter().chain(&batch.1).copied().collect::<Vec<_>>();
+        all(&pair[1]).into_iter().any(|block| self.is_begun(block))
+            && all(&pair[0]).into_iter().all(|block| self.is_through(block))
     }
 
     /// Nothing is under way that acts by itself.

@@ -7,6 +7,7 @@ use super::{Decision, Engine};
 use crate::model::event::Event;
 use crate::model::flow::{Trip, Way};
 use crate::model::question::{Choice, Question};
+use crate::model::step::OnFailure;
 
 impl Engine {
     pub(super) fn walk_hold(&self, block: BlockId, hold: &Held, mode: Mode, out: &mut Decisions) -> Walk {
@@ -25,6 +26,7 @@ impl Engine {
         let way = match (&inner, mode) {
             (Walk::Through, _) => Way::Success,
             (Walk::Failed(fault), _) if !fault.back => Way::Failure,
+            (Walk::Failed(fault), _) if !fault.ordered && self.is_tolerated(block) => Way::Failure,
             (Walk::Idle, Mode::Stop) => Way::Stop,
             (Walk::Idle, Mode::Fail { back: false }) => Way::Failure,
             _ => return inner,
@@ -34,6 +36,22 @@ impl Engine {
         }
         out.truncate(before);
         self.give_back(block, hold, out)
+    }
+
+    /// Whether the failure of something does not reach the run, because its loop goes on with the other items. No rollback
+    /// follows then.
+    fn is_tolerated(&self, block: BlockId) -> bool {
+        let failed = |block: &BlockId| {
+            let mut steps = self.program.steps_within(*block).into_iter().map(|index| self.both(index));
+            steps.any(|(node, fold)| fold.has_failed() && node.on_failure != OnFailure::Continue)
+        };
+        self.program.above(block).any(|above| match &self.program.blocks[above].kind {
+            Kind::Loop(each) => {
+                let items = each.batches.iter().flat_map(|(_, items)| items);
+                items.filter(|item| failed(item)).count() <= usize::try_from(each.max_failures).unwrap_or(usize::MAX)
+            }
+            _ => false,
+        })
     }
 
     /// A hold that is not held: it is taken first, unless what it is for does not go on.
@@ -96,7 +114,7 @@ impl Engine {
     }
 
     /// The part of what takes a hold that failed and is not tried again.
-    fn failed_for_good(&self, hold: &Held) -> Option<BlockId> {
+    pub(super) fn failed_for_good(&self, hold: &Held) -> Option<BlockId> {
         let mut steps = self.program.steps_within(hold.acquire).into_iter();
         let failed = steps.find(|index| self.state.steps[*index].has_failed() && !self.may_retry(*index))?;
         self.program.block_of(failed)

@@ -9,6 +9,7 @@ mod apply;
 mod beside;
 mod decide;
 mod hold;
+mod items;
 pub mod program;
 mod rollback;
 mod settle;

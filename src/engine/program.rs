@@ -146,8 +146,11 @@ pub struct Looped {
     /// What ever preceded a batch, by the name of the item that the batch begins with.
     pub preceding: BTreeMap<String, BlockId>,
     /// Each batch that there is now: what precedes it, and its items.
-    pub batches: Vec<(Option<BlockId>, Vec<BlockId>)>,
+    pub batches: Vec<Batch>,
 }
+
+/// What precedes a batch, and its items.
+pub type Batch = (Option<BlockId>, Vec<BlockId>);
 
 /// The rounds of a `repeat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -166,9 +166,9 @@ impl Engine {
     fn holds_held(&self) -> Vec<(BlockId, &Held)> {
         let blocks = (0..self.program.blocks.len()).rev();
         let holds = blocks.filter_map(|block| Some((block, self.hold_at(block)?)));
-        holds
-            .filter(|(block, hold)| self.state.blocks[*block].held || self.has_to_be_given_back(*block, hold))
-            .collect()
+        let may_be = |hold: &Held| self.is_partly_taken(hold) && self.unknown_within(hold.acquire).is_none();
+        let is_held = |at: BlockId, hold: &Held| self.state.blocks[at].held || self.has_to_be_given_back(at, hold);
+        holds.filter(|(at, hold)| is_held(*at, hold) || may_be(hold)).collect()
     }
 
     /// Steps of these that changed something, with the reason why it was left.
@@ -273,7 +273,13 @@ impl Engine {
                     _ => Look::Do(out),
                 });
             }
-            return Some(match self.walk(hold.acquire, Mode::Begin, &mut out) {
+            // What has failed for good is not begun once more for what stands before it.
+            let failed = self.failed_for_good(hold).map(|failed| self.walk(failed, Mode::Begin, &mut out));
+            let taken = match failed {
+                Some(walk) if walk != Walk::Through => walk,
+                _ => self.walk(hold.acquire, Mode::Begin, &mut out),
+            };
+            return Some(match taken {
                 Walk::Through => Look::first(Decision::Held { step: self.program.blocks[block].name.clone() }),
                 Walk::Failed(fault) => Look::Stuck(format!("what was held cannot be taken again: {}", fault.reason)),
                 Walk::Busy | Walk::Idle => Look::Do(out),

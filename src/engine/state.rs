@@ -186,7 +186,7 @@ pub enum UndoStanding {
 /// What holds steps, as its events tell it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BlockFold {
-    /// Of a list: every member before this one needs nothing more going forward.
+    /// Of a list: every member before this one needs nothing more going forward; of a loop: every batch.
     pub cursor: usize,
     /// Its items, or its parameters, were found.
     pub entered: bool,

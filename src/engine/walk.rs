@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::program::{BlockId, Kind, Looped, NodeUndo, Rounds};
-use super::state::{BlockFold, Standing};
+use super::program::{BlockId, Kind, NodeUndo};
+use super::state::Standing;
 use super::{Decision, Engine};
 use crate::model::event::Event;
 use crate::model::question::{Choice, Question};
@@ -306,113 +306,6 @@ impl Engine {
         itself || self.program.steps_within(block).into_iter().any(begun)
     }
 
-    /// What comes before the first step of a loop or an included runbook; `None` once that was found.
-    fn enter(&self, block: BlockId, policy: OnFailure, mode: Mode, out: &mut Decisions) -> Option<Walk> {
-        let fold = &self.state.blocks[block];
-        if fold.skipped.is_some() {
-            return Some(Walk::Through);
-        }
-        if let Some(reason) = &fold.failure {
-            return Some(self.block_failed(block, policy, reason, out));
-        }
-        if fold.entered {
-            return None;
-        }
-        if mode != Mode::Begin {
-            return Some(Walk::Idle);
-        }
-        out.push(Decision::Enter { step: self.program.blocks[block].name.clone() });
-        Some(Walk::Busy)
-    }
-
-    fn walk_items(&self, block: BlockId, each: &Looped, mode: Mode, out: &mut Decisions) -> Walk {
-        let fold = &self.state.blocks[block];
-        let mut faults = Vec::new();
-        let mut done = 0;
-        for (before, items) in &each.batches {
-            let first = done == 0;
-            let asked =
-                each.canary.is_some_and(|canary| !first && done == usize::try_from(canary).unwrap_or(usize::MAX));
-            if asked && let Some(walk) = self.canary(block, fold, mode, out) {
-                return walk;
-            }
-            if let Some(before) = before {
-                match self.walk(*before, mode, out) {
-                    Walk::Through => {}
-                    other => return other,
-                }
-            }
-            let (mut busy, mut idle) = (false, false);
-            let mode = self.unless_ordered(items, mode);
-            for item in items {
-                match self.walk(*item, mode, out) {
-                    Walk::Through => {}
-                    Walk::Busy => busy = true,
-                    Walk::Idle => idle = true,
-                    Walk::Failed(fault) => faults.push(fault),
-                }
-            }
-            if busy {
-                return Walk::Busy;
-            }
-            let ordered = faults.iter().any(|fault: &Fault| fault.ordered);
-            if idle && !ordered {
-                return Walk::Idle;
-            }
-            done += items.len();
-            if ordered || faults.len() > usize::try_from(each.max_failures).unwrap_or(usize::MAX) {
-                return worst(&faults).map_or(Walk::Through, Walk::Failed);
-            }
-        }
-        Walk::Through
-    }
-
-    /// Nothing more begins in any item once a person or a watch wants an end of one.
-    fn unless_ordered(&self, items: &[BlockId], mode: Mode) -> Mode {
-        if mode != Mode::Begin || items.len() < 2 {
-            return mode;
-        }
-        let quiet = |item: &BlockId| self.walk(*item, Mode::Fail { back: false }, &mut Vec::new());
-        let ordered = items.iter().filter_map(|item| fault(quiet(item))).find(|fault| fault.ordered);
-        ordered.map_or(mode, |fault| Mode::Fail { back: fault.back })
-    }
-
-    /// The question after the first items; `None` once a person wants to go on.
-    fn canary(&self, block: BlockId, fold: &BlockFold, mode: Mode, out: &mut Decisions) -> Option<Walk> {
-        let step = self.program.blocks[block].name.clone();
-        match fold.verdict {
-            Some(Choice::Yes) => None,
-            Some(choice) => {
-                let reason = "a person answered no after the first items".to_owned();
-                Some(Walk::Failed(Fault { step, reason, back: choice == Choice::Rollback, ordered: true }))
-            }
-            None if matches!(mode, Mode::Stop | Mode::Fail { .. }) => Some(Walk::Idle),
-            None => {
-                self.put(Decision::Ask { step, question: Question::Canary }, out);
-                Some(Walk::Busy)
-            }
-        }
-    }
-
-    fn walk_rounds(&self, block: BlockId, inner: BlockId, rounds: Rounds, mode: Mode, out: &mut Decisions) -> Walk {
-        let fold = &self.state.blocks[block];
-        if let Some(reason) = &fold.failure {
-            return self.block_failed(block, rounds.on_failure, reason, out);
-        }
-        if fold.over {
-            return Walk::Through;
-        }
-        match self.walk(inner, mode, out) {
-            Walk::Through if mode == Mode::Begin => {
-                let step = self.program.blocks[block].name.clone();
-                out.push(Decision::Judge { step, round: fold.rounds + 1 });
-                Walk::Busy
-            }
-            Walk::Through => Walk::Idle,
-            other => other,
-        }
-    }
-
     /// Adds a decision; a question only where no other is open or about to be, and nothing has to follow from an answer
     /// any more: there is room for one.
     pub(super) fn put(&self, decision: Decision, out: &mut Decisions) {
@@ -443,7 +336,7 @@ impl Engine {
     }
 }
 
-fn fault(walk: Walk) -> Option<Fault> {
+pub(super) fn fault(walk: Walk) -> Option<Fault> {
     match walk {
         Walk::Failed(fault) => Some(fault),
         _ => None,
@@ -451,7 +344,7 @@ fn fault(walk: Walk) -> Option<Fault> {
 }
 
 /// The first of several failures, with a rollback where any asks for one.
-fn worst(faults: &[Fault]) -> Option<Fault> {
+pub(super) fn worst(faults: &[Fault]) -> Option<Fault> {
     let first = faults.first()?.clone();
     let back = faults.iter().any(|fault| fault.back);
     let ordered = faults.iter().any(|fault| fault.ordered);

@@ -103,7 +103,7 @@ impl<'a> Tree<'a> {
         }
         if let Some(group) = self.group {
             // What is not ended by this is ended one by one.
-            let _one_by_one = group.kill();
+            let _one_by_one = group.gather().and_then(|()| group.kill());
         }
         self.rounds(self.limits.linger, |_, handle| handle.signal(Signal::KILL)).await;
     }

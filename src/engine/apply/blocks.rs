@@ -98,11 +98,15 @@ impl Engine {
         }
         for block in self.program.blocks_within(block) {
             let fold = &mut self.state.blocks[block];
-            // The items of a loop, and the parameters of a runbook, are found again. What is undone needs those that were.
+            // The items of a loop, and the parameters of a runbook, are found again. What is undone needs those that were,
+            // and what is held stays so.
             *fold = BlockFold {
                 items: std::mem::take(&mut fold.items),
                 parameters: std::mem::take(&mut fold.parameters),
+                held: fold.held,
                 was_held: fold.was_held,
+                expires: fold.expires.take(),
+                unclean: fold.unclean,
                 ..BlockFold::default()
             };
         }

@@ -81,10 +81,11 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "a rollback goes past a point of no return",
-        after: |engine, _| {
-            for node in &mut engine.program.steps {
-                if matches!(node.undo, NodeUndo::PointOfNoReturn(_)) {
-                    node.undo = NodeUndo::NotNeeded;
+        after: |engine, event| {
+            if matches!(event, Event::RollbackStarted { .. }) {
+                let lines = engine.program.steps.iter().zip(&mut engine.state.steps);
+                for (_, fold) in lines.filter(|(node, _)| matches!(node.undo, NodeUndo::PointOfNoReturn(_))) {
+                    fold.maybe_in_place = false;
                 }
             }
         },
@@ -214,10 +215,17 @@ const BUGS: &[Bug] = &[
 
 #[test]
 fn every_planted_bug_is_caught_by_the_properties() {
-    for bug in BUGS {
-        let config = Config { cases: 20_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-        let outcome = runner.run(&scenarios(), |scenario| run(&scenario, bug).map_err(TestCaseError::fail));
-        assert!(outcome.is_err(), "the properties do not see this bug: {}", bug.name);
-    }
+    let unseen: Vec<&str> = BUGS.iter().filter(|bug| !is_seen(bug)).map(|bug| bug.name).collect();
+    assert!(unseen.is_empty(), "the properties do not see these bugs: {unseen:#?}");
+}
+
+/// Whether a scenario breaks a promise because of the bug: without it, the same scenario keeps every promise.
+fn is_seen(bug: &Bug) -> bool {
+    let config = Config { cases: 3_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let outcome = runner.run(&scenarios(), |scenario| match run(&scenario, bug) {
+        Err(broken) if run(&scenario, &NONE).is_ok() => Err(TestCaseError::fail(broken)),
+        _ => Ok(()),
+    });
+    outcome.is_err()
 }

@@ -166,11 +166,24 @@ fn shape() -> impl Strategy<Value = Shape> {
     })
 }
 
+/// What is held while its members are done, and a step after it whose failure rolls back.
+fn held_and_undone() -> impl Strategy<Value = Vec<Shape>> {
+    let members = prop::collection::vec(step(), 1..3);
+    (asides(Role::Acquire, 1..3), members, asides(Role::Release, 1..2), node()).prop_map(
+        |(acquire, members, release, last)| {
+            let release_on = Way::ALL.into();
+            let hold = Shape::Hold { name: String::new(), acquire, members, release, release_on, retake: true };
+            let last = Node { on_failure: OnFailure::Rollback, undo: NodeUndo::NotNeeded, ..last };
+            vec![hold, Shape::Step { node: Box::new(last), handler: Vec::new() }]
+        },
+    )
+}
+
 fn scenarios() -> impl Strategy<Value = Scenario> {
     let chances = prop::collection::vec(any::<u8>(), 0..120);
     let crashes = prop::collection::vec(1..12_u8, 0..5);
     let line = prop::collection::vec(step(), 1..7);
-    let shapes = prop_oneof![1 => line, 2 => prop::collection::vec(shape(), 1..4)];
+    let shapes = prop_oneof![2 => line, 4 => prop::collection::vec(shape(), 1..4), 1 => held_and_undone()];
     (shapes, 0..3_usize, chances, crashes, prop::option::weighted(0.2, 1..3_u8), aside(Role::Hook)).prop_map(
         |(mut shapes, hooks, chances, crashes, rollback_at, hook)| {
             let mut number = 0;
@@ -238,8 +251,14 @@ fn name(shape: &mut Shape, number: &mut u32) {
     }
 }
 
+/// So many scenarios, or more where `PROPTEST_CASES` asks for more.
+fn at_least(cases: u32) -> Config {
+    let asked = Config::default();
+    Config { cases: asked.cases.max(cases), failure_persistence: None, ..asked }
+}
+
 proptest! {
-    #![proptest_config(Config { cases: 3_000, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(at_least(3_000))]
 
     #[test]
     fn every_run_keeps_every_promise(scenario in scenarios()) {

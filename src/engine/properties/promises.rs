@@ -39,7 +39,18 @@ fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
         Some((program.blocks[around].name.as_str(), index))
     };
     let mut taken: BTreeSet<(&str, usize)> = BTreeSet::new();
+    // What nobody knows of is settled before it is given back.
+    let mut unknown: BTreeSet<&str> = BTreeSet::new();
     for event in &drive.records {
+        match event {
+            Event::AttemptFinished { step, outcome: Outcome::Unknown | Outcome::UnknownMayRun, .. } => {
+                unknown.extend(hold_of(step).map(|(name, _)| name));
+            }
+            Event::StepSettled { step, .. } => {
+                hold_of(step).map(|(name, _)| unknown.remove(name));
+            }
+            _ => {}
+        }
         let left: BTreeSet<&str> = taken.iter().map(|(name, _)| *name).collect();
         match event {
             Event::AttemptStarted { step, .. } => taken.extend(hold_of(step)),
@@ -77,7 +88,7 @@ fn what_is_held_is_given_back(drive: &Drive) -> Result<(), String> {
                         _ => Way::Rollback,
                     };
                     // A hold that is left held on one way out may still be so on another.
-                    if !failed && hold.release_on.len() == Way::ALL.len() {
+                    if !failed && !unknown.contains(name) && hold.release_on.len() == Way::ALL.len() {
                         return Err(format!("{name} was not released at the end ({way:?})"));
                     }
                 }
@@ -96,10 +107,12 @@ fn nothing_unsafe_starts_twice(drive: &Drive) -> Result<(), String> {
             Event::RoundFinished { step, done: false, .. } => {
                 let program = &drive.engine.program;
                 let block = program.block(step, |kind| matches!(kind, Kind::Repeat(..)));
-                // An item of an earlier round may be none of this one, and is one of the next.
-                let around = |step: &str| program.block_of(drive.index(step)).map(|block| program.above(block));
-                let within = |step: &str| around(step).is_some_and(|mut around| around.any(|at| Some(at) == block));
-                open.retain(|step, state| *state != "done" || !within(step));
+                // Also items that a later round had not: it finds its own.
+                let stands_in = |step: &str| {
+                    let around = program.block_of(drive.index(step)).map(|at| program.above(at).collect::<Vec<_>>());
+                    block.is_some_and(|block| around.is_some_and(|around| around.contains(&block)))
+                };
+                open.retain(|step, state| *state != "done" || !stands_in(step));
             }
             // What stands beside the work is done as often as it is due, but never twice at a time.
             Event::AttemptStarted { step, .. } if !drive.is_own(step) && open.get(step.as_str()) == Some(&"done") => {
@@ -208,14 +221,12 @@ fn undos_come_newest_first(drive: &Drive) -> Result<(), String> {
                 let mut lines: Vec<usize> = started.iter().map(|name| drive.index(name)).collect();
                 lines.retain(|index| {
                     let node = &drive.engine.program.steps[*index];
-                    let may_be = drive.truth[*index].in_place || drive.engine.state.steps[*index].maybe_in_place;
-                    let counts = if node.is_confirm { confirmed(node, *index) } else { may_be };
-                    matches!(node.undo, NodeUndo::PointOfNoReturn(_)) && counts
+                    matches!(node.undo, NodeUndo::PointOfNoReturn(_))
+                        && (drive.truth[*index].in_place || (node.is_confirm && confirmed(node, *index)))
                 });
-                // Of one with several items the first counts, as far as anybody knows.
+                // Of one with several items the first counts.
                 let mut names = BTreeSet::new();
                 lines.retain(|index| names.insert(written(&drive.engine.program.steps[*index].name)));
-                lines.retain(|index| drive.engine.program.steps[*index].is_confirm || drive.truth[*index].in_place);
                 let passed =
                     lines.into_iter().find(|index| started[place + 1..].iter().any(|name| drive.index(name) == *index));
                 if let Some(index) = passed {
@@ -234,17 +245,22 @@ fn lies_behind_something_named(drive: &Drive, index: usize) -> bool {
     let (program, state) = (&drive.engine.program, &drive.engine.state);
     let named = |name: &str| state.remaining.iter().any(|remaining| remaining.step == name);
     let failed = |step: usize| state.steps[step].has_failed() && named(&program.steps[step].name);
+    let broke = |block: usize| {
+        let fold = &state.blocks[block];
+        (fold.failure.is_some() || fold.limit_reached) && named(&program.blocks[block].name)
+    };
     let Some(block) = program.block_of(index) else { return false };
     let chain: Vec<usize> = program.above(block).collect();
     chain.windows(2).any(|pair| {
         let (inner, outer) = (pair[0], pair[1]);
         let fold = &state.blocks[outer];
-        let passed_over = (fold.failure.is_some() || fold.limit_reached) && named(&program.blocks[outer].name);
         let tolerates = matches!(program.blocks[outer].kind, Kind::Loop(_) | Kind::Background(..));
-        let beside = tolerates && program.steps_within(inner).into_iter().any(failed);
+        let beside = || {
+            program.steps_within(inner).into_iter().any(failed) || program.blocks_within(inner).into_iter().any(broke)
+        };
         // An item of an earlier round that is none any more.
-        let gone = tolerates && !program.within(outer).contains(&inner);
-        fold.skipped.is_some() || passed_over || beside || gone
+        let gone = || !program.within(outer).contains(&inner);
+        fold.skipped.is_some() || broke(outer) || tolerates && (beside() || gone())
     })
 }
 
