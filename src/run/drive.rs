@@ -257,6 +257,9 @@ impl<H: Executor, V: View> Session<H, V> {
             _ => None,
         };
         self.log.append(event)?;
+        if begun.is_some() {
+            self.show_window();
+        }
         if let (Some(key), Some(prepared)) = (begun, done.prepared) {
             self.prepared.borrow_mut().insert(key, prepared);
         }
