@@ -180,7 +180,6 @@ impl Engine {
         if self.program.steps[index].role == Role::Acquire {
             self.release_is_due_again(index);
         }
-        self.handler_is_due_again(index);
         Ok(())
     }
 
@@ -240,6 +239,7 @@ impl Engine {
         }
         self.state.decision.take_if(|decided| decided.step == index);
         self.seen_to_hold(index);
+        self.handled_before(index);
         Ok(())
     }
 

@@ -103,11 +103,28 @@ impl Engine {
     }
 
     /// What is done about a failure is done again where it fails again.
-    pub(super) fn handler_is_due_again(&mut self, index: usize) {
+    fn handler_is_due_again(&mut self, index: usize) {
         let Some(block) = self.program.block_of(index) else { return };
         if let Kind::Step(_, Some(handler)) = self.program.blocks[block].kind {
             self.pending_again(handler, |state| state != Standing::Unknown && state != Standing::Started);
         }
+    }
+
+    /// What was settled of a handler whose step is tried anew was about the failure before.
+    pub(super) fn handled_before(&mut self, index: usize) {
+        let Some(step) = self.handled_by(index) else { return };
+        if self.state.steps[step].has_failed() && self.may_retry(step) {
+            self.handler_is_due_again(step);
+        }
+    }
+
+    /// The step about whose failure a step does something.
+    fn handled_by(&self, index: usize) -> Option<usize> {
+        let block = self.program.block_of(index)?;
+        self.program.above(block).find_map(|block| match self.program.blocks[block].kind {
+            Kind::Step(step, Some(_)) if step != index => Some(step),
+            _ => None,
+        })
     }
 
     fn hooks_of_an_end_run_anew(&mut self) {
