@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use runbook::action::cgroup::Cgroup;
 use runbook::action::execute::End;
 use runbook::action::supervisor::Limits;
 use runbook::action::{proc, process};
@@ -157,6 +158,52 @@ async fn a_step_whose_supervisor_was_killed_is_not_over_while_anything_of_it_run
         }
         assert!(is_over(&later.end), "{later:?}");
     }
+}
+
+/// Whether a process is in a control group that was made for a step.
+fn is_grouped(pid: &str) -> bool {
+    let group = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    group.lines().any(|line| line.starts_with("0::") && line.contains("/runbook-"))
+}
+
+#[tokio::test]
+async fn what_hides_its_session_its_parent_and_its_environment_is_found_in_its_control_group() {
+    let writable = Cgroup::planned("runbook-test").is_some_and(|group| {
+        let made = fs::create_dir(group.path());
+        group.remove();
+        made.is_ok()
+    });
+    if !writable {
+        return;
+    }
+    let scene = scene();
+    let (ready, go) = (scene.fifo("ready"), scene.fifo("go"));
+    let call = scene.shell("(env -i setsid sh -c 'echo $$ > ready; read x < go' &); sleep 1000");
+    let ticket = ticket();
+    let (intent, prepared) = process::prepare(&scene.launch, &call, &ticket).unwrap();
+    let identity = identity(intent);
+    let hidden = tokio::select! {
+        ended = process::carry_out(prepared, &scene.control) => panic!("{ended:?}"),
+        hidden = async {
+            let pid = hear(&ready).await.trim().to_owned();
+            let wait = async {
+                while !is_grouped(&pid) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(1), wait).await.unwrap();
+            pid
+        } => hidden,
+    };
+    kill(&identity).await;
+    for member in proc::session_members(identity.pid).unwrap() {
+        kill(&proc::identify(member).unwrap()).await;
+    }
+    let found = process::recover(&scene.launch, &identity, &ticket, &scene.control).await;
+    let named = format!("of the step these processes still run: {hidden} sh");
+    let End::Lost { may_run: true, evidence } = &found.end else { panic!("{found:?}") };
+    assert!(evidence.ends_with(&named), "{evidence}");
+    tell(&go).await;
 }
 
 #[tokio::test]
